@@ -1,0 +1,33 @@
+"""Get queued jobs run: by Celery where a broker is configured, else by a child process.
+
+Without a broker the child is ``manage.py infer``, which empties the queue and ends. The web
+process itself never imports torch.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import transaction
+
+
+def dispatch_on_commit(job_ids: Iterable[int]) -> None:
+    """Have these jobs run once the current transaction is committed."""
+    ids = list(job_ids)
+    if ids:
+        transaction.on_commit(lambda: _dispatch(ids))
+
+
+def _dispatch(job_ids: list[int]) -> None:
+    if settings.CELERY_BROKER_URL:
+        from inference.tasks import run_job
+
+        for job_id in job_ids:
+            run_job.delay(job_id)
+    else:
+        subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
+            [sys.executable, str(settings.BASE_DIR / "manage.py"), "infer"],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )

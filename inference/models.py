@@ -1,0 +1,150 @@
+"""CLA-HDM's side of a case: job → prediction and heatmaps.
+
+The InferenceJob row is the truth about the work; Celery only carries its number about.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inference.clahdm.hierarchy import HierarchicalProbabilities
+from readerstudy.audit.append_only import append_only
+from readerstudy.cohorts.models import Case, Modality, Study
+
+
+class ModelVersion(models.Model):
+    """Weights of all three sub-models in one safetensors file, and what its card says."""
+
+    name = models.CharField(max_length=64)
+    version = models.CharField(max_length=32)
+    architecture = models.CharField(max_length=32)
+    is_trained = models.BooleanField(help_text="False: every page that shows it says so")
+    threshold = models.FloatField(default=0.5, help_text="Gate on the probability of malignancy")
+    weights = models.FileField(upload_to="weights", max_length=100)
+    sha256 = models.CharField(max_length=64, unique=True)
+    card = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="model_version_once"),
+            models.CheckConstraint(
+                condition=Q(threshold__gte=0, threshold__lte=1), name="model_threshold_in_range"
+            ),
+        ]
+
+    def __str__(self):
+        untrained = "" if self.is_trained else " (untrained model)"
+        return f"{self.name} {self.version}{untrained}"
+
+
+class StudyModel(models.Model):
+    """The model version that a study's stage 2 shows; fixed once the study is open."""
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
+
+    def __str__(self):
+        return f"{self.model_version} in {self.study}"
+
+
+class InferenceJob(models.Model):
+    """One case to be run through one model version.
+
+    ``attempts`` counts the claims; the claim that raised it last owns the job, so a worker that
+    was given up for dead can't finish over its successor.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
+    input_sha256 = models.CharField(max_length=64, help_text="Digest of both images' digests")
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True)
+    reason = models.TextField(blank=True, help_text="Why the last attempt failed")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "model_version", "input_sha256"], name="job_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "done", "failed"]),
+                name="job_state_known",
+            ),
+        ]
+
+    def __str__(self):
+        return f"Job {self.pk}: {self.get_state_display()}"
+
+
+@append_only()
+class Prediction(models.Model):
+    """The three sub-models' probabilities for one case, as they were computed."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
+    input_sha256 = models.CharField(max_length=64)
+    p_malignant = models.FloatField(help_text="Sub-model 1")
+    p_tuberculous = models.FloatField(help_text="Sub-model 2, given benign")
+    p_metastatic = models.FloatField(help_text="Sub-model 3, given malignant")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "model_version", "input_sha256"], name="prediction_once"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{p}__gte": 0, f"{p}__lte": 1}), name=f"prediction_{p}"
+                )
+                for p in ("p_malignant", "p_tuberculous", "p_metastatic")
+            ),
+        ]
+
+    def __str__(self):
+        return f"Prediction of {self.case} by {self.model_version}"
+
+    def probabilities(self) -> HierarchicalProbabilities:
+        """The hierarchy's view of the three numbers, gated at the model's threshold."""
+        return HierarchicalProbabilities(
+            p_malignant=self.p_malignant,
+            p_tuberculous=self.p_tuberculous,
+            p_metastatic=self.p_metastatic,
+            threshold=self.model_version.threshold,
+        )
+
+
+@append_only()
+class Heatmap(models.Model):
+    """One Layer-CAM map, an 8-bit greyscale PNG at the feature maps' own resolution.
+
+    The few hundred bytes live in the row, so a prediction and its maps appear together or not
+    at all, and a killed worker leaves no orphan file.
+    """
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT)
+    level = models.PositiveSmallIntegerField(help_text="1: malignancy, 2: etiology")
+    modality = models.CharField(max_length=4, choices=Modality)
+    png = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "level", "modality"], name="map_once"),
+            models.CheckConstraint(
+                condition=Q(level__in=[1, 2], modality__in=["bus", "cdfi"]), name="map_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"Level {self.level} {self.modality} map of prediction {self.prediction_id}"

@@ -1,0 +1,37 @@
+"""Every view declares who may see it. One that declares nothing is seen by nobody.
+
+The declaration says which kind of person; a view for a role in a study also resolves that
+role for the study in its URL, and answers 404 to anyone else.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+ADMIN_NAMESPACE = "admin"
+
+
+class Audience(StrEnum):
+    """Who may see a view."""
+
+    PUBLIC = "anyone"
+    SIGNED_IN = "anyone signed in"
+    READER = "a reader of the study"
+    INVESTIGATOR = "an investigator of the study"
+    ADMIN = "staff, with Django's model permissions"
+
+
+def audience(who: Audience) -> Callable[[Callable], Callable]:
+    """Decorator: declare who may see this view."""
+
+    def declare(view: Callable) -> Callable:
+        view.audience = who
+        return view
+
+    return declare
+
+
+def declared_audience(view: Callable, namespaces: list[str]) -> Audience | None:
+    """What a view declares, or None. All of Django admin is for staff."""
+    if ADMIN_NAMESPACE in namespaces:
+        return Audience.ADMIN
+    return getattr(view, "audience", None)

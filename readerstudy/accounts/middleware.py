@@ -1,0 +1,53 @@
+"""Access, decided before any view runs."""
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
+
+from readerstudy.accounts.access import Audience, declared_audience
+from readerstudy.audit.log import record
+
+LOOPBACK = {"127.0.0.1", "::1"}
+
+
+class LoopbackOnlyInDemo:
+    """In demo mode the passwords are printed on a screen: only this machine is answered."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if settings.DEMO and request.META.get("REMOTE_ADDR") not in LOOPBACK:
+            return HttpResponseForbidden("The demo answers this machine only.\n")
+        return self.get_response(request)
+
+
+class DeclaredAccess:
+    """Refuse what a view's declared audience does not cover; an undeclared view, always."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if request.user.is_authenticated and "Cache-Control" not in response:
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+    def process_view(self, request, view, _args, _kwargs) -> HttpResponse | None:
+        who = declared_audience(view, request.resolver_match.namespaces)
+        if who is Audience.PUBLIC:
+            return None
+        if not request.user.is_authenticated:
+            return _sign_in_first(request)
+        if who is None or (who is Audience.ADMIN and not request.user.is_staff):
+            record("access", request=request, target=request.path, refused=True)
+            raise PermissionDenied
+        return None
+
+
+def _sign_in_first(request) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": "Sign in first."}, status=401)
+    return redirect_to_login(request.get_full_path())

@@ -1,0 +1,50 @@
+"""Errors in plain words: no stack trace reaches a browser."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+MESSAGES = {
+    400: ("Bad request", "The page that was sent is not one that this site understands."),
+    403: ("Not allowed", "You may not see or do this."),
+    404: ("Not found", "There is no such page, or it is not yours to see."),
+    500: ("Something failed here", "It was logged. Your submitted readings are safe; try again."),
+}
+CSRF_MESSAGE = (
+    "This page was open for too long, or in another sign-in. Nothing was stored. "
+    "Go back, reload the page and send it again."
+)
+
+
+def error_page(request: HttpRequest, *, status: int, message: str = "") -> HttpResponse:
+    """The page (or, under /api/, the JSON) for a refusal or a failure."""
+    title, text = MESSAGES[status]
+    text = message or text
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": text}, status=status)
+    return render(request, "error.html", {"title": title, "message": text}, status=status)
+
+
+def bad_request(request, exception):
+    return error_page(request, status=400)
+
+
+def forbidden(request, exception):
+    return error_page(request, status=403, message=str(exception))
+
+
+def not_found(request, exception):
+    return error_page(request, status=404)
+
+
+def server_error(request):
+    """Rendered without the request: its user may be the very thing that fails."""
+    title, text = MESSAGES[500]
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": text}, status=500)
+    page = render_to_string("error.html", {"title": title, "message": text})
+    return HttpResponse(page, status=500)
+
+
+def csrf_failure(request, reason=""):
+    return error_page(request, status=403, message=CSRF_MESSAGE)

@@ -1,0 +1,131 @@
+"""Cohorts in Django admin. What a study rests on can't be changed once it is open."""
+
+from django.contrib import admin
+
+from readerstudy.cohorts.models import (
+    Case,
+    Cohort,
+    Image,
+    Investigator,
+    Protocol,
+    ReferenceStandard,
+    Study,
+)
+
+
+class DraftOnly:
+    """Mixin: rows of a study can be changed while that study is a draft."""
+
+    study_lookup = "study"
+
+    def _is_draft(self, obj) -> bool:
+        for name in self.study_lookup.split("__"):
+            obj = getattr(obj, name, None)
+        return obj is None or obj.state == Study.State.DRAFT
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and (not obj or self._is_draft(obj))
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and (not obj or self._is_draft(obj))
+
+
+class DraftOnlyInline:
+    """Mixin for inlines, whose ``obj`` is the parent: the study itself."""
+
+    def _may(self, allowed: bool, obj) -> bool:
+        return allowed and (obj is None or obj.state == Study.State.DRAFT)
+
+    def has_add_permission(self, request, obj=None):
+        return self._may(super().has_add_permission(request, obj), obj)
+
+    def has_change_permission(self, request, obj=None):
+        return self._may(super().has_change_permission(request, obj), obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(super().has_delete_permission(request, obj), obj)
+
+
+class ProtocolInline(DraftOnlyInline, admin.StackedInline):
+    model = Protocol
+    readonly_fields = ["frozen_at", "frozen_sha256"]
+
+
+class InvestigatorInline(admin.TabularInline):
+    model = Investigator
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+class CohortInline(DraftOnlyInline, admin.TabularInline):
+    model = Cohort
+    extra = 0
+    show_change_link = True
+
+
+class StudyAdmin(admin.ModelAdmin):
+    """Registered, with readers, model and life cycle, by the reading app."""
+
+    list_display = ["slug", "title", "state", "is_synthetic", "opened_at", "unblinded_at"]
+    list_filter = ["state", "is_synthetic"]
+    search_fields = ["slug", "title"]
+    prepopulated_fields = {"slug": ["title"]}
+    readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at"]
+    inlines = [ProtocolInline, CohortInline, InvestigatorInline]
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else self.prepopulated_fields
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = ["slug"] if obj and obj.state != Study.State.DRAFT else []
+        return [*self.readonly_fields, *fixed]
+
+    def has_delete_permission(self, request, obj=None):
+        draft = obj is None or obj.state == Study.State.DRAFT
+        return super().has_delete_permission(request, obj) and draft
+
+
+@admin.register(Cohort)
+class CohortAdmin(DraftOnly, admin.ModelAdmin):
+    list_display = ["name", "study", "role", "hospital"]
+    list_filter = ["study", "role"]
+    search_fields = ["name", "hospital", "study__slug"]
+
+
+class ImageInline(admin.TabularInline):
+    model = Image
+    fields = readonly_fields = ["modality", "width", "height", "sha256"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+class ReferenceStandardInline(admin.StackedInline):
+    """Seen only by those with the permission for the truth."""
+
+    model = ReferenceStandard
+
+    def has_change_permission(self, request, obj=None):
+        draft = obj is None or obj.cohort.study.state == Study.State.DRAFT
+        return super().has_change_permission(request, obj) and draft
+
+    def has_add_permission(self, request, obj=None):
+        draft = obj is None or obj.cohort.study.state == Study.State.DRAFT
+        return super().has_add_permission(request, obj) and draft
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Case)
+class CaseAdmin(DraftOnly, admin.ModelAdmin):
+    study_lookup = "cohort__study"
+    list_display = [
+        "case_id", "cohort", "sex", "age", "diameter_mm", "location", "neck_level", "instrument",
+    ]  # fmt: skip
+    list_select_related = ["cohort__study"]
+    list_filter = ["cohort__study", "cohort", "sex", "instrument"]
+    search_fields = ["case_id", "cohort__name", "instrument"]
+    inlines = [ImageInline, ReferenceStandardInline]

@@ -1,0 +1,241 @@
+"""Studies and what they are made of: protocol, cohorts, cases, images and the truth.
+
+The truth (ReferenceStandard) has its own table and permission; nothing on a reader's path
+joins it.
+"""
+
+import secrets
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from readerstudy.audit.append_only import append_only
+from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
+from readerstudy.diagnosis import Etiology, Malignancy, choices
+
+MAX_AGE = 120
+MAX_DIAMETER_MM = 200
+
+
+def consistent_diagnosis(name: str) -> models.CheckConstraint:
+    """The database refuses an etiology that is not of its malignancy's branch."""
+    branches = Q()
+    for malignancy in Malignancy:
+        branches |= Q(malignancy=malignancy, etiology__in=malignancy.etiologies)
+    return models.CheckConstraint(condition=branches, name=name)
+
+
+class Study(models.Model):
+    """One reader study. Its state moves forward only (reading/lifecycle.py)."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        OPEN = "open"
+        LOCKED = "locked"
+        UNBLINDED = "unblinded"
+
+    slug = models.SlugField(max_length=64, unique=True)
+    title = models.CharField(max_length=200)
+    state = models.CharField(
+        max_length=10, choices=State, default=State.DRAFT, editable=False, db_index=True
+    )
+    is_synthetic = models.BooleanField(
+        default=False, help_text="Images or readings are simulated; every page says so"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    opened_at = models.DateTimeField(null=True, editable=False)
+    locked_at = models.DateTimeField(null=True, editable=False)
+    unblinded_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "studies"
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "open", "locked", "unblinded"]),
+                name="study_state_known",
+            )
+        ]
+
+    def __str__(self):
+        return self.title
+
+
+def random_seed() -> int:
+    """A seed that fits a signed 64-bit column."""
+    return secrets.randbits(63)
+
+
+@append_only(when="OLD.frozen_at IS NOT NULL")
+class Protocol(models.Model):
+    """How the study is read. Frozen with a hash when the study opens."""
+
+    class Design(models.TextChoices):
+        TWO_SESSION = "two_session", "Two-session: all of stage 1, a washout, all of stage 2"
+        SEQUENTIAL = "sequential", "Sequential: stage 2 right after stage 1, case by case"
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT)
+    design = models.CharField(max_length=12, choices=Design, default=Design.TWO_SESSION)
+    washout_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Two-session design: days between a reader's stages"
+    )
+    seed = models.BigIntegerField(default=random_seed, help_text="Draws every reader's order")
+    stratify_by_cohort = models.BooleanField(
+        default=False,
+        help_text="Spread each cohort evenly through the order, instead of one pooled shuffle",
+    )
+    frozen_at = models.DateTimeField(null=True, editable=False)
+    frozen_document = models.TextField(blank=True, editable=False)
+    frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(frozen_at__isnull=True, frozen_sha256="")
+                | (Q(frozen_at__isnull=False) & ~Q(frozen_sha256="")),
+                name="protocol_frozen_with_hash",
+            ),
+            models.CheckConstraint(
+                condition=Q(design="two_session") | Q(design="sequential", washout_days=0),
+                name="protocol_washout_only_between_sessions",
+            ),
+        ]
+
+    def __str__(self):
+        return f"Protocol of {self.study}"
+
+
+class Investigator(models.Model):
+    """A person who watches a study's progress and, once unblinded, sees its results."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["study", "user"], name="investigator_once")]
+
+    def __str__(self):
+        return f"{self.user} in {self.study}"
+
+
+class Cohort(models.Model):
+    """Cases of one hospital and period. Only testing cohorts are read."""
+
+    class Role(models.TextChoices):
+        TRAINING = "training", "Training"
+        INTERNAL = "internal_testing", "Internal testing"
+        EXTERNAL = "external_testing", "External testing"
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT)
+    name = models.CharField(max_length=64)
+    role = models.CharField(max_length=16, choices=Role, default=Role.INTERNAL)
+    hospital = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["study", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "name"], name="cohort_name_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=["training", "internal_testing", "external_testing"]),
+                name="cohort_role_known",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.study.slug} / {self.name}"
+
+
+class Case(models.Model):
+    """One patient's node: baseline characteristics that a reader may see, and where it came from.
+
+    The method of pathological diagnosis is kept with the truth: it is not known when a case is
+    read, and correlates with the etiology.
+    """
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.PROTECT)
+    case_id = models.CharField(
+        max_length=64, validators=[RegexValidator(r"^[A-Za-z0-9._-]+$")], help_text="Manifest's id"
+    )
+    sex = models.CharField(max_length=6, choices=choices(Sex))
+    age = models.PositiveSmallIntegerField(
+        validators=[MaxValueValidator(MAX_AGE)], help_text="Years"
+    )
+    diameter_mm = models.FloatField(
+        validators=[MinValueValidator(0.1), MaxValueValidator(MAX_DIAMETER_MM)],
+        help_text="Longitudinal diameter of the node",
+    )
+    location = models.CharField(max_length=10, choices=choices(Location))
+    neck_level = models.CharField(max_length=16, choices=choices(NeckLevel))
+    instrument = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["cohort", "case_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["cohort", "case_id"], name="case_id_once"),
+            models.CheckConstraint(condition=Q(age__lte=MAX_AGE), name="case_age_plausible"),
+            models.CheckConstraint(
+                condition=Q(diameter_mm__gt=0, diameter_mm__lte=MAX_DIAMETER_MM),
+                name="case_diameter_plausible",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.cohort} / {self.case_id}"
+
+
+class Modality(models.TextChoices):
+    """The two ultrasound images of a case."""
+
+    BUS = "bus", "B-mode ultrasound"
+    CDFI = "cdfi", "Colour Doppler flow imaging"
+
+
+class Image(models.Model):
+    """A re-encoded PNG without metadata, stored under a random name."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT)
+    modality = models.CharField(max_length=4, choices=Modality)
+    file = models.FileField(upload_to="images", max_length=100)
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField(help_text="Pixels")
+    height = models.PositiveIntegerField(help_text="Pixels")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["case", "modality"], name="image_modality_once"),
+            models.UniqueConstraint(fields=["file"], name="image_file_once"),
+            models.CheckConstraint(
+                condition=Q(modality__in=["bus", "cdfi"]) & ~Q(sha256=""), name="image_sound"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_modality_display()} of {self.case}"
+
+
+class ReferenceStandard(models.Model):
+    """The truth of a case, by pathology."""
+
+    case = models.OneToOneField(Case, on_delete=models.PROTECT)
+    malignancy = models.CharField(max_length=9, choices=choices(Malignancy))
+    etiology = models.CharField(max_length=32, choices=choices(Etiology))
+    pathologic_method = models.CharField(max_length=24, choices=choices(PathologicMethod))
+
+    class Meta:
+        constraints = [consistent_diagnosis("reference_standard_consistent")]
+
+    def __str__(self):
+        return f"Reference standard of {self.case}"
+
+
+def testing_cases(study: Study) -> models.QuerySet[Case]:
+    """The cases that readers of this study read, in a fixed order."""
+    return (
+        Case.objects.filter(cohort__study=study)
+        .exclude(cohort__role=Cohort.Role.TRAINING)
+        .annotate(cohort_name=F("cohort__name"))
+        .order_by("cohort__name", "case_id")
+    )

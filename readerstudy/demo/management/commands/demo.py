@@ -1,0 +1,53 @@
+import os
+import sys
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.demo import people
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    help = "Build the demo studies (once) and serve them on this machine alone."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--build-only", action="store_true", help="Do not serve")
+
+    def handle(self, *, port, build_only, **_options):
+        if not settings.DEMO:
+            raise CommandError("This needs READERSTUDY_DEMO=1; `make demo` sets it.")
+        call_command("migrate", verbosity=0)
+        self._build()
+        self._tell(f"http://{HOST}:{port}/")
+        if not build_only:
+            self.stdout.flush()
+            os.execv(sys.executable, _gunicorn(port))  # noqa: S606 (no shell, our own arguments)
+
+    def _build(self) -> None:
+        from readerstudy.demo import studies
+
+        people.make_people()
+        model = studies.untrained_model()
+        for demo in studies.STUDIES:
+            self.stdout.write(f"{demo.title} ...")
+            studies.build(demo, model=model)
+
+    def _tell(self, address: str) -> None:
+        lines = [f"\nThe demo is at {address} (this machine only). Sign in as:"]
+        lines += [
+            f"  {username:<14} password  {people.PASSWORD.format(username=username)}"
+            for username in people.SIGN_INS
+        ]
+        lines += ["All its images, cases and finished readings are synthetic. Ctrl-C stops it.\n"]
+        self.stdout.write("\n".join(lines))
+
+
+def _gunicorn(port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "gunicorn", "readerstudy.wsgi",
+        "--bind", f"{HOST}:{port}", "--workers", "1", "--threads", "8", "--log-level", "warning",
+    ]  # fmt: skip

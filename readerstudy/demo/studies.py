@@ -1,0 +1,159 @@
+"""The demo's three studies. Every step looks first at what is there, so building goes on where
+it was stopped, and a second run does nothing."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+from django.core.management import call_command
+from django.db import transaction
+
+from inference.models import ModelVersion, StudyModel
+from readerstudy.accounts.models import User
+from readerstudy.cohorts.importer import import_cohort
+from readerstudy.cohorts.models import Case, Cohort, Investigator, Protocol, Study
+from readerstudy.demo.people import simulated_reader
+from readerstudy.demo.source import write_source
+from readerstudy.diagnosis import Etiology
+from readerstudy.reading import lifecycle, sequence
+from readerstudy.reading.models import Reader
+from readerstudy.reading.submission import present, submit_reading
+
+BY = "demo"
+MODEL = ("CLA-HDM tiny", "demo-untrained")
+
+# Six simulated readers as published: years of experience, group, and the chance of a right
+# answer without and with AI. The chances are made up.
+SIMULATED = (
+    (20, "senior", 0.70, 0.76),
+    (14, "senior", 0.66, 0.74),
+    (9, "middle", 0.60, 0.68),
+    (8, "middle", 0.58, 0.68),
+    (5, "junior", 0.54, 0.64),
+    (3, "junior", 0.50, 0.62),
+)
+
+
+@dataclass(frozen=True)
+class DemoStudy:
+    """What a demo study is made of."""
+
+    slug: str
+    title: str
+    design: Protocol.Design
+    cohorts: tuple[tuple[str, str, int], ...]
+    seed: int
+    finished: bool = False
+
+
+STUDIES = (
+    DemoStudy(
+        "demo-sequential",
+        "Demo: sequential reading",
+        Protocol.Design.SEQUENTIAL,
+        (("internal", Cohort.Role.INTERNAL, 6), ("external", Cohort.Role.EXTERNAL, 4)),
+        seed=1,
+    ),
+    DemoStudy(
+        "demo-two-session",
+        "Demo: two-session reading",
+        Protocol.Design.TWO_SESSION,
+        (("internal", Cohort.Role.INTERNAL, 6),),
+        seed=2,
+    ),
+    DemoStudy(
+        "demo-finished",
+        "Demo: a finished study with simulated readers",
+        Protocol.Design.TWO_SESSION,
+        (
+            ("internal", Cohort.Role.INTERNAL, 16),
+            ("external 1", Cohort.Role.EXTERNAL, 10),
+            ("external 2", Cohort.Role.EXTERNAL, 10),
+        ),
+        seed=3,
+        finished=True,
+    ),
+)
+
+
+def build(demo: DemoStudy, *, model: ModelVersion) -> Study:
+    """Build one study up to where it belongs: open, or read and unblinded."""
+    study = _set_up(demo, model=model)
+    if study.state == Study.State.DRAFT:
+        if lifecycle.queue_model(study):
+            call_command("infer")
+        lifecycle.open_study(study, by=BY)
+        study.refresh_from_db()
+    if demo.finished and study.state == Study.State.OPEN:
+        with transaction.atomic():
+            for reader, facts in zip(study.reader_set.order_by("code"), SIMULATED, strict=True):
+                _simulate(reader, chances=facts[2:], rng=Random(f"{demo.seed} {reader.code}"))
+            lifecycle.lock_study(study, by=BY)
+            lifecycle.unblind_study(study, by=BY)
+    return study
+
+
+def untrained_model() -> ModelVersion:
+    """The demo's model version: reduced width, random weights, labelled untrained everywhere."""
+    name, version = MODEL
+    if not ModelVersion.objects.filter(name=name, version=version).exists():
+        call_command("add_model", name, version, untrained="tiny", by=BY)
+    return ModelVersion.objects.get(name=name, version=version)
+
+
+def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
+    with transaction.atomic():
+        study, created = Study.objects.get_or_create(
+            slug=demo.slug, defaults={"title": demo.title, "is_synthetic": True}
+        )
+        if created:
+            Protocol.objects.create(study=study, design=demo.design, seed=demo.seed)
+            StudyModel.objects.create(study=study, model_version=model)
+            Investigator.objects.create(
+                study=study, user=User.objects.get(username="investigator")
+            )
+            for name, role, _ in demo.cohorts:
+                Cohort.objects.create(study=study, name=name, role=role, hospital="Synthetic")
+            _make_readers(study, simulated=demo.finished)
+    for number, (name, _, cases) in enumerate(demo.cohorts):
+        cohort = Cohort.objects.get(study=study, name=name)
+        if not Case.objects.filter(cohort=cohort).exists():
+            with tempfile.TemporaryDirectory() as folder:
+                write_source(Path(folder), cases=cases, seed=100 * demo.seed + number)
+                import_cohort(cohort=cohort, source=Path(folder), by=BY)
+    return study
+
+
+def _make_readers(study: Study, *, simulated: bool) -> None:
+    if not simulated:
+        user = User.objects.get(username="radiologist")
+        Reader.objects.create(
+            study=study, user=user, code="R1", years_of_experience=8, group="middle"
+        )
+        return
+    for number, (years, group, *_) in enumerate(SIMULATED, start=1):
+        Reader.objects.create(
+            study=study,
+            user=simulated_reader(number),
+            code=f"R{number}",
+            years_of_experience=years,
+            group=group,
+        )
+
+
+def _simulate(reader: Reader, *, chances: tuple[float, float], rng: Random) -> None:
+    """Read everything, by the same door as a person."""
+    while assignment := sequence.current_assignment(reader):
+        present(assignment)
+        truth = Etiology(assignment.case.referencestandard.etiology)
+        right = rng.random() < chances[assignment.stage - 1]
+        answer = truth if right else rng.choice([e for e in Etiology if e is not truth])
+        submit_reading(
+            reader=reader,
+            code=assignment.code,
+            key=uuid4(),
+            malignancy=answer.malignancy,
+            etiology=answer,
+        )

@@ -1,0 +1,61 @@
+"""The door to a reader's pages: it resolves the reader, and answers every refusal in one way."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.audit.log import record
+from readerstudy.reading.errors import Refused
+from readerstudy.reading.models import Reader
+
+
+def reader_of(request: HttpRequest, slug: str) -> Reader:
+    """The signed-in user as a reader of this study.
+
+    Raises Http404, after an audit event, for anyone else. Staff can see the truth, so they are
+    nobody's reader, whatever they were when the study opened.
+    """
+    reader = (
+        Reader.objects.filter(study__slug=slug, user=request.user, user__is_staff=False)
+        .select_related("study__protocol", "user")
+        .first()
+    )
+    if reader is None:
+        record("reading.access", request=request, study=slug, target=request.path, refused=True)
+        raise Http404
+    return reader
+
+
+def reader_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorator: a view ``(request, reader, ...)`` under a URL with the study's ``slug``."""
+
+    @audience(Audience.READER)
+    @wraps(view)
+    def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
+        reader = reader_of(request, slug)
+        try:
+            response = view(request, reader, **kwargs)
+        except Refused as refusal:
+            response = _answer(request, reader, refusal)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    return guarded
+
+
+def _answer(request: HttpRequest, reader: Reader, refusal: Refused) -> HttpResponse:
+    if refusal.audited:
+        record(
+            f"reading.{type(refusal).__name__}",
+            request=request,
+            study=reader.study.slug,
+            target=request.path,
+            refused=True,
+        )
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": str(refusal)}, status=refusal.status)
+    context = {"message": str(refusal), "study": reader.study}
+    return render(request, "reading/refused.html", context, status=refusal.status)

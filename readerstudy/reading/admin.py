@@ -1,0 +1,112 @@
+"""Readers and the study's life cycle in Django admin. Submitted readings can only be looked at."""
+
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from inference.models import StudyModel
+from readerstudy.audit.admin import ReadOnlyAdmin
+from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
+from readerstudy.cohorts.models import Study
+from readerstudy.reading import lifecycle
+from readerstudy.reading.models import Assignment, Reader, Reading, ReadingOrder
+
+SEALED = "sealed"
+
+
+class StudyModelInline(DraftOnlyInline, admin.StackedInline):
+    model = StudyModel
+
+
+class ReaderInline(DraftOnlyInline, admin.TabularInline):
+    model = Reader
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Study)
+class StudyWithLifecycleAdmin(StudyAdmin):
+    """The study's page: what it is made of, what is missing, and the steps of its life."""
+
+    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline]
+    readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
+    actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
+
+    @admin.display(description="Still missing before it can open")
+    def still_missing(self, study: Study) -> str:
+        if not study.pk or study.state != Study.State.DRAFT:
+            return "-"
+        return "\n".join(lifecycle.missing_to_open(study)) or "Nothing: it can be opened."
+
+    @admin.action(description="Run the model on all testing cases", permissions=["change"])
+    def run_model(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
+        self._step(request, studies, lifecycle.run_model, "The model's jobs are queued")
+
+    @admin.action(description="Open: draw orders, freeze the protocol", permissions=["change"])
+    def open_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
+        self._step(request, studies, lifecycle.open_study, "Open")
+
+    @admin.action(description="Lock: take no more readings", permissions=["change"])
+    def lock_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
+        self._step(request, studies, lifecycle.lock_study, "Locked")
+
+    @admin.action(description="Unblind: unseal the results", permissions=["change"])
+    def unblind_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
+        self._step(request, studies, lifecycle.unblind_study, "Unblinded")
+
+    def _step(self, request, studies, step: Callable, done: str) -> None:
+        for study in studies:
+            try:
+                step(study, by=request.user.get_username())
+                self.message_user(request, f"{study}: {done}.")
+            except lifecycle.NotPossible as refusal:
+                self.message_user(request, f"{study}: {refusal}", messages.ERROR)
+
+
+@admin.register(Reader)
+class ReaderAdmin(DraftOnly, admin.ModelAdmin):
+    list_display = ["code", "study", "user", "group", "years_of_experience"]
+    list_select_related = ["study", "user"]
+    list_filter = ["study", "group"]
+    search_fields = ["code", "user__username", "user__last_name"]
+    autocomplete_fields = ["user"]
+
+
+@admin.register(ReadingOrder)
+class ReadingOrderAdmin(ReadOnlyAdmin):
+    list_display = ["reader", "stage", "seed", "algorithm", "order_sha256"]
+    list_select_related = ["reader__study"]
+    list_filter = ["reader__study", "stage"]
+    search_fields = ["reader__code"]
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
+    list_display = ["reader", "stage", "position", "case"]
+    list_select_related = ["reader__study", "case__cohort__study"]
+    list_filter = ["reader__study", "stage"]
+    search_fields = ["reader__code", "case__case_id"]
+
+
+@admin.register(Reading)
+class ReadingAdmin(ReadOnlyAdmin):
+    """The diagnoses stay sealed here too until the study is unblinded."""
+
+    fields = list_display = ["assignment", "started_at", "submitted_at", "malignancy_", "etiology_"]
+    list_select_related = ["assignment__reader__study"]
+    list_filter = ["assignment__reader__study", "assignment__stage"]
+    search_fields = ["assignment__reader__code", "assignment__case__case_id"]
+
+    @admin.display(description="malignancy")
+    def malignancy_(self, reading: Reading) -> str:
+        return reading.get_malignancy_display() if _is_unsealed(reading) else SEALED
+
+    @admin.display(description="etiology")
+    def etiology_(self, reading: Reading) -> str:
+        return reading.get_etiology_display() if _is_unsealed(reading) else SEALED
+
+
+def _is_unsealed(reading: Reading) -> bool:
+    return reading.assignment.reader.study.state == Study.State.UNBLINDED

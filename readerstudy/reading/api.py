@@ -1,0 +1,103 @@
+"""The same walk as JSON: get the current case, post its reading. The same rules, the same door."""
+
+from django.http import HttpRequest
+from django.urls import path, reverse
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.response import Response
+
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.cohorts.models import Modality
+from readerstudy.diagnosis import Etiology, Malignancy, choices
+from readerstudy.reading import blinding, sequence
+from readerstudy.reading.access import reader_view
+from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.submission import present, submit_reading
+
+
+class ReadingSerializer(serializers.Serializer):
+    """A submitted reading."""
+
+    code = serializers.SlugField()
+    key = serializers.UUIDField()
+    malignancy = serializers.ChoiceField(choices=choices(Malignancy))
+    etiology = serializers.ChoiceField(choices=choices(Etiology))
+
+
+@api_view(["GET"])
+@reader_view
+def current_case(request: HttpRequest, reader: Reader) -> Response:
+    """The current case, or null with the reader's progress."""
+    assignment = sequence.current_assignment(reader)
+    return Response(
+        {
+            "case": assignment and _case(assignment),
+            "progress": [
+                {"stage": p.stage, "read": p.read, "total": p.total}
+                for p in sequence.progress(reader)
+            ],
+        }
+    )
+
+
+@api_view(["POST"])
+@reader_view
+def readings(request: HttpRequest, reader: Reader) -> Response:
+    """Store a reading: 201, or 200 when this very submit was stored before."""
+    data = ReadingSerializer(data=request.data)
+    data.is_valid(raise_exception=True)
+    submission = submit_reading(reader=reader, **data.validated_data)
+    reading = submission.reading
+    return Response(
+        {
+            "key": reading.idempotency_key,
+            "malignancy": reading.malignancy,
+            "etiology": reading.etiology,
+            "submitted_at": reading.submitted_at,
+        },
+        status=200 if submission.replayed else 201,
+    )
+
+
+def _case(assignment: Assignment) -> dict:
+    aid = blinding.aid(assignment) if assignment.stage == Stage.AIDED else None
+    present(assignment)
+    case = blinding.blinded_case(assignment)
+    place = {"slug": assignment.reader.study.slug, "code": case.code}
+    return {
+        "code": case.code,
+        "stage": case.stage,
+        "baseline": dict(case.baseline),
+        "images": {m: reverse("reading:image", kwargs={**place, "modality": m}) for m in Modality},
+        "aid": aid and _aid(aid, place),
+    }
+
+
+def _aid(aid: blinding.Aid, place: dict) -> dict:
+    return {
+        "model_is_trained": aid.model_is_trained,
+        "stage_1": {"malignancy": aid.stage_1.malignancy, "etiology": aid.stage_1.etiology},
+        "suggestion": {
+            "malignancy": aid.suggestion.malignancy,
+            "etiology": aid.suggestion.etiology,
+        },
+        "level_1": aid.level_1,
+        "level_2": aid.level_2,
+        "heatmaps": [
+            {
+                "level": level,
+                "modality": m,
+                "url": reverse("reading:heatmap", kwargs={**place, "level": level, "modality": m}),
+            }
+            for level in (1, 2)
+            for m in Modality
+        ],
+    }
+
+
+app_name = "api"
+# DRF wraps a view anew, so who may see it is said once more on the outside.
+urlpatterns = [
+    path("<slug:slug>/case/", audience(Audience.READER)(current_case), name="case"),
+    path("<slug:slug>/readings/", audience(Audience.READER)(readings), name="readings"),
+]

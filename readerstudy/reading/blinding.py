@@ -1,0 +1,132 @@
+"""What a reader may see of a case. Every page, API answer and image for readers goes through here.
+
+A reader sees an opaque code, the two images and the baseline characteristics; in stage 2, once
+the own stage-1 reading of that case is stored, also that reading and the AI's output. Never the
+truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
+id, or another reader's work. All functions take an assignment that ``sequence`` found current.
+"""
+
+from dataclasses import dataclass
+
+from django.core.files.base import File
+
+from inference.models import Prediction
+from readerstudy.cohorts.models import Modality
+from readerstudy.diagnosis import Etiology, Malignancy
+from readerstudy.reading.errors import AidMissing, NotRevealed
+from readerstudy.reading.models import Assignment, Reading, Stage
+
+NO_RESULT = (
+    "The model's result for this case is missing, so stage 2 can't go on. Your submitted "
+    "diagnoses are safe. Please tell the study's investigator."
+)
+
+
+@dataclass(frozen=True)
+class BlindedCase:
+    """A case as its reader knows it. ``baseline`` holds (label, value) pairs."""
+
+    code: str
+    stage: Stage
+    baseline: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A two-level diagnosis."""
+
+    malignancy: Malignancy
+    etiology: Etiology
+
+
+@dataclass(frozen=True)
+class Aid:
+    """What stage 2 adds.
+
+    Level 1 maps each Malignancy, level 2 the Etiologies of the branch that the gate chose, to
+    a probability in [0, 1].
+    """
+
+    stage_1: Diagnosis
+    suggestion: Diagnosis
+    level_1: dict[Malignancy, float]
+    level_2: dict[Etiology, float]
+    model_is_trained: bool
+
+
+def blinded_case(assignment: Assignment) -> BlindedCase:
+    """The part of a case that both stages show."""
+    case = assignment.case
+    return BlindedCase(
+        code=assignment.code,
+        stage=Stage(assignment.stage),
+        baseline=(
+            ("Sex", case.get_sex_display()),
+            ("Age", f"{case.age} years"),
+            ("Longitudinal diameter", f"{case.diameter_mm:g} mm"),
+            ("Location", case.get_location_display()),
+            ("Neck level", case.get_neck_level_display()),
+        ),
+    )
+
+
+def image_file(assignment: Assignment, modality: Modality) -> File:
+    """The stored PNG of one modality."""
+    return assignment.case.image_set.get(modality=modality).file
+
+
+def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
+    """The same reader's stage-1 diagnosis of the same case.
+
+    Raises NotRevealed in stage 1, or when there is none yet: this is the door to AI output.
+    """
+    if assignment.stage == Stage.AIDED:
+        reading = Reading.objects.filter(
+            assignment__reader_id=assignment.reader_id,
+            assignment__case_id=assignment.case_id,
+            assignment__stage=Stage.UNAIDED,
+        ).first()
+        if reading:
+            return Diagnosis(Malignancy(reading.malignancy), Etiology(reading.etiology))
+    raise NotRevealed("AI output is shown in stage 2, after your own stage-1 diagnosis.")
+
+
+def aid(assignment: Assignment) -> Aid:
+    """Everything that stage 2 shows beside the case.
+
+    Raises NotRevealed before its time, AidMissing when the model has no result for the case.
+    """
+    stage_1 = own_stage_1_reading(assignment)
+    prediction = _prediction(assignment)
+    p = prediction.probabilities()
+    return Aid(
+        stage_1=stage_1,
+        suggestion=Diagnosis(p.malignancy, p.etiology),
+        level_1={Malignancy.BENIGN: 1 - p.p_malignant, Malignancy.MALIGNANT: p.p_malignant},
+        level_2={etiology: p.gated()[etiology.class_index] for etiology in p.malignancy.etiologies},
+        model_is_trained=prediction.model_version.is_trained,
+    )
+
+
+def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> bytes:
+    """One 8-bit map. Raises as ``aid`` does."""
+    own_stage_1_reading(assignment)
+    heatmap = _prediction(assignment).heatmap_set.filter(level=level, modality=modality).first()
+    if heatmap is None:
+        raise AidMissing(NO_RESULT)
+    return bytes(heatmap.png)
+
+
+def _prediction(assignment: Assignment) -> Prediction:
+    """The prediction of this case by its study's model."""
+    prediction = (
+        Prediction.objects.filter(
+            case_id=assignment.case_id,
+            model_version__studymodel__study=assignment.reader.study_id,
+        )
+        .select_related("model_version")
+        .first()
+    )
+    if prediction is None:
+        raise AidMissing(NO_RESULT)
+    return prediction

@@ -1,0 +1,56 @@
+"""Why a reader's request is refused: what they are told, the HTTP status, and whether an
+auditor should hear of it."""
+
+
+class Refused(Exception):
+    """Base of all refusals; the text is for the reader."""
+
+    status = 403
+    audited = True
+
+
+class NotYours(Refused):
+    """No such case for this reader. Tells nothing about whether another reader has it."""
+
+    status = 404
+
+
+class OutOfOrder(Refused):
+    """The reader's own case, but not the one to be read now."""
+
+
+class NotRevealed(Refused):
+    """AI output before the stage-1 reading that unlocks it."""
+
+
+class AidMissing(Refused):
+    """Stage 2 without a model result: must not happen, since opening a study requires them all."""
+
+    status = 409
+
+
+class StudyNotOpen(Refused):
+    """The study takes no readings now."""
+
+    status = 409
+    audited = False
+
+
+class AlreadyRead(Refused):
+    """This case has a submitted reading, which stands."""
+
+    status = 409
+    audited = False
+
+
+class KeyReused(Refused):
+    """An idempotency key that already stands for another submit."""
+
+    status = 409
+
+
+class Invalid(Refused):
+    """The submitted diagnosis is incomplete or inconsistent."""
+
+    status = 400
+    audited = False

@@ -1,0 +1,28 @@
+from django import forms
+
+from readerstudy.diagnosis import Etiology, Malignancy, choices, is_consistent
+from readerstudy.reading.blinding import Diagnosis
+
+BOTH_LEVELS = "Choose benign or malignant, then an etiology of that branch."
+
+
+class DiagnosisForm(forms.Form):
+    """A two-level diagnosis with its idempotency key; ``keep`` repeats the stage-1 diagnosis."""
+
+    key = forms.UUIDField()
+    malignancy = forms.ChoiceField(choices=choices(Malignancy), required=False)
+    etiology = forms.ChoiceField(choices=choices(Etiology), required=False)
+    keep = forms.BooleanField(required=False)
+
+    def __init__(self, *args, stage_1: Diagnosis | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.stage_1 = stage_1
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("keep") and self.stage_1:
+            cleaned["malignancy"] = self.stage_1.malignancy
+            cleaned["etiology"] = self.stage_1.etiology
+        if not is_consistent(cleaned.get("malignancy", ""), cleaned.get("etiology", "")):
+            raise forms.ValidationError(BOTH_LEVELS)
+        return cleaned

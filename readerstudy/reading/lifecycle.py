@@ -1,0 +1,222 @@
+"""A study's way: draft → open → locked → unblinded. Forward only, each step audited.
+
+Opening draws and stores every reader's order and freezes the protocol under a hash.
+"""
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from inference import dispatch, queue
+from inference.models import InferenceJob, Prediction, StudyModel
+from readerstudy.audit.log import record
+from readerstudy.cohorts.models import Case, Investigator, Protocol, Study, testing_cases
+from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
+from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
+
+State = Study.State
+
+
+class NotPossible(Exception):
+    """A step is refused; ``reasons`` says all that stands in its way."""
+
+    def __init__(self, reasons: list[str]):
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+def queue_model(study: Study) -> list[int]:
+    """Make a job for every testing case and the study's model; the ids of those that wait.
+
+    Raises NotPossible when no model was chosen.
+    """
+    chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
+    if chosen is None:
+        raise NotPossible(["Choose the study's model version first."])
+    cases = testing_cases(study).prefetch_related("image_set")
+    return queue.enqueue(cases=cases, model_version=chosen.model_version)
+
+
+@transaction.atomic
+def run_model(study: Study, *, by: str) -> None:
+    """Queue the study's cases and have the worker run them. Raises NotPossible."""
+    jobs = queue_model(study)
+    record("study.run_model", actor=by, study=study.slug, detail={"jobs": len(jobs)})
+    dispatch.dispatch_on_commit(jobs)
+
+
+def missing_to_open(study: Study) -> list[str]:
+    """All that keeps a draft study from opening, in plain words; empty when it may open."""
+    checks: list[Callable[[Study], list[str]]] = [
+        _missing_protocol,
+        _missing_cases,
+        _missing_readers,
+        _missing_predictions,
+    ]
+    return [reason for check in checks for reason in check(study)]
+
+
+@transaction.atomic
+def open_study(study: Study, *, by: str) -> None:
+    """Draw all orders, freeze the protocol, take readings from now on.
+
+    Raises NotPossible with every reason.
+    """
+    study = _enter(study, State.OPEN, require=State.DRAFT, reasons=missing_to_open)
+    protocol = study.protocol
+    cases = {CaseKey(case.cohort_name, case.case_id): case for case in testing_cases(study)}
+    orders = [
+        _draw(reader=reader, stage=stage, protocol=protocol, cases=cases)
+        for reader in study.reader_set.all()
+        for stage in Stage
+    ]
+    document = json.dumps(_frozen_document(study, orders), indent=1, sort_keys=True)
+    protocol.frozen_document = document
+    protocol.frozen_sha256 = hashlib.sha256(document.encode()).hexdigest()
+    protocol.frozen_at = study.opened_at
+    protocol.save()
+    record("study.open", actor=by, study=study.slug, detail={"protocol": protocol.frozen_sha256})
+
+
+@transaction.atomic
+def lock_study(study: Study, *, by: str) -> None:
+    """Take no more readings. Raises NotPossible unless the study is open."""
+    study = _enter(study, State.LOCKED, require=State.OPEN)
+    record("study.lock", actor=by, study=study.slug)
+
+
+@transaction.atomic
+def unblind_study(study: Study, *, by: str) -> None:
+    """Unseal the results. Raises NotPossible unless the study is locked."""
+    study = _enter(study, State.UNBLINDED, require=State.LOCKED)
+    record("study.unblind", actor=by, study=study.slug)
+
+
+def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: []) -> Study:
+    """Move the study, held under lock, to a state."""
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    against = reasons(study)
+    if study.state != require:
+        against = [f"The study is {study.state}; this needs it to be {require}."]
+    if against:
+        raise NotPossible(against)
+    study.state = state
+    setattr(study, {"open": "opened_at"}.get(state, f"{state}_at"), timezone.now())
+    study.save()
+    return study
+
+
+def _draw(
+    *, reader: Reader, stage: Stage, protocol: Protocol, cases: dict[CaseKey, Case]
+) -> ReadingOrder:
+    """Draw and store one order. A sequential design reads both stages in stage 1's order."""
+    sequential = protocol.design == Protocol.Design.SEQUENTIAL
+    drawn = draw_order(
+        cases=list(cases),
+        seed=protocol.seed,
+        reader=reader.code,
+        stage=Stage.UNAIDED if sequential else stage,
+        stratify=protocol.stratify_by_cohort,
+    )
+    order = ReadingOrder.objects.create(
+        reader=reader,
+        stage=stage,
+        seed=protocol.seed,
+        algorithm=ALGORITHM,
+        stratification={
+            "by_cohort": protocol.stratify_by_cohort,
+            "cohorts": dict(Counter(key.cohort for key in drawn)),
+        },
+        order_sha256=order_digest(drawn),
+    )
+    Assignment.objects.bulk_create(
+        Assignment(
+            reader=reader,
+            case=cases[key],
+            stage=stage,
+            position=position,
+            code=secrets.token_hex(8),
+        )
+        for position, key in enumerate(drawn, start=1)
+    )
+    return order
+
+
+def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
+    """What the hash covers: design, model, the cases' images, readers and their orders."""
+    protocol = study.protocol
+    version = study.studymodel.model_version
+    images = testing_cases(study).order_by("cohort__name", "case_id", "image__modality")
+    return {
+        "study": study.slug,
+        "opened_at": study.opened_at.isoformat(),
+        "design": protocol.design,
+        "washout_days": protocol.washout_days,
+        "seed": protocol.seed,
+        "stratify_by_cohort": protocol.stratify_by_cohort,
+        "randomisation": ALGORITHM,
+        "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
+        "images": [
+            list(row)
+            for row in images.values_list("cohort_name", "case_id", "image__modality", "image__sha256")
+        ],
+        "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
+        "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
+    }
+
+
+def _missing_protocol(study: Study) -> list[str]:
+    if Protocol.objects.filter(study=study).exists():
+        return []
+    return ["The study has no protocol."]
+
+
+def _missing_cases(study: Study) -> list[str]:
+    cases = testing_cases(study)
+    if not cases.exists():
+        return ["No testing cohort has a case."]
+    reasons = []
+    incomplete = cases.exclude(image__modality="bus") | cases.exclude(image__modality="cdfi")
+    if count := incomplete.distinct().count():
+        reasons.append(f"{count} cases lack an image.")
+    if count := cases.filter(referencestandard__isnull=True).count():
+        reasons.append(f"{count} cases have no reference standard.")
+    return reasons
+
+
+def _missing_readers(study: Study) -> list[str]:
+    """Readers there must be, and none who could look up the truth or the results."""
+    readers = Reader.objects.filter(study=study).select_related("user")
+    if not readers.exists():
+        return ["The study has no reader."]
+    investigators = set(Investigator.objects.filter(study=study).values_list("user", flat=True))
+    return [
+        f"{reader.code} ({reader.user}) is staff or an investigator of this study; "
+        "a reader must not have a way to the truth."
+        for reader in readers
+        if reader.user.is_staff or reader.user.is_superuser or reader.user_id in investigators
+    ]
+
+
+def _missing_predictions(study: Study) -> list[str]:
+    """Stage 2 must never find a case without the model's result."""
+    chosen = StudyModel.objects.filter(study=study).first()
+    if chosen is None:
+        return ["No model version was chosen for the study."]
+    predicted = Prediction.objects.filter(model_version=chosen.model_version)
+    unpredicted = testing_cases(study).exclude(pk__in=predicted.values("case"))
+    count = unpredicted.count()
+    if not count:
+        return []
+    failed = InferenceJob.objects.filter(
+        model_version=chosen.model_version,
+        case__in=unpredicted.values("pk"),
+        state=InferenceJob.State.FAILED,
+    )
+    reasons = [f"{count} cases have no model result yet; run the model first."]
+    return reasons + [f"The model failed on {job.case}: {job.reason}" for job in failed]

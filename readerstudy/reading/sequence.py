@@ -1,0 +1,110 @@
+"""Where a reader is in the stored order: what is current, what is done, when stage 2 begins."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Q
+from django.utils import timezone
+
+from readerstudy.cohorts.models import Protocol, Study
+from readerstudy.reading.errors import NotYours, OutOfOrder, StudyNotOpen
+from readerstudy.reading.models import Assignment, Reader, Stage
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """Cases read and assigned in one stage."""
+
+    stage: Stage
+    read: int
+    total: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.read == self.total
+
+
+def progress(reader: Reader) -> list[StageProgress]:
+    """Progress in each stage, stage 1 first; empty before the study opens."""
+    counts = (
+        Assignment.objects.filter(reader=reader)
+        .values("stage")
+        .annotate(total=Count("pk"), read=Count("reading"))
+        .order_by("stage")
+    )
+    return [StageProgress(Stage(c["stage"]), c["read"], c["total"]) for c in counts]
+
+
+def current_assignment(reader: Reader) -> Assignment | None:
+    """The one case that this reader may read now.
+
+    None when all is read, the study is not open, or the washout still runs.
+    """
+    if reader.study.state != Study.State.OPEN:
+        return None
+    order = ("stage", "position")
+    if reader.study.protocol.design == Protocol.Design.SEQUENTIAL:
+        order = ("position", "stage")
+    assignment = (
+        Assignment.objects.filter(reader=reader, reading__isnull=True)
+        .select_related("case")
+        .order_by(*order)
+        .first()
+    )
+    if assignment and assignment.stage == Stage.AIDED and washout_ends(reader):
+        return None
+    return assignment
+
+
+def washout_ends(reader: Reader) -> datetime | None:
+    """When stage 2 begins, while that is still to come; None when nothing is to be waited for."""
+    days = reader.study.protocol.washout_days
+    if not days:
+        return None
+    stage_1 = Assignment.objects.filter(reader=reader, stage=Stage.UNAIDED).aggregate(
+        unread=Count("pk", filter=Q(reading__isnull=True)),
+        last=Max("reading__submitted_at"),
+    )
+    if stage_1["unread"] or stage_1["last"] is None:
+        return None
+    ends = stage_1["last"] + timedelta(days=days)
+    return ends if ends > timezone.now() else None
+
+
+def require_current(reader: Reader, code: str) -> Assignment:
+    """The current assignment, which must bear this code.
+
+    Raises StudyNotOpen, NotYours (unknown code, or another reader's) or OutOfOrder.
+    """
+    if reader.study.state != Study.State.OPEN:
+        raise StudyNotOpen("This study takes no readings now.")
+    current = current_assignment(reader)
+    if current and current.code == code:
+        return current
+    if not Assignment.objects.filter(reader=reader, code=code).exists():
+        raise NotYours("There is no such case for you.")
+    raise OutOfOrder("This case is not the one to be read now.")
+
+
+@dataclass(frozen=True)
+class ReaderProgress:
+    """A reader with the progress of each stage."""
+
+    reader: Reader
+    stages: list[StageProgress]
+
+
+def progress_of_study(study: Study) -> list[ReaderProgress]:
+    """Every reader's progress in one query more than naming them; nothing of the truth."""
+    counts = (
+        Assignment.objects.filter(reader__study=study)
+        .values("reader", "stage")
+        .annotate(total=Count("pk"), read=Count("reading"))
+        .order_by("reader", "stage")
+    )
+    stages: dict[int, list[StageProgress]] = {}
+    for c in counts:
+        line = stages.setdefault(c["reader"], [])
+        line.append(StageProgress(Stage(c["stage"]), c["read"], c["total"]))
+    readers = Reader.objects.filter(study=study).order_by("code")
+    return [ReaderProgress(reader, stages.get(reader.pk, [])) for reader in readers]

@@ -1,0 +1,29 @@
+from django.urls import path, register_converter
+
+from readerstudy.cohorts.models import Modality
+from readerstudy.reading import views
+
+
+class ModalityConverter:
+    regex = "|".join(Modality.values)
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return str(value)
+
+
+register_converter(ModalityConverter, "modality")
+
+app_name = "reading"
+urlpatterns = [
+    path("<slug:slug>/", views.current_case, name="current"),
+    path("<slug:slug>/<slug:code>/", views.submit, name="submit"),
+    path("<slug:slug>/<slug:code>/<modality:modality>.png", views.image, name="image"),
+    path(
+        "<slug:slug>/<slug:code>/heatmap/<int:level>/<modality:modality>.png",
+        views.heatmap,
+        name="heatmap",
+    ),
+]

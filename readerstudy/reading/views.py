@@ -1,0 +1,117 @@
+"""The radiologist's pages: my studies, the current case, its images."""
+
+from uuid import uuid4
+
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.cohorts.models import Investigator, Modality
+from readerstudy.diagnosis import Malignancy
+from readerstudy.reading import blinding, sequence
+from readerstudy.reading.access import reader_view
+from readerstudy.reading.forms import DiagnosisForm
+from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.submission import present, submit_reading
+
+
+@audience(Audience.SIGNED_IN)
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """My studies: those I read, with progress, and those I investigate."""
+    readers = (
+        Reader.objects.filter(user=request.user, user__is_staff=False)
+        .exclude(study__state="draft")
+        .select_related("study__protocol")
+    )
+    context = {
+        "readings": [(reader, sequence.progress(reader)) for reader in readers],
+        "investigations": Investigator.objects.filter(user=request.user).select_related("study"),
+    }
+    return render(request, "reading/my_studies.html", context)
+
+
+@require_GET
+@reader_view
+def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
+    """The case to be read now, or why there is none."""
+    assignment = sequence.current_assignment(reader)
+    if assignment is None:
+        context = {
+            "reader": reader,
+            "study": reader.study,
+            "progress": sequence.progress(reader),
+            "washout_ends": sequence.washout_ends(reader),
+        }
+        return render(request, "reading/no_case.html", context)
+    return _case_page(request, assignment, form=None)
+
+
+@require_POST
+@reader_view
+def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
+    """Take the diagnosis of the current case, then go on to the next."""
+    form = DiagnosisForm(request.POST, stage_1=_stage_1_answer(reader, code))
+    if not form.is_valid():
+        assignment = sequence.require_current(reader, code)
+        return _case_page(request, assignment, form=form)
+    submit_reading(
+        reader=reader,
+        code=code,
+        key=form.cleaned_data["key"],
+        malignancy=form.cleaned_data["malignancy"],
+        etiology=form.cleaned_data["etiology"],
+    )
+    return redirect("reading:current", slug=reader.study.slug)
+
+
+@require_http_methods(["GET"])
+@reader_view
+def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
+    """One image of the current case."""
+    assignment = sequence.require_current(reader, code)
+    file = blinding.image_file(assignment, Modality(modality)).open("rb")
+    return _png(FileResponse(file, content_type="image/png"))
+
+
+@require_GET
+@reader_view
+def heatmap(
+    request: HttpRequest, reader: Reader, *, code: str, level: int, modality: str
+) -> HttpResponse:
+    """One heatmap of the current case, in stage 2 alone."""
+    assignment = sequence.require_current(reader, code)
+    png = blinding.heatmap_png(assignment, level=level, modality=Modality(modality))
+    return _png(HttpResponse(png, content_type="image/png"))
+
+
+def _png(response: HttpResponse) -> HttpResponse:
+    """An image names neither its file nor its age."""
+    response["Content-Disposition"] = "inline"
+    return response
+
+
+def _stage_1_answer(reader: Reader, code: str) -> blinding.Diagnosis | None:
+    """The diagnosis that "keep" repeats; None in stage 1."""
+    assignment = Assignment.objects.filter(reader=reader, code=code, stage=Stage.AIDED).first()
+    return blinding.own_stage_1_reading(assignment) if assignment else None
+
+
+def _case_page(
+    request: HttpRequest, assignment: Assignment, *, form: DiagnosisForm | None
+) -> HttpResponse:
+    aided = assignment.stage == Stage.AIDED
+    aid = blinding.aid(assignment) if aided else None
+    present(assignment)
+    context = {
+        "study": assignment.reader.study,
+        "case": blinding.blinded_case(assignment),
+        "aid": aid,
+        "progress": sequence.progress(assignment.reader)[assignment.stage - 1],
+        "branches": [(malignancy, malignancy.etiologies) for malignancy in Malignancy],
+        "modalities": Modality,
+        "key": form["key"].value() if form else uuid4(),
+        "form": form,
+    }
+    return render(request, "reading/case.html", context, status=400 if form else 200)

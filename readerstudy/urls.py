@@ -1,0 +1,41 @@
+"""Every URL of the site. Each view declares who may see it (accounts/access.py)."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.reading.views import home
+
+
+@audience(Audience.PUBLIC)
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Whether the web process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+admin.site.site_header = admin.site.site_title = "Reader study"
+admin.site.index_title = "Cohorts, readers and models"
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("accounts/", include("readerstudy.accounts.urls")),
+    path("read/", include("readerstudy.reading.urls")),
+    path("api/v1/", include("readerstudy.reading.api")),
+    path("results/", include("analysis.urls")),
+    # One sign-in for the whole site: the admin's own would pass by the rules of ours.
+    path(
+        "admin/login/",
+        audience(Audience.PUBLIC)(
+            RedirectView.as_view(pattern_name="accounts:login", query_string=True)
+        ),
+    ),
+    path("admin/", admin.site.urls),
+    path("healthz", healthz, name="healthz"),
+]
+
+handler400 = "readerstudy.accounts.views.bad_request"
+handler403 = "readerstudy.accounts.views.forbidden"
+handler404 = "readerstudy.accounts.views.not_found"
+handler500 = "readerstudy.accounts.views.server_error"
