@@ -84,9 +84,7 @@ def _truth(study: Study, place: dict[int, int]) -> NDArray[np.int8]:
 
 def _model_decisions(study: Study, version, place: dict[int, int]) -> NDArray[np.int8]:
     model = _empty(len(place))
-    predictions = Prediction.objects.filter(
-        model_version=version, case__cohort__study=study
-    )
+    predictions = Prediction.objects.filter(model_version=version, case__cohort__study=study)
     for prediction in predictions.select_related("model_version"):
         if prediction.case_id in place:
             model[place[prediction.case_id]] = prediction.probabilities().etiology.class_index

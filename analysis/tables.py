@@ -13,6 +13,7 @@ from analysis import stats
 from analysis.dataset import MISSING, StudyData
 
 ALL_COHORTS = "All cohorts"
+MODEL_SUBJECT = "CLA-HDM"
 RESAMPLES = 1000
 SEED = 2022
 UNAIDED, AIDED = 0, 1
@@ -37,7 +38,12 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class TestRow:
-    """One hypothesis test. ``unit`` says what was counted; b and c are McNemar's alone."""
+    """One hypothesis test of two arms, in the order that ``question`` names them.
+
+    ``unit`` says what was counted. McNemar: b units are right in the first arm alone, c in the
+    second alone. Permutation: ``difference`` is the first arm's proportion right less the
+    second's.
+    """
 
     __test__ = False  # not a test of ours, whatever its name
 
@@ -65,6 +71,17 @@ class _Part:
     decisions: NDArray[np.int8]
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """Two arms' decisions, each shape (n,) or (readers, n), and what is asked of them."""
+
+    question: str
+    subject: str
+    against: str
+    a: NDArray[np.int8]
+    b: NDArray[np.int8]
+
+
 def _parts(data: StudyData) -> Iterator[_Part]:
     for name in [*data.cohorts, ALL_COHORTS]:
         chosen = np.ones(len(data.cohort), bool) if name == ALL_COHORTS else data.cohort == name
@@ -83,7 +100,7 @@ def metric_rows(data: StudyData) -> list[MetricRow]:
     """
     rows = []
     for part in _parts(data):
-        subjects = [("CLA-HDM", "model", "", part.model)]
+        subjects = [(MODEL_SUBJECT, "model", "", part.model)]
         for stage, stage_name in enumerate(STAGE_NAMES):
             subjects += [
                 (reader.code, "reader", stage_name, part.decisions[index, stage])
@@ -115,22 +132,25 @@ def _metric_row(subject, kind, stage, part: _Part, decisions) -> MetricRow | Non
 
 
 def mcnemar_rows(data: StudyData) -> list[TestRow]:
-    """Per reader and cohort: model against reader without AI, and without against with AI."""
+    """Per reader and cohort: the model against the reader without AI, and without against with."""
     rows = []
     for part in _parts(data):
         for index, reader in enumerate(data.readers):
             unaided, aided = part.decisions[index]
-            rows += _mcnemar(part, "model vs reader", reader.code, "CLA-HDM", unaided, part.model)
-            rows += _mcnemar(part, "with vs without AI", reader.code, "itself", unaided, aided)
+            for comparison in (
+                _Comparison("reader vs model", reader.code, MODEL_SUBJECT, unaided, part.model),
+                _Comparison("with vs without AI", reader.code, "itself", aided, unaided),
+            ):
+                rows += _mcnemar(part, comparison)
     return rows
 
 
-def _mcnemar(part: _Part, question, subject, against, a, b) -> list[TestRow]:
+def _mcnemar(part: _Part, comparison: _Comparison) -> list[TestRow]:
     """Patient level (the valid one) first, then the published one-vs-rest cells."""
-    read = _read_by_all(a, b)
+    read = _read_by_all(comparison.a, comparison.b)
     if not read.any():
         return []
-    n, truth, a, b = int(read.sum()), part.truth[read], a[read], b[read]
+    n, truth, a, b = int(read.sum()), part.truth[read], comparison.a[read], comparison.b[read]
     cells = stats.mcnemar_one_vs_rest(truth=truth, decision_a=a, decision_b=b, method="chi2")
     patients = stats.mcnemar_patient_level(
         correct_a=a == truth, correct_b=b == truth, method="exact"
@@ -143,9 +163,9 @@ def _mcnemar(part: _Part, question, subject, against, a, b) -> list[TestRow]:
     ]
     return [
         TestRow(
-            question=question,
-            subject=subject,
-            against=against,
+            question=comparison.question,
+            subject=comparison.subject,
+            against=comparison.against,
             cohort=part.name,
             test=f"McNemar, {result.method}",
             unit=unit,
@@ -162,22 +182,28 @@ def _mcnemar(part: _Part, question, subject, against, a, b) -> list[TestRow]:
 def permutation_rows(data: StudyData) -> list[TestRow]:
     """Per experience group: against the model, with against without AI, and the group with AI
     against the seniors without."""
-    rows = []
+    return [
+        row
+        for part in _parts(data)
+        for comparison in _group_comparisons(data, part)
+        for row in _permutation(part, comparison)
+    ]
+
+
+def _group_comparisons(data: StudyData, part: _Part) -> Iterator[_Comparison]:
     groups = _groups(data)
-    for part in _parts(data):
-        for group, members in groups.items():
-            unaided, aided = part.decisions[members, UNAIDED], part.decisions[members, AIDED]
-            rows += _permutation(part, "model vs group", group, "CLA-HDM", unaided, part.model)
-            rows += _permutation(part, "with vs without AI", group, "itself", aided, unaided)
-            if group != BENCHMARK_GROUP and BENCHMARK_GROUP in groups:
-                seniors = part.decisions[groups[BENCHMARK_GROUP], UNAIDED]
-                rows += _permutation(
-                    part, "group with AI vs seniors without", group, BENCHMARK_GROUP, aided, seniors
-                )
-    return rows
+    for group, members in groups.items():
+        unaided, aided = part.decisions[members, UNAIDED], part.decisions[members, AIDED]
+        yield _Comparison("group vs model", group, MODEL_SUBJECT, unaided, part.model)
+        yield _Comparison("with vs without AI", group, "itself", aided, unaided)
+        if group != BENCHMARK_GROUP and BENCHMARK_GROUP in groups:
+            seniors = part.decisions[groups[BENCHMARK_GROUP], UNAIDED]
+            question = "group with AI vs seniors without"
+            yield _Comparison(question, group, BENCHMARK_GROUP, aided, seniors)
 
 
-def _permutation(part: _Part, question, subject, against, a, b) -> list[TestRow]:
+def _permutation(part: _Part, comparison: _Comparison) -> list[TestRow]:
+    a, b = comparison.a, comparison.b
     read = _read_by_all(a, b)
     if not read.any():
         return []
@@ -185,9 +211,9 @@ def _permutation(part: _Part, question, subject, against, a, b) -> list[TestRow]
     result = stats.paired_permutation(a=a[..., read] == truth, b=b[..., read] == truth)
     return [
         TestRow(
-            question=question,
-            subject=subject,
-            against=against,
+            question=comparison.question,
+            subject=comparison.subject,
+            against=comparison.against,
             cohort=part.name,
             test=f"{result.method}, {result.alternative}",
             unit="patients",

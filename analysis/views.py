@@ -94,7 +94,7 @@ def _table_2(data: dataset.StudyData) -> list[dict]:
             line["aided" if row.stage == tables.STAGE_NAMES[tables.AIDED] else "unaided"] = row
             line["p"] = [
                 p_values.get((cohort, row.subject, question, unit))
-                for question in ("model vs reader", "with vs without AI")
+                for question in ("reader vs model", "with vs without AI")
                 for unit in ("patients", "one-vs-rest cells: accuracy")
             ]
         cohorts.append({"name": cohort, "lines": list(by_subject.values())})

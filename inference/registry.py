@@ -35,5 +35,7 @@ def register(*, name: str, version: str, path: Path, by: str = "") -> ModelVersi
             card=asdict(loaded.card),
         )
         shutil.copyfile(path, target)
-        record("model.register", actor=by, target=str(model_version), detail={"sha256": loaded.sha256})
+        record(
+            "model.register", actor=by, target=str(model_version), detail={"sha256": loaded.sha256}
+        )
     return model_version

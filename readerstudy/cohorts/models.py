@@ -24,7 +24,8 @@ def consistent_diagnosis(name: str) -> models.CheckConstraint:
     """The database refuses an etiology that is not of its malignancy's branch."""
     branches = Q()
     for malignancy in Malignancy:
-        branches |= Q(malignancy=malignancy, etiology__in=malignancy.etiologies)
+        names = [etiology.value for etiology in malignancy.etiologies]
+        branches |= Q(malignancy=malignancy.value, etiology__in=names)
     return models.CheckConstraint(condition=branches, name=name)
 
 

@@ -2,7 +2,7 @@
 
 from readerstudy.accounts.models import User
 
-PASSWORD = "demo-{username}"
+PASSWORD = "demo-{username}"  # noqa: S105 (public on purpose)
 SIGN_INS = ("radiologist", "investigator", "admin")
 
 

@@ -111,9 +111,7 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
         if created:
             Protocol.objects.create(study=study, design=demo.design, seed=demo.seed)
             StudyModel.objects.create(study=study, model_version=model)
-            Investigator.objects.create(
-                study=study, user=User.objects.get(username="investigator")
-            )
+            Investigator.objects.create(study=study, user=User.objects.get(username="investigator"))
             for name, role, _ in demo.cohorts:
                 Cohort.objects.create(study=study, name=name, role=role, hospital="Synthetic")
             _make_readers(study, simulated=demo.finished)

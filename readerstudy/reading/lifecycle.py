@@ -163,7 +163,9 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
         "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
         "images": [
             list(row)
-            for row in images.values_list("cohort_name", "case_id", "image__modality", "image__sha256")
+            for row in images.values_list(
+                "cohort_name", "case_id", "image__modality", "image__sha256"
+            )
         ],
         "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
         "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
