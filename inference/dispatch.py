@@ -26,8 +26,13 @@ def _dispatch(job_ids: list[int]) -> None:
         for job_id in job_ids:
             run_job.delay(job_id)
     else:
-        subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
-            [sys.executable, str(settings.BASE_DIR / "manage.py"), "infer"],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        start_child()
+
+
+def start_child() -> None:
+    """Start a process that empties the queue and ends."""
+    subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "infer"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 
 from inference.clahdm.hierarchy import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only
-from readerstudy.cohorts.models import Case, Modality, Study
+from readerstudy.cohorts.models import Case, Study
+from readerstudy.diagnosis import Modality, choices
 
 
 class ModelVersion(models.Model):
@@ -135,7 +136,7 @@ class Heatmap(models.Model):
 
     prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT)
     level = models.PositiveSmallIntegerField(help_text="1: malignancy, 2: etiology")
-    modality = models.CharField(max_length=4, choices=Modality)
+    modality = models.CharField(max_length=4, choices=choices(Modality))
     png = models.BinaryField()
 
     class Meta:

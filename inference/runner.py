@@ -23,7 +23,7 @@ from inference.clahdm.network import CLAHDM
 from inference.clahdm.predict import CasePrediction, NonFiniteError, predict
 from inference.clahdm.preprocess import preprocess
 from inference.models import Heatmap, InferenceJob, Prediction
-from readerstudy.cohorts.models import Modality
+from readerstudy.diagnosis import Modality
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     for image in images:
         with image.file.open("rb") as file:
             pixels[image.modality] = np.asarray(PillowImage.open(file).convert("RGB"))
-    missing = set(Modality.values) - set(pixels)
+    missing = set(Modality) - set(pixels)
     if missing:
         raise ValueError(f"the case has no {', '.join(sorted(missing)).upper()} image")
     return pixels

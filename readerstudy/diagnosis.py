@@ -48,6 +48,17 @@ class Etiology(StrEnum):
         return list(Etiology).index(self)
 
 
+class Modality(StrEnum):
+    """The two ultrasound images that a diagnosis rests on."""
+
+    BUS = "bus"
+    CDFI = "cdfi"
+
+    @property
+    def label(self) -> str:
+        return "B-mode ultrasound" if self is Modality.BUS else "Colour Doppler flow imaging"
+
+
 def choices(kind: type[StrEnum]) -> list[tuple[str, str]]:
     """(value, label) pairs, as forms and model fields want them."""
     return [(member.value, member.label) for member in kind]

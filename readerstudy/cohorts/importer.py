@@ -27,7 +27,8 @@ from readerstudy.cohorts.ingest import (
 )
 from readerstudy.cohorts.ingest.manifest import ManifestRow
 from readerstudy.cohorts.ingest.reader import iter_cases
-from readerstudy.cohorts.models import Case, Cohort, Image, Modality, ReferenceStandard, Study
+from readerstudy.cohorts.models import Case, Cohort, Image, ReferenceStandard, Study
+from readerstudy.diagnosis import Modality
 
 
 def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) -> int:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
-from readerstudy.diagnosis import Etiology, Malignancy, choices
+from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200
@@ -187,18 +187,11 @@ class Case(models.Model):
         return f"{self.cohort} / {self.case_id}"
 
 
-class Modality(models.TextChoices):
-    """The two ultrasound images of a case."""
-
-    BUS = "bus", "B-mode ultrasound"
-    CDFI = "cdfi", "Colour Doppler flow imaging"
-
-
 class Image(models.Model):
     """A re-encoded PNG without metadata, stored under a random name."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT)
-    modality = models.CharField(max_length=4, choices=Modality)
+    modality = models.CharField(max_length=4, choices=choices(Modality))
     file = models.FileField(upload_to="images", max_length=100)
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(help_text="Pixels")

@@ -7,8 +7,7 @@ from rest_framework.decorators import api_view
 from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.cohorts.models import Modality
-from readerstudy.diagnosis import Etiology, Malignancy, choices
+from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.models import Assignment, Reader, Stage

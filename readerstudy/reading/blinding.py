@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from django.core.files.base import File
 
 from inference.models import Prediction
-from readerstudy.cohorts.models import Modality
-from readerstudy.diagnosis import Etiology, Malignancy
+from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NotRevealed
 from readerstudy.reading.models import Assignment, Reading, Stage
 

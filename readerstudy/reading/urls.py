@@ -1,11 +1,11 @@
 from django.urls import path, register_converter
 
-from readerstudy.cohorts.models import Modality
+from readerstudy.diagnosis import Modality
 from readerstudy.reading import views
 
 
 class ModalityConverter:
-    regex = "|".join(Modality.values)
+    regex = "|".join(Modality)
 
     def to_python(self, value: str) -> str:
         return value

@@ -7,8 +7,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.cohorts.models import Investigator, Modality
-from readerstudy.diagnosis import Malignancy
+from readerstudy.cohorts.models import Investigator
+from readerstudy.diagnosis import Malignancy, Modality
 from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.forms import DiagnosisForm

@@ -1,0 +1,156 @@
+"""Images in, probabilities and heatmaps out: what the worker calls.
+
+Source: Zhu et al., BMC Medicine 2022, 20:269, doi 10.1186/s12916-022-02469-z: two levels x two
+modalities = four heatmaps a case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from readerstudy.diagnosis import Malignancy, Modality
+
+from .hierarchy import (
+    DEFAULT_THRESHOLD,
+    MALIGNANCY_SUB_MODEL,
+    SUB_MODELS,
+    HierarchicalProbabilities,
+)
+from .layercam import layer_cam, to_uint8
+from .network import CLAHDM, SubModel, positive_probability
+
+Heatmaps = dict[tuple[int, Modality], np.ndarray]
+
+
+class NonFiniteError(ArithmeticError):
+    """A sub-model gave NaN or infinity; the message names it and the cases' rows in the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class CasePrediction:
+    """What CLA-HDM says of one case."""
+
+    probabilities: HierarchicalProbabilities
+    """All three sub-models' probabilities, whatever the gate says."""
+    heatmaps: Mapping[tuple[int, Modality], np.ndarray]
+    """uint8 (S/32, S/32) by (level, modality), each to be stretched over its whole image.
+
+    Level 1 explains sub-model 1's decision, level 2 that of the gated branch's sub-model.
+    """
+
+
+class _Run(NamedTuple):
+    """One sub-model's pass over the batch."""
+
+    sub_model: SubModel
+    bus_maps: Tensor
+    cdfi_maps: Tensor
+    p_positive: list[float]
+
+
+def predict(
+    model: CLAHDM, bus: Tensor, cdfi: Tensor, *, threshold: float = DEFAULT_THRESHOLD
+) -> list[CasePrediction]:
+    """Diagnose a batch of cases.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, on any device.
+    bus, cdfi
+        (B, 3, S, S), finite, from `preprocess`; row i of both is case i. Moved to the model's
+        device and dtype. B may be 0.
+    threshold
+        The gate's: probability of malignancy from which on a case is malignant. Take it from the
+        model card.
+
+    Returns
+    -------
+    list[CasePrediction]
+        One a case, in the order of the batch; the same as if the case came alone, but for float
+        rounding.
+
+    Raises
+    ------
+    ValueError
+        If the model is in training mode, the shapes do not fit, an image holds NaN or infinity,
+        or the threshold is outside [0, 1].
+    NonFiniteError
+        If a sub-model gives NaN or infinity.
+    """
+    _check_inputs(model, bus, cdfi)
+    like = next(model.parameters())
+    bus, cdfi = bus.to(like), cdfi.to(like)
+    if len(bus) == 0:
+        return []
+    runs = {name: _run(name, model[name], bus, cdfi) for name in SUB_MODELS}
+    cases = [
+        HierarchicalProbabilities(*row, threshold=threshold)
+        for row in zip(*(run.p_positive for run in runs.values()), strict=True)
+    ]
+    heatmaps = _heatmaps(runs, cases)
+    return [CasePrediction(*pair) for pair in zip(cases, heatmaps, strict=True)]
+
+
+def _check_inputs(model: CLAHDM, bus: Tensor, cdfi: Tensor) -> None:
+    if model.training:
+        raise ValueError("the model is in training mode; call model.eval() first")
+    expected = (3, model.input_size, model.input_size)
+    for name, images in (("bus", bus), ("cdfi", cdfi)):
+        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+            raise ValueError(f"{name}: expected (B, *{expected}), got {tuple(images.shape)}")
+        if not torch.isfinite(images).all():
+            raise ValueError(f"{name}: an image holds NaN or infinity")
+    if len(bus) != len(cdfi):
+        raise ValueError(f"{len(bus)} BUS images but {len(cdfi)} CDFI images")
+
+
+@torch.no_grad()
+def _run(name: str, sub_model: SubModel, bus: Tensor, cdfi: Tensor) -> _Run:
+    bus_maps, cdfi_maps = sub_model.features(bus, cdfi)
+    logits = sub_model.head(bus_maps, cdfi_maps).cpu()
+    _check_finite(name, logits)
+    return _Run(sub_model, bus_maps, cdfi_maps, positive_probability(logits.double()).tolist())
+
+
+def _heatmaps(runs: Mapping[str, _Run], cases: list[HierarchicalProbabilities]) -> list[Heatmaps]:
+    """The four heatmaps of each case; the decisions explained are those the case reports."""
+    heatmaps: list[Heatmaps] = [{} for _ in cases]
+    malignant = [case.malignancy is Malignancy.MALIGNANT for case in cases]
+    everyone = list(range(len(cases)))
+    _explain(runs, MALIGNANCY_SUB_MODEL, level=1, rows=everyone, positive=malignant, into=heatmaps)
+    for branch in Malignancy:
+        rows = [row for row in everyone if cases[row].malignancy is branch]
+        positive = [cases[row].etiology is branch.etiologies[1] for row in rows]
+        _explain(runs, branch.value, level=2, rows=rows, positive=positive, into=heatmaps)
+    return heatmaps
+
+
+def _explain(
+    runs: Mapping[str, _Run],
+    name: str,
+    *,
+    level: int,
+    rows: list[int],
+    positive: list[bool],
+    into: list[Heatmaps],
+) -> None:
+    """Put one sub-model's heatmaps of these rows in their place."""
+    if not rows:
+        return
+    run = runs[name]
+    target = torch.tensor(positive, dtype=torch.int64, device=run.bus_maps.device)
+    cams = layer_cam(run.sub_model.head, run.bus_maps[rows], run.cdfi_maps[rows], target=target)
+    for modality, maps in zip(Modality, cams, strict=True):
+        for row, heatmap in zip(rows, to_uint8(maps), strict=True):
+            into[row][level, modality] = heatmap
+
+
+def _check_finite(name: str, logits: Tensor) -> None:
+    bad = (~torch.isfinite(logits).all(dim=1)).nonzero().flatten().tolist()
+    if bad:
+        raise NonFiniteError(f"sub-model {name!r} gave NaN or infinity for cases {bad}")

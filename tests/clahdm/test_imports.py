@@ -1,0 +1,30 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+LIGHT = "inference.clahdm, inference.clahdm.hierarchy, inference.clahdm.card"
+
+
+def _loaded_after(statement: str) -> set[str]:
+    """Names in sys.modules of a fresh interpreter after one import statement."""
+    script = f"{statement}; import sys; print(*sys.modules, sep='\\n')"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_light_modules_leave_torch_out():
+    loaded = _loaded_after(f"import {LIGHT}")
+    assert "inference.clahdm.card" in loaded
+    assert not {"torch", "monai", "django"} & loaded
+
+
+def test_package_needs_no_django():
+    loaded = _loaded_after("import inference.clahdm.predict, inference.clahdm.weights")
+    assert "torch" in loaded
+    assert "django" not in loaded
+    ours = {name for name in loaded if name.split(".")[0] in {"readerstudy", "analysis"}}
+    assert ours == {"readerstudy", "readerstudy.diagnosis"}

@@ -1,0 +1,14 @@
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings, tmp_path):
+    """Each test has its own stored images."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return settings.MEDIA_ROOT
+
+
+@pytest.fixture(autouse=True)
+def no_child_worker(monkeypatch):
+    """Jobs are queued; a test that is about running them runs them itself."""
+    monkeypatch.setattr("inference.dispatch.start_child", lambda: None)

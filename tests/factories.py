@@ -1,0 +1,178 @@
+"""Small studies, built through the product's own doors where it has one."""
+
+import hashlib
+import io
+import secrets
+from itertools import cycle
+from uuid import uuid4
+
+import numpy as np
+from django.conf import settings
+from PIL import Image as PillowImage
+
+from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
+from inference.queue import input_digest
+from readerstudy.accounts.models import User
+from readerstudy.cohorts.models import (
+    Case,
+    Cohort,
+    Image,
+    Investigator,
+    Protocol,
+    ReferenceStandard,
+    Study,
+)
+from readerstudy.diagnosis import Etiology, Modality
+from readerstudy.reading import lifecycle, sequence
+from readerstudy.reading.models import Reader
+from readerstudy.reading.submission import present, submit_reading
+
+PASSWORD = "a long enough password"
+
+
+def make_user(username: str, **fields) -> User:
+    user = User(username=username, **fields)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def make_model(**fields) -> ModelVersion:
+    """A model version without a weights file: enough for stored predictions."""
+    values = {
+        "name": "CLA-HDM",
+        "version": secrets.token_hex(4),
+        "architecture": "tiny",
+        "is_trained": True,
+        "weights": "weights/none.safetensors",
+        "sha256": secrets.token_hex(32),
+    }
+    return ModelVersion.objects.create(**values | fields)
+
+
+def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
+    """A case with two small images and its truth."""
+    case = Case.objects.create(
+        cohort=cohort,
+        case_id=case_id,
+        sex="female",
+        age=41,
+        diameter_mm=17.5,
+        location="left",
+        neck_level="III",
+        instrument="SECRET-INSTRUMENT",
+    )
+    ReferenceStandard.objects.create(
+        case=case,
+        malignancy=etiology.malignancy,
+        etiology=etiology,
+        pathologic_method="needle_biopsy",
+    )
+    for modality in Modality:
+        png = random_png()
+        name = f"images/{secrets.token_hex(16)}.png"
+        path = settings.MEDIA_ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+        Image.objects.create(
+            case=case,
+            modality=modality,
+            file=name,
+            sha256=hashlib.sha256(png).hexdigest(),
+            width=40,
+            height=32,
+        )
+    return case
+
+
+def random_png(size: tuple[int, int] = (32, 40)) -> bytes:
+    noise = np.frombuffer(secrets.token_bytes(size[0] * size[1] * 3), np.uint8)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(noise.reshape(*size, 3)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_prediction(case: Case, model: ModelVersion, **probabilities) -> Prediction:
+    values = {"p_malignant": 0.8, "p_tuberculous": 0.3, "p_metastatic": 0.6} | probabilities
+    prediction = Prediction.objects.create(
+        case=case,
+        model_version=model,
+        input_sha256=input_digest(case.image_set.all()),
+        **values,
+    )
+    for level in (1, 2):
+        for modality in Modality:
+            Heatmap.objects.create(
+                prediction=prediction, level=level, modality=modality, png=random_png((7, 7))
+            )
+    return prediction
+
+
+def make_draft(
+    slug: str = "study",
+    *,
+    cases: int = 3,
+    readers: tuple[str, ...] = ("anna", "boris"),
+    design: str = Protocol.Design.TWO_SESSION,
+    cohorts: tuple[str, ...] = ("SECRET-COHORT-A", "SECRET-COHORT-B"),
+    **protocol,
+) -> Study:
+    """A study that lacks nothing to open; ``cases`` in all, dealt out to the cohorts in turn."""
+    study = Study.objects.create(slug=slug, title=f"Study {slug}")
+    Protocol.objects.create(study=study, design=design, seed=7, **protocol)
+    model = make_model()
+    StudyModel.objects.create(study=study, model_version=model)
+    made = [
+        Cohort.objects.create(study=study, name=name, hospital="SECRET-HOSPITAL")
+        for name in cohorts
+    ]
+    for number, cohort, etiology in zip(range(cases), cycle(made), cycle(Etiology), strict=False):
+        make_prediction(make_case(cohort, f"SECRET-ID-{number}", etiology), model)
+    groups = cycle(Reader.Group.values)
+    for number, (username, group) in enumerate(zip(readers, groups, strict=False), start=1):
+        user = User.objects.filter(username=username).first() or make_user(username)
+        Reader.objects.create(
+            study=study, user=user, code=f"R{number}", years_of_experience=9, group=group
+        )
+    return study
+
+
+def make_open(slug: str = "study", **fields) -> Study:
+    study = make_draft(slug, **fields)
+    lifecycle.open_study(study, by="test")
+    study.refresh_from_db()
+    return study
+
+
+def make_investigator(study: Study, username: str = "ivan") -> User:
+    user = User.objects.filter(username=username).first() or make_user(username)
+    Investigator.objects.create(study=study, user=user)
+    return user
+
+
+def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):
+    """Read the reader's current case."""
+    reader = Reader.objects.select_related("study__protocol", "user").get(pk=reader.pk)
+    assignment = sequence.current_assignment(reader)
+    present(assignment)
+    return submit_reading(
+        reader=reader,
+        code=assignment.code,
+        key=uuid4(),
+        malignancy=etiology.malignancy,
+        etiology=etiology,
+    ).reading
+
+
+def read_all(study: Study, **answer) -> None:
+    """Every reader reads everything."""
+    for reader in study.reader_set.select_related("study__protocol", "user"):
+        while sequence.current_assignment(reader):
+            read_next(reader, **answer)
+
+
+def finish(study: Study) -> None:
+    """Lock and unblind."""
+    lifecycle.lock_study(study, by="test")
+    lifecycle.unblind_study(study, by="test")
+    study.refresh_from_db()

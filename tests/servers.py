@@ -1,0 +1,167 @@
+"""Throwaway servers for the tests: PostgreSQL, Redis, gunicorn, a Celery worker, on free ports.
+
+A server that is not installed is an error, never a skip. As a command,
+``python -m tests.servers COMMAND ...`` runs the command with DATABASE_URL set to a PostgreSQL
+of its own.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg2
+import redis
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0  # seconds that a server may take to answer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready: Callable[[], object], *, what: str, process=None) -> None:
+    """Poll until ready() is true; an exception counts as "not yet"."""
+    deadline = time.monotonic() + PATIENCE
+    last: Exception | None = None
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"{what} ended with status {process.returncode}")
+        try:
+            if ready():
+                return
+        except Exception as error:  # noqa: BLE001 (whatever a server says while it starts)
+            last = error
+        time.sleep(0.05)
+    raise TimeoutError(f"{what} was not ready in {PATIENCE:g} s: {last!r}")
+
+
+@contextmanager
+def started(command: list[str], **options) -> Iterator[subprocess.Popen]:
+    """A process in its own group, ended with the block."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                os.killpg(process.pid, sign)
+                try:
+                    process.wait(timeout=15)
+                except subprocess.TimeoutExpired:
+                    continue
+
+
+def _postgres_bin() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if found:
+        return found[-1]
+    initdb = shutil.which("initdb")
+    if initdb is None:
+        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
+    return Path(initdb).parent
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL cluster of its own; yields its DATABASE_URL."""
+    programs, port = _postgres_bin(), free_port()
+    # PostgreSQL refuses to run as root; Debian's package brings its own user.
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="readerstudy-pg-", ignore_cleanup_errors=True) as top:
+        if as_user:
+            shutil.chown(top, "postgres")
+        data = f"{top}/data"
+        subprocess.run(
+            [*as_user, f"{programs}/initdb", "-D", data, "-U", "postgres", "-A", "trust",
+             "-E", "UTF8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, cwd=top,
+        )  # fmt: skip
+        options = f"-p {port} -k {top} -c listen_addresses=127.0.0.1 -c fsync=off"
+        server = [*as_user, f"{programs}/postgres", "-D", data, *options.split()]
+        url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+        with (
+            Path(top, "log").open("wb") as log,
+            started(server, stdout=log, stderr=log, cwd=top) as process,
+        ):
+            wait_until(lambda: psycopg2.connect(url).close() or True, what="PostgreSQL",
+                       process=process)  # fmt: skip
+            yield url
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis of its own; yields its URL."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise FileNotFoundError("Redis is not installed: apt-get install redis-server")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="readerstudy-redis-") as folder:
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir",
+                   folder]  # fmt: skip
+        with started(command, stdout=subprocess.DEVNULL) as process:
+            client = redis.Redis(port=port)
+            wait_until(client.ping, what="Redis", process=process)
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def site_environment(folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a site whose files all lie in this folder."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "CELERY_BROKER_URL")}
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
+        "READERSTUDY_VAR": str(folder),
+        "READERSTUDY_DEMO": "0",
+        "READERSTUDY_HTTPS": "0",
+        **more,
+    }
+
+
+def manage(*arguments: str, env: dict[str, str], **options) -> subprocess.CompletedProcess:
+    """Run manage.py to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, check=True, **options
+    )
+
+
+@contextmanager
+def gunicorn(env: dict[str, str]) -> Iterator[str]:
+    """The site itself; yields its address without a slash at the end."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "gunicorn", "readerstudy.wsgi", "-b", f"127.0.0.1:{port}",
+               "--workers", "2", "--threads", "4", "--log-level", "warning"]  # fmt: skip
+    with started(command, cwd=ROOT, env=env) as process:
+        wait_until(
+            lambda: requests.get(f"{address}/healthz", timeout=2).ok, what="gunicorn",
+            process=process,
+        )  # fmt: skip
+        yield address
+
+
+@contextmanager
+def celery_worker(env: dict[str, str], *, name: str = "w1") -> Iterator[subprocess.Popen]:
+    """A separate worker, as an installation runs it."""
+    command = [sys.executable, "-m", "celery", "-A", "readerstudy", "worker", "-Q", "inference",
+               "-P", "solo", "-c", "1", "-n", f"{name}@%h", "--loglevel", "WARNING"]  # fmt: skip
+    with started(command, cwd=ROOT, env=env) as process:
+        yield process
+
+
+if __name__ == "__main__":
+    with ExitStack() as stack:
+        url = stack.enter_context(postgres())
+        env = os.environ | {"DATABASE_URL": url}
+        finished = subprocess.run(sys.argv[1:], check=False, env=env)
+    sys.exit(finished.returncode)

@@ -1,0 +1,15 @@
+"""The site's own settings, in a folder that goes away with the test run."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="readerstudy-tests-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+os.environ |= {"READERSTUDY_VAR": _folder, "READERSTUDY_DEMO": "0", "READERSTUDY_HTTPS": "0"}
+os.environ.pop("CELERY_BROKER_URL", None)
+
+from readerstudy.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
