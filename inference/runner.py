@@ -3,6 +3,7 @@
 Only the worker's side imports this module: it brings torch in.
 """
 
+import hashlib
 import io
 import logging
 import threading
@@ -80,7 +81,10 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     pixels = {}
     for image in images:
         with image.file.open("rb") as file:
-            pixels[image.modality] = np.asarray(PillowImage.open(file).convert("RGB"))
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != image.sha256:
+            raise ValueError(f"the stored {image.modality} image has not its SHA-256 any more")
+        pixels[image.modality] = np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
     missing = set(Modality) - set(pixels)
     if missing:
         raise ValueError(f"the case has no {', '.join(sorted(missing)).upper()} image")

@@ -147,9 +147,8 @@ TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: nothing to collect
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
 
 REST_FRAMEWORK = {
