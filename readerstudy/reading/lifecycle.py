@@ -100,6 +100,7 @@ def unblind_study(study: Study, *, by: str) -> None:
 def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: []) -> Study:
     """Move the study, held under lock, to a state."""
     study = Study.objects.select_for_update().get(pk=study.pk)
+    list(Reader.objects.select_for_update().filter(study=study))  # no submit is under way now
     against = reasons(study)
     if study.state != require:
         against = [f"The study is {study.state}; this needs it to be {require}."]

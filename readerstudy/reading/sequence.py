@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from readerstudy.cohorts.models import Protocol, Study
@@ -19,20 +19,38 @@ class StageProgress:
     read: int
     total: int
 
-    @property
-    def is_complete(self) -> bool:
-        return self.read == self.total
+
+@dataclass(frozen=True)
+class ReaderProgress:
+    """A reader with the progress of each stage, stage 1 first; no stage before the study opens."""
+
+    reader: Reader
+    stages: list[StageProgress]
 
 
 def progress(reader: Reader) -> list[StageProgress]:
-    """Progress in each stage, stage 1 first; empty before the study opens."""
+    """One reader's progress in each stage."""
+    return _progress(Assignment.objects.filter(reader=reader)).get(reader.pk, [])
+
+
+def progress_of_study(study: Study) -> list[ReaderProgress]:
+    """Every reader's progress, in two queries; nothing of the truth."""
+    stages = _progress(Assignment.objects.filter(reader__study=study))
+    readers = Reader.objects.filter(study=study).order_by("code")
+    return [ReaderProgress(reader, stages.get(reader.pk, [])) for reader in readers]
+
+
+def _progress(assignments: QuerySet[Assignment]) -> dict[int, list[StageProgress]]:
     counts = (
-        Assignment.objects.filter(reader=reader)
-        .values("stage")
+        assignments.values("reader", "stage")
         .annotate(total=Count("pk"), read=Count("reading"))
-        .order_by("stage")
+        .order_by("reader", "stage")
     )
-    return [StageProgress(Stage(c["stage"]), c["read"], c["total"]) for c in counts]
+    stages: dict[int, list[StageProgress]] = {}
+    for c in counts:
+        line = stages.setdefault(c["reader"], [])
+        line.append(StageProgress(Stage(c["stage"]), c["read"], c["total"]))
+    return stages
 
 
 def current_assignment(reader: Reader) -> Assignment | None:
@@ -84,27 +102,3 @@ def require_current(reader: Reader, code: str) -> Assignment:
     if not Assignment.objects.filter(reader=reader, code=code).exists():
         raise NotYours("There is no such case for you.")
     raise OutOfOrder("This case is not the one to be read now.")
-
-
-@dataclass(frozen=True)
-class ReaderProgress:
-    """A reader with the progress of each stage."""
-
-    reader: Reader
-    stages: list[StageProgress]
-
-
-def progress_of_study(study: Study) -> list[ReaderProgress]:
-    """Every reader's progress in one query more than naming them; nothing of the truth."""
-    counts = (
-        Assignment.objects.filter(reader__study=study)
-        .values("reader", "stage")
-        .annotate(total=Count("pk"), read=Count("reading"))
-        .order_by("reader", "stage")
-    )
-    stages: dict[int, list[StageProgress]] = {}
-    for c in counts:
-        line = stages.setdefault(c["reader"], [])
-        line.append(StageProgress(Stage(c["stage"]), c["read"], c["total"]))
-    readers = Reader.objects.filter(study=study).order_by("code")
-    return [ReaderProgress(reader, stages.get(reader.pk, [])) for reader in readers]

@@ -35,8 +35,9 @@ def submit_reading(
     A repetition of the same submit (same key) returns the first answer, even after the study
     was locked. Raises one of ``errors``; nothing is stored then.
     """
-    # One reader's submits queue up here, so that two tabs at once are one after the other.
-    Reader.objects.select_for_update().get(pk=reader.pk)
+    # One reader's submits queue up here, so that two tabs at once are one after the other. The
+    # study's state is read behind the lock: locking a study takes the same locks first.
+    reader = Reader.objects.select_for_update().get(pk=reader.pk)
     first = Reading.objects.filter(idempotency_key=key).select_related("assignment").first()
     if first:
         _require_same(first, reader=reader, code=code, malignancy=malignancy, etiology=etiology)

@@ -1,0 +1,216 @@
+"""One frame of a DICOM file as RGB pixels.
+
+Only the elements that describe pixels are read: who the patient is never enters memory as text.
+"""
+
+import io
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import get_frame
+from pydicom.filereader import read_dataset
+from pydicom.pixels import pixel_array
+from pydicom.tag import Tag
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from readerstudy.cohorts.ingest.apart import decode_apart
+from readerstudy.cohorts.ingest.codestream import check_codestream
+from readerstudy.cohorts.ingest.greyscale import grey_of, palette_rgb
+from readerstudy.cohorts.ingest.limits import Limits
+from readerstudy.cohorts.ingest.problems import UnreadableImage, quoted
+from readerstudy.cohorts.ingest.shape import check_size
+
+META_START = 132
+PIXEL_DATA = 0x7FE00010
+
+SAMPLES = {
+    "MONOCHROME1": 1,
+    "MONOCHROME2": 1,
+    "PALETTE COLOR": 1,
+    "RGB": 3,
+    "YBR_FULL": 3,
+    "YBR_FULL_422": 3,
+    "YBR_RCT": 3,
+    "YBR_ICT": 3,
+}
+"""Samples per pixel of each photometric interpretation that can be read."""
+
+# One named decoder for each syntax, so that a picture does not depend on what else is installed;
+# "" is for pixels that are not compressed.
+_DECODERS = {
+    ImplicitVRLittleEndian: "",
+    ExplicitVRLittleEndian: "",
+    ExplicitVRBigEndian: "",
+    RLELossless: "pydicom",
+    JPEGBaseline8Bit: "pillow",
+    JPEGExtended12Bit: "pillow",
+    JPEG2000Lossless: "pillow",
+    JPEG2000: "pillow",
+    JPEGLossless: "gdcm",
+    JPEGLosslessSV1: "gdcm",
+    JPEGLSLossless: "gdcm",
+    JPEGLSNearLossless: "gdcm",
+}
+
+_TAGS = [
+    Tag(keyword)
+    for keyword in (
+        "PixelPresentation",
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "PlanarConfiguration",
+        "NumberOfFrames",
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "WindowCenter",
+        "WindowWidth",
+        "VOILUTFunction",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "ModalityLUTSequence",
+        "VOILUTSequence",
+        "RedPaletteColorLookupTableDescriptor",
+        "RedPaletteColorLookupTableData",
+        "GreenPaletteColorLookupTableData",
+        "BluePaletteColorLookupTableData",
+        "ExtendedOffsetTable",
+        "ExtendedOffsetTableLengths",
+        "PixelData",
+    )
+]
+
+
+def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+    """One frame, counted from 1, of the DICOM file `data`.
+
+    Greyscale goes through its modality and value-of-interest transformation, the look-up table
+    before the window and the first of several; without either, the full range of stored values
+    becomes 0 to 255. Palettes are applied, YBR becomes RGB. Overlays are not drawn.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    UnreadableImage
+        If the file is too large or small, has no such frame, or is of a kind that is not read.
+    Exception
+        Of any kind, where the file is malformed.
+    """
+    dataset = _read(data)
+    _check(dataset, frame=frame, limits=limits)
+    stored = _stored(dataset, index=frame - 1)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        return palette_rgb(stored, dataset)
+    if stored.ndim == 2:
+        grey = grey_of(stored, dataset)
+        return np.repeat(grey[..., np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(_colour8(stored, dataset))
+
+
+def _read(data: bytes) -> Dataset:
+    """The elements in `_TAGS` and the file meta information.
+
+    Not by dcmread: it inflates a deflated file whole before anyone can ask how large it gets.
+    """
+    file = io.BytesIO(data)
+    file.seek(META_START)
+    meta = read_dataset(
+        file,
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=lambda tag, _vr, _length: tag >> 16 != 2,
+    )
+    syntax = UID(meta.get("TransferSyntaxUID", ""))
+    if syntax not in _DECODERS:
+        shown = quoted(syntax.name) if syntax else "missing"
+        raise UnreadableImage(
+            f"this DICOM file's transfer syntax is {shown}, which is not read; "
+            "export it uncompressed, or as JPEG, JPEG 2000 or RLE"
+        )
+    dataset = read_dataset(
+        file,
+        is_implicit_VR=syntax.is_implicit_VR,
+        is_little_endian=syntax.is_little_endian,
+        stop_when=lambda tag, _vr, _length: tag > PIXEL_DATA,
+        specific_tags=_TAGS,
+    )
+    dataset.file_meta = FileMetaDataset(meta)
+    dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
+    return dataset
+
+
+def _check(dataset: Dataset, *, frame: int, limits: Limits) -> None:
+    """Refuse what cannot be decoded with the right colours within the limits."""
+    if "PixelData" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
+        raise UnreadableImage("this DICOM file has no image; export one that has")
+    check_size(dataset.Columns, dataset.Rows, limits=limits)
+    photometric = dataset.PhotometricInterpretation
+    syntax = dataset.file_meta.TransferSyntaxUID
+    known = SAMPLES.get(photometric) == dataset.SamplesPerPixel
+    if photometric in ("YBR_RCT", "YBR_ICT"):
+        known = known and syntax in JPEG2000TransferSyntaxes
+    if not known or dataset.get("PixelPresentation") in ("COLOR", "MIXED"):
+        raise UnreadableImage(
+            f"this DICOM file's colours ({_photometric(dataset)}) are not read; export it as RGB"
+        )
+    if dataset.BitsAllocated not in (8, 16) or not 1 <= dataset.BitsStored <= dataset.BitsAllocated:
+        raise UnreadableImage("this DICOM file has neither 8 nor 16 bits a sample; export 8 bits")
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if not 1 <= frame <= count:
+        has = "1 frame" if count == 1 else f"{count} frames"
+        raise UnreadableImage(f"there is no frame {frame}: this DICOM file has {has}")
+
+
+def _photometric(dataset: Dataset) -> str:
+    """The photometric interpretation and samples per pixel, for a message."""
+    samples = dataset.get("SamplesPerPixel")
+    return f"{quoted(str(dataset.get('PhotometricInterpretation')))}, samples per pixel {samples}"
+
+
+def _stored(dataset: Dataset, *, index: int) -> np.ndarray:
+    """Stored values of frame `index`, from 0: (H, W), or (H, W, 3) RGB."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    already_rgb = False
+    if syntax.is_encapsulated:
+        offsets = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
+        encoded = get_frame(
+            dataset.PixelData,
+            index,
+            number_of_frames=int(dataset.get("NumberOfFrames") or 1),
+            extended_offsets=offsets if all(offsets) else None,
+        )
+        already_rgb = check_codestream(encoded, dataset)
+        if _DECODERS[syntax] == "gdcm":
+            return decode_apart(encoded, dataset)
+    return pixel_array(dataset, index=index, raw=already_rgb, decoding_plugin=_DECODERS[syntax])
+
+
+def _colour8(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """The upper 8 bits of each colour sample."""
+    if stored.dtype == np.uint8:
+        return stored
+    if stored.dtype != np.uint16 or dataset.BitsStored < 8:
+        raise UnreadableImage("this DICOM file's colours are not plain 8 or 16 bits; export 8 bits")
+    return (stored >> (dataset.BitsStored - 8)).astype(np.uint8)

@@ -1,0 +1,132 @@
+"""One image file as bytes in, plain RGB pixels out; and pixels out again as a bare PNG."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from readerstudy.cohorts.ingest.dicom import decode_dicom
+from readerstudy.cohorts.ingest.limits import Limits
+from readerstudy.cohorts.ingest.problems import UnreadableImage
+from readerstudy.cohorts.ingest.shape import check_size
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+DICOM_PREAMBLE_BYTES = 128
+
+_COMPRESS_LEVEL = 6
+
+
+def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.ndarray:
+    """The pixels of a PNG, JPEG or DICOM file, told apart by content.
+
+    EXIF orientation is applied, transparency laid on black, 16 bits reduced to the upper 8.
+    Colour profiles are not applied. See `decode_dicom` for what is done with a DICOM file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    frame : int
+        Which frame of a multi-frame DICOM file to take, counted from 1. Only it is decoded.
+    limits : Limits, optional
+        Bounds on the image's size, checked before its pixels are decoded.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    UnreadableImage
+        If the file is none of the three, is damaged, too large or too small, has no such frame,
+        or is of a kind whose right colours are not known.
+    """
+    limits = limits or Limits()
+    kind, decoder = _kind(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of every oddity; pydicom's quote the file's values
+            return decoder(data, frame=frame, limits=limits)
+    except UnreadableImage:
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise UnreadableImage(f"this {kind} is too large to decode; export it smaller") from error
+    except Exception as error:  # broad on purpose: a hostile file makes decoders raise anything
+        message = f"this {kind} is damaged, cut short or malformed; export it anew"
+        raise UnreadableImage(message) from error
+
+
+def encode_png(rgb: np.ndarray) -> bytes:
+    """A PNG of these pixels, without any metadata: its chunks are IHDR, IDAT and IEND alone.
+
+    Equal pixels give equal bytes.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray, shape (H, W, 3), uint8
+
+    Raises
+    ------
+    ValueError
+        If the array is of another shape or type.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise ValueError(f"an RGB image is (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rgb)).save(file, "PNG", compress_level=_COMPRESS_LEVEL)
+    return file.getvalue()
+
+
+def _kind(data: bytes):
+    """(name of the format, its decoder), by the file's first bytes."""
+    if data.startswith(PNG_SIGNATURE):
+        return "PNG", _decode_png
+    if data.startswith(JPEG_SIGNATURE):
+        return "JPEG", _decode_picture
+    if data[DICOM_PREAMBLE_BYTES : DICOM_PREAMBLE_BYTES + 4] == b"DICM":
+        return "DICOM file", decode_dicom
+    what = "not a PNG, JPEG or DICOM file" if data else "an empty file"
+    raise UnreadableImage(f"this is {what}; export the image as one of PNG, JPEG and DICOM")
+
+
+def _decode_png(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+    # Pillow forgives a missing end; a file cut short may lack more than that.
+    position = len(PNG_SIGNATURE)
+    while data[position + 4 : position + 8] != b"IEND":
+        position += 12 + int.from_bytes(data[position : position + 4])
+        if position >= len(data):
+            raise UnreadableImage("this PNG is cut short; copy or export it anew")
+    return _decode_picture(data, frame=frame, limits=limits)
+
+
+def _decode_picture(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+    """A PNG or JPEG by Pillow, whose own limits bound compressed text within the file."""
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+        check_size(image.width, image.height, limits=limits)
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnreadableImage("this file holds several pictures; export one still image")
+        if frame != 1:
+            raise UnreadableImage(f"there is no frame {frame}: only DICOM files have frames")
+        if image.mode == "CMYK":
+            raise UnreadableImage("this JPEG is in CMYK, a print colour space; export it as RGB")
+        return _to_rgb(ImageOps.exif_transpose(image))
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return _grey16_to_rgb(image)
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+    return np.array(Image.alpha_composite(black, image.convert("RGBA")).convert("RGB"))
+
+
+def _grey16_to_rgb(image: Image.Image) -> np.ndarray:
+    values = np.array(image)
+    if (transparent := image.info.get("transparency")) is not None:
+        values[values == transparent] = 0
+    grey = (values >> 8).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)

@@ -1,0 +1,87 @@
+"""A whole source, read case by case in bounded memory."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from readerstudy.cohorts.ingest.limits import Limits
+from readerstudy.cohorts.ingest.manifest import ManifestRow, read_manifest
+from readerstudy.cohorts.ingest.pixels import decode, encode_png
+from readerstudy.cohorts.ingest.problems import ImportRefused, Problem, UnreadableImage
+from readerstudy.cohorts.ingest.sources import Source, open_source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodedCase:
+    """A case and its two images, as PNG files that carry pixels and nothing else."""
+
+    row: ManifestRow
+    bus_png: bytes
+    cdfi_png: bytes
+
+
+def read_cohort(path: str | Path, *, limits: Limits | None = None) -> Iterator[DecodedCase]:
+    """Yield every case of the folder or ZIP archive at `path`, in the manifest's order.
+
+    One case is in memory at a time. What has been yielded is worth keeping only once the
+    iteration has ended without an error: until then stage it.
+
+    Raises
+    ------
+    ImportRefused
+        Before the first case, with all problems of source and manifest; or at the end, with all
+        problems of the images.
+    """
+    with open_source(path, limits=limits) as source:
+        yield from iter_cases(source, validate(source))
+
+
+def validate(source: Source) -> list[ManifestRow]:
+    """The rows of the manifest in its order, checked together with the files that they name.
+
+    Images are not decoded here: that is slow, and the work of `iter_cases`.
+
+    Raises
+    ------
+    ImportRefused
+        With all problems of source and manifest.
+    """
+    rows, problems = read_manifest(source)
+    if problems := [*source.problems, *problems]:
+        raise ImportRefused(problems)
+    return rows
+
+
+def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedCase]:
+    """Yield each row with its decoded images.
+
+    From the first unreadable image on nothing more is yielded, but all further images are still
+    looked at, so that the refusal at the end is complete.
+
+    Raises
+    ------
+    ImportRefused
+        At the end, with all problems of the images.
+    """
+    problems: list[Problem] = []
+    for row in rows:
+        bus = _rgb(source, row, "bus", problems)
+        cdfi = _rgb(source, row, "cdfi", problems)
+        if not problems:
+            yield DecodedCase(row=row, bus_png=encode_png(bus), cdfi_png=encode_png(cdfi))
+    if problems:
+        raise ImportRefused(problems)
+
+
+def _rgb(source: Source, row: ManifestRow, kind: str, problems: list[Problem]):
+    """The row's image of this kind, (H, W, 3) uint8; None where a problem was noted instead."""
+    column = f"{kind}_file"
+    name, frame = getattr(row, column), getattr(row, f"{kind}_frame")
+    try:
+        data = source.read(name, source.limits.max_file_bytes)
+        return decode(data, frame=frame, limits=source.limits)
+    except ImportRefused as refused:
+        problems += [replace(p, row=row.row, column=column) for p in refused.problems]
+    except UnreadableImage as error:
+        problems.append(Problem(str(error), file=name, row=row.row, column=column))
+    return None
