@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.models import Prediction
-from readerstudy.cohorts.models import ReferenceStandard, Study, testing_cases
+from readerstudy.cohorts.models import Cohort, ReferenceStandard, Study, testing_cases
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader, Reading, Stage
 
@@ -31,11 +31,12 @@ class ReaderFacts:
 class StudyData:
     """Classes are indices in the order of ``Etiology``; MISSING where there is none.
 
-    cohort: shape (n,), the cohort's name of each case; truth: int, shape (n,);
-    model: int, shape (n,), CLA-HDM's hard-gated decisions;
+    cohorts: their names, in the study's order; cohort: shape (n,), the one of each case;
+    truth: int, shape (n,); model: int, shape (n,), CLA-HDM's hard-gated decisions;
     decisions: int, shape (n_readers, 2, n), by reader, stage and case.
     """
 
+    cohorts: tuple[str, ...]
     cohort: NDArray[np.str_]
     truth: NDArray[np.int8]
     model: NDArray[np.int8]
@@ -43,11 +44,6 @@ class StudyData:
     readers: tuple[ReaderFacts, ...]
     model_name: str
     model_is_trained: bool
-
-    @property
-    def cohorts(self) -> list[str]:
-        """Names of the cohorts, in order."""
-        return sorted(set(self.cohort.tolist()))
 
 
 def load(study: Study) -> StudyData:
@@ -58,7 +54,10 @@ def load(study: Study) -> StudyData:
     place = {pk: index for index, (pk, _) in enumerate(cases)}
     readers = list(Reader.objects.filter(study=study).order_by("code"))
     version = study.studymodel.model_version
+    named = {name for _, name in cases}
+    cohorts = Cohort.objects.filter(study=study).order_by("pk").values_list("name", flat=True)
     return StudyData(
+        cohorts=tuple(name for name in cohorts if name in named),
         cohort=np.array([name for _, name in cases]),
         truth=_truth(study, place),
         model=_model_decisions(study, version, place),

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -33,6 +34,10 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path(
+        "favicon.ico",  # what browsers ask for where a page names no icon
+        audience(Audience.PUBLIC)(RedirectView.as_view(url=static("site/icon.svg"))),
+    ),
 ]
 
 handler400 = "readerstudy.accounts.views.bad_request"

@@ -110,7 +110,7 @@ def _case_page(
         "aid": aid,
         "progress": sequence.progress(assignment.reader)[assignment.stage - 1],
         "branches": [(malignancy, malignancy.etiologies) for malignancy in Malignancy],
-        "modalities": Modality,
+        "modalities": list(Modality),
         "key": form["key"].value() if form else uuid4(),
         "form": form,
     }
