@@ -43,7 +43,10 @@ def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
 @investigator_view
 def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Progress and, once unblinded, the tables."""
-    context = {"study": study, "progress": sequence.progress_of_study(study)}
+    context = {
+        "study": study,
+        "progress": sequence.progress_of(study.reader_set.order_by("code")),
+    }
     if study.state == Study.State.UNBLINDED:
         data = dataset.load(study)
         record("results.view", request=request, study=study.slug)

@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inference.clahdm.hierarchy import HierarchicalProbabilities
-from readerstudy.audit.append_only import append_only
-from readerstudy.cohorts.models import Case, Study
+from readerstudy.audit.append_only import append_only, frozen_when
+from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study
 from readerstudy.diagnosis import Modality, choices
 
 
@@ -38,6 +38,7 @@ class ModelVersion(models.Model):
         return f"{self.name} {self.version}{untrained}"
 
 
+@frozen_when(STUDY_UNDER_WAY)
 class StudyModel(models.Model):
     """The model version that a study's stage 2 shows; fixed once the study is open."""
 

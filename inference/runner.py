@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 from PIL import Image as PillowImage
 
 from inference import queue
@@ -135,8 +135,11 @@ def _beating(job: InferenceJob) -> Iterator[None]:
     def beat() -> None:
         while not stop.wait(settings.INFERENCE_HEARTBEAT_SECONDS):
             close_old_connections()
-            if not queue.beat(job):
-                break
+            try:
+                if not queue.beat(job):
+                    break
+            except DatabaseError:
+                log.warning("Heartbeat of job %s was not written", job.pk, exc_info=True)
         connection.close()
 
     thread = threading.Thread(target=beat, daemon=True)

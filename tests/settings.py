@@ -12,4 +12,5 @@ os.environ.pop("CELERY_BROKER_URL", None)
 
 from readerstudy.settings import *  # noqa: E402, F403
 
+INFERENCE_HEARTBEAT_SECONDS = 3600.0  # a second connection would wait for the test's own lock
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

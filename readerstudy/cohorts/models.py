@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from readerstudy.audit.append_only import append_only
+from readerstudy.audit.append_only import append_only, frozen_when
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 
@@ -27,6 +27,19 @@ def consistent_diagnosis(name: str) -> models.CheckConstraint:
         names = [etiology.value for etiology in malignancy.etiologies]
         branches |= Q(malignancy=malignancy.value, etiology__in=names)
     return models.CheckConstraint(condition=branches, name=name)
+
+
+# SQL: the study at the end of each path is no draft any more. What a study rests on is fixed then.
+STUDY_UNDER_WAY = "(SELECT state FROM cohorts_study WHERE id = {row}.study_id) <> 'draft'"
+_COHORT_UNDER_WAY = (
+    "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
+    "ON cohort.study_id = study.id WHERE cohort.id = {row}.cohort_id) <> 'draft'"
+)
+_CASE_UNDER_WAY = (
+    "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
+    "ON cohort.study_id = study.id JOIN cohorts_case a_case ON a_case.cohort_id = cohort.id "
+    "WHERE a_case.id = {row}.case_id) <> 'draft'"
+)
 
 
 class Study(models.Model):
@@ -122,6 +135,7 @@ class Investigator(models.Model):
         return f"{self.user} in {self.study}"
 
 
+@frozen_when(STUDY_UNDER_WAY)
 class Cohort(models.Model):
     """Cases of one hospital and period. Only testing cohorts are read."""
 
@@ -149,6 +163,7 @@ class Cohort(models.Model):
         return f"{self.study.slug} / {self.name}"
 
 
+@frozen_when(_COHORT_UNDER_WAY)
 class Case(models.Model):
     """One patient's node: baseline characteristics that a reader may see, and where it came from.
 
@@ -187,6 +202,7 @@ class Case(models.Model):
         return f"{self.cohort} / {self.case_id}"
 
 
+@frozen_when(_CASE_UNDER_WAY)
 class Image(models.Model):
     """A re-encoded PNG without metadata, stored under a random name."""
 
@@ -210,6 +226,7 @@ class Image(models.Model):
         return f"{self.get_modality_display()} of {self.case}"
 
 
+@frozen_when(_CASE_UNDER_WAY)
 class ReferenceStandard(models.Model):
     """The truth of a case, by pathology."""
 

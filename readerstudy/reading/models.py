@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from readerstudy.audit.append_only import append_only
-from readerstudy.cohorts.models import Case, Study, consistent_diagnosis
+from readerstudy.audit.append_only import append_only, frozen_when
+from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study, consistent_diagnosis
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 
 
@@ -17,6 +17,7 @@ class Stage(models.IntegerChoices):
     AIDED = 2, "Stage 2, with AI"
 
 
+@frozen_when(STUDY_UNDER_WAY)
 class Reader(models.Model):
     """A radiologist in one study, with the experience that groups the analysis."""
 

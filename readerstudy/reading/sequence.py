@@ -1,9 +1,10 @@
 """Where a reader is in the stored order: what is current, what is done, when stage 2 begins."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from readerstudy.cohorts.models import Protocol, Study
@@ -28,29 +29,24 @@ class ReaderProgress:
     stages: list[StageProgress]
 
 
-def progress(reader: Reader) -> list[StageProgress]:
-    """One reader's progress in each stage."""
-    return _progress(Assignment.objects.filter(reader=reader)).get(reader.pk, [])
-
-
-def progress_of_study(study: Study) -> list[ReaderProgress]:
-    """Every reader's progress, in two queries; nothing of the truth."""
-    stages = _progress(Assignment.objects.filter(reader__study=study))
-    readers = Reader.objects.filter(study=study).order_by("code")
-    return [ReaderProgress(reader, stages.get(reader.pk, [])) for reader in readers]
-
-
-def _progress(assignments: QuerySet[Assignment]) -> dict[int, list[StageProgress]]:
+def progress_of(readers: Iterable[Reader]) -> list[ReaderProgress]:
+    """Every reader's progress, in one query; nothing of the truth."""
+    readers = list(readers)
     counts = (
-        assignments.values("reader", "stage")
+        Assignment.objects.filter(reader__in=readers)
+        .values("reader", "stage")
         .annotate(total=Count("pk"), read=Count("reading"))
         .order_by("reader", "stage")
     )
-    stages: dict[int, list[StageProgress]] = {}
+    stages: dict[int, list[StageProgress]] = {reader.pk: [] for reader in readers}
     for c in counts:
-        line = stages.setdefault(c["reader"], [])
-        line.append(StageProgress(Stage(c["stage"]), c["read"], c["total"]))
-    return stages
+        stages[c["reader"]].append(StageProgress(Stage(c["stage"]), c["read"], c["total"]))
+    return [ReaderProgress(reader, stages[reader.pk]) for reader in readers]
+
+
+def progress(reader: Reader) -> list[StageProgress]:
+    """One reader's progress in each stage."""
+    return progress_of([reader])[0].stages
 
 
 def current_assignment(reader: Reader) -> Assignment | None:

@@ -26,7 +26,7 @@ def home(request: HttpRequest) -> HttpResponse:
         .select_related("study__protocol")
     )
     context = {
-        "readings": [(reader, sequence.progress(reader)) for reader in readers],
+        "readings": sequence.progress_of(readers),
         "investigations": Investigator.objects.filter(user=request.user).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
