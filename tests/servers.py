@@ -31,9 +31,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(ready: Callable[[], object], *, what: str, process=None) -> None:
+def wait_until(
+    ready: Callable[[], object], *, what: str, process=None, patience: float = PATIENCE
+) -> None:
     """Poll until ready() is true; an exception counts as "not yet"."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     last: Exception | None = None
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
@@ -44,7 +46,7 @@ def wait_until(ready: Callable[[], object], *, what: str, process=None) -> None:
         except Exception as error:  # noqa: BLE001 (whatever a server says while it starts)
             last = error
         time.sleep(0.05)
-    raise TimeoutError(f"{what} was not ready in {PATIENCE:g} s: {last!r}")
+    raise TimeoutError(f"{what} was not ready in {patience:g} s: {last!r}")
 
 
 @contextmanager
@@ -117,21 +119,30 @@ def redis_server() -> Iterator[str]:
 
 
 def site_environment(folder: Path, **more: str) -> dict[str, str]:
-    """The environment of a site whose files all lie in this folder."""
-    kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "CELERY_BROKER_URL")}
-    return kept | {
+    """The environment of a site whose files all lie in this folder.
+
+    Every variable that names a database or a broker is set, be it to nothing: one that is unset
+    could come from a developer's ``.env``.
+    """
+    return os.environ | {
         "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
         "READERSTUDY_VAR": str(folder),
         "READERSTUDY_DEMO": "0",
         "READERSTUDY_HTTPS": "0",
+        "READERSTUDY_BEHIND_PROXY": "0",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "CELERY_BROKER_URL": "",
         **more,
     }
 
 
-def manage(*arguments: str, env: dict[str, str], **options) -> subprocess.CompletedProcess:
-    """Run manage.py to its end."""
+def manage(
+    *arguments: str, env: dict[str, str], check: bool = True, **options
+) -> subprocess.CompletedProcess:
+    """Run manage.py to its end; with ``check``, an end in failure is an error."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, check=True, **options
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=env, check=check, **options
     )
 
 

@@ -1,4 +1,5 @@
 import os
+import socket
 import sys
 
 from django.conf import settings
@@ -20,6 +21,8 @@ class Command(BaseCommand):
     def handle(self, *, port, build_only, **_options):
         if not settings.DEMO:
             raise CommandError("This needs READERSTUDY_DEMO=1; `make demo` sets it.")
+        if not build_only:
+            _require_free(port)
         call_command("migrate", verbosity=0)
         self._build()
         self._tell(f"http://{HOST}:{port}/")
@@ -44,6 +47,17 @@ class Command(BaseCommand):
         ]
         lines += ["All its images, cases and finished readings are synthetic. Ctrl-C stops it.\n"]
         self.stdout.write("\n".join(lines))
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise CommandError(
+                f"Port {port} is taken. Choose another: make demo PORT={port + 1}"
+            ) from None
 
 
 def _gunicorn(port: int) -> list[str]:
