@@ -89,10 +89,13 @@ TEMPLATES = [
 
 # A diagnosis that was acknowledged must outlive a power cut: WAL with synchronous=FULL.
 # IMMEDIATE takes the write lock first, so that two submits queue instead of failing.
+# REPLACE deletes a row without asking its DELETE trigger, unless triggers are recursive.
 _SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
+    ),
 }
 _EMBEDDED_DATABASE = f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
 _DATABASE_URL = _EMBEDDED_DATABASE if DEMO else env.str("DATABASE_URL", _EMBEDDED_DATABASE)

@@ -131,6 +131,7 @@ def site_environment(folder: Path, **more: str) -> dict[str, str]:
         "READERSTUDY_HTTPS": "0",
         "READERSTUDY_BEHIND_PROXY": "0",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "OMP_NUM_THREADS": "1",  # many processes share few cores
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
         "CELERY_BROKER_URL": "",
         **more,

@@ -1,0 +1,150 @@
+"""People in a real Chromium, watched: no page may break the policy or speak to another host."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from readerstudy.diagnosis import Etiology
+from tests.services.build import PASSWORD
+
+VIEWPORT = {"width": 1280, "height": 720}
+_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+_TELL = "document.addEventListener('securitypolicyviolation', event => tellViolation(" \
+        "`${event.violatedDirective} ${event.blockedURI} ${document.URL}`));"  # fmt: skip
+_numbers = count(1)
+
+
+class Watch:
+    """What went wrong in a browser context, in words."""
+
+    def __init__(self, context: BrowserContext, address: str):
+        self.problems: list[str] = []
+        self.refusals: list[int] = []
+        self._host = urlsplit(address).netloc
+        context.expose_function("tellViolation", lambda text: self.problems.append(f"CSP: {text}"))
+        context.add_init_script(_TELL)
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self.problems.append(f"error: {error.error}"))
+        context.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        if refused := _STATUS.search(message.text):
+            self.refusals.append(int(refused[1]))
+        else:
+            self.problems.append(f"{message.type}: {message.text} ({message.page.url})")
+
+    def _request(self, request) -> None:
+        if urlsplit(request.url).netloc != self._host:
+            self.problems.append(f"request to another host: {request.url}")
+
+
+@contextmanager
+def window(browser: Browser, address: str, *, refusals=(), **options) -> Iterator[Page]:
+    """A browser context of its own with one page; it must end without a problem.
+
+    ``refusals`` are the HTTP error statuses that are expected, in order.
+    """
+    context = browser.new_context(base_url=address, viewport=VIEWPORT, **options)
+    context.set_default_timeout(15_000)
+    watch = Watch(context, address)
+    page = context.new_page()
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not watch.problems, "\n".join(watch.problems)
+    assert watch.refusals == list(refusals)
+
+
+def sign_in(page: Page, username: str) -> None:
+    """By the form, from wherever the site sends a stranger."""
+    page.goto("/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="My studies")).to_be_visible()
+
+
+def enter(page: Page, slug: str) -> None:
+    """From my studies to the study's current case, by its button."""
+    page.goto("/")
+    card = page.locator(
+        "section.card", has=page.get_by_role("heading", name=f"Study {slug}", exact=True)
+    )
+    card.get_by_role("link", name="Go on reading").click()
+
+
+def age(page: Page) -> int:
+    """The age that the case page shows: by it a test knows the case."""
+    return int(page.locator(".baseline dt:text-is('Age') + dd").inner_text().split()[0])
+
+
+def code(page: Page) -> str:
+    """The opaque code of the case on the page."""
+    return page.locator("#diagnosis").get_attribute("action").rstrip("/").split("/")[-1]
+
+
+def choose(page: Page, etiology: Etiology) -> None:
+    """Click benign or malignant, then the etiology."""
+    page.get_by_role("radio", name=etiology.malignancy.label).check()
+    page.get_by_role("radio", name=etiology.label).check()
+
+
+def submit(page: Page, *, until: str = "load") -> None:
+    """Click the button that submits what was chosen, and wait for the page that follows."""
+    button = page.get_by_role("button", name=re.compile("^Submit"))
+    with page.expect_navigation(wait_until=until):
+        button.click()
+
+
+def images_painted(page: Page) -> None:
+    """Both images have arrived and have a size on the page."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pane img')].length === 2 &&"
+        " [...document.querySelectorAll('.pane img')].every("
+        "   i => i.complete && i.naturalWidth > 0 && i.clientWidth > 100 && i.clientHeight > 75)"
+    )
+
+
+def heatmaps_drawn(page: Page, *, level: int) -> None:
+    """Both overlays bear this level's map, in pixels, each as large as its image."""
+    page.wait_for_function(
+        "level => [...document.querySelectorAll('canvas.overlay')].length === 2 &&"
+        " [...document.querySelectorAll('canvas.overlay')].every("
+        "   c => c.dataset.drawn === c.getAttribute(`data-level-${level}`))",
+        arg=level,
+    )
+    for canvas in page.locator("canvas.overlay").all():
+        facts = canvas.evaluate(
+            "c => ({opaque: c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+            "         .filter((_, i) => i % 4 === 3).some(alpha => alpha > 0),"
+            "       box: JSON.stringify(c.getBoundingClientRect()),"
+            "       image: JSON.stringify(c.parentElement.querySelector('img')"
+            "         .getBoundingClientRect())})"
+        )
+        assert facts["opaque"]
+        assert facts["box"] == facts["image"]
+
+
+def fits_the_width(page: Page) -> None:
+    """Nothing to scroll sideways."""
+    widths = page.evaluate(
+        "[document.scrollingElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert widths[0] <= widths[1]
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keep a picture, if a folder for pictures is named in READERSTUDY_SCREENSHOTS."""
+    folder = os.environ.get("READERSTUDY_SCREENSHOTS")
+    if folder:
+        path = Path(folder) / f"{next(_numbers):02}-{name}.png"
+        page.screenshot(path=path, full_page=True)

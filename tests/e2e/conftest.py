@@ -1,0 +1,57 @@
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+pytest.register_assert_rewrite("tests.e2e.browsing", "tests.services.site")
+
+from tests import servers  # noqa: E402
+from tests.services.site import SEQUENTIAL, Site, Sketch  # noqa: E402
+
+# Every test has a study of its own, and every module its own reader, here by name.
+STUDIES = (
+    Sketch("walk", cases=3, readers=("anna",)),
+    Sketch("pairs", cases=2, readers=("anna",), design=SEQUENTIAL),
+    Sketch("plain", cases=1, readers=("anna",)),
+    Sketch("double", cases=2, readers=("boris",)),
+    Sketch("impatient", cases=3, readers=("boris",)),
+    Sketch("tabs", cases=2, readers=("boris",)),
+    Sketch("back", cases=2, readers=("boris",)),
+    Sketch("enter-key", cases=1, readers=("boris",)),
+    Sketch("overlay", cases=1, readers=("boris",), design=SEQUENTIAL),
+    Sketch("draft", cases=1, readers=("clara",), steps=()),
+    Sketch("opened", cases=1, readers=("clara",)),
+    Sketch("unread", cases=1, readers=("clara",), steps=("open", "lock", "unblind")),
+    Sketch("life", cases=2, readers=("dora",), investigators=("irene",), steps=()),
+)
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The machine's Chromium. One a module: Playwright's event loop must not outlive it."""
+    program = shutil.which("chromium")
+    if program is None:
+        raise FileNotFoundError("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """A site on SQLite, as small installations run it, and its address."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    site.build(*STUDIES)
+    with servers.gunicorn(site.env) as address:
+        yield site, address

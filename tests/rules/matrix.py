@@ -1,0 +1,176 @@
+"""Who may see what: a row for every URL of the site, with the status that each person gets."""
+
+from dataclasses import dataclass, field
+
+from django.urls import URLResolver, get_resolver
+
+PEOPLE = (
+    "anonymous",
+    "deactivated",  # a reader of the study whose account was closed while signed in
+    "demo",  # a demo user of the study with a session, while the site is no demo
+    "stranger",  # signed in, no part in any study
+    "other_reader",  # a reader of another study
+    "other_investigator",
+    "investigator",
+    "reader",
+    "second_reader",  # of the same study, with the first one's codes
+    "reader_and_other_investigator",
+    "former_reader",  # made staff after the study opened
+    "clerk",  # staff without any permission
+    "admin",
+)
+ANONYMOUS = {"anonymous", "deactivated", "demo"}
+STAFF = {"former_reader", "clerk", "admin"}
+READERS = {"reader", "second_reader", "reader_and_other_investigator"}
+
+SIGN_IN = 302
+API_SIGN_IN = 401
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a URL answers to GET and to POST: to the people named, and to the other signed-in."""
+
+    path: str
+    get: dict[str, int] = field(default_factory=dict)
+    others_get: int = 404
+    post: dict[str, int] = field(default_factory=dict)
+    others_post: int = 405
+    anonymous: int = SIGN_IN
+    body: str = ""
+
+    def expected(self, person: str, method: str) -> int:
+        named, others = (
+            (self.get, self.others_get) if method == "GET" else (self.post, self.others_post)
+        )
+        if person in named:
+            return named[person]
+        return self.anonymous if person in ANONYMOUS else others
+
+
+def every(people: set[str], status: int) -> dict[str, int]:
+    return dict.fromkeys(people, status)
+
+
+READ = "/read/alpha/"
+CODE = "/read/alpha/{code}/"
+
+SITE = {
+    "": Row("/", others_get=200),
+    "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
+    "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
+    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
+    "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
+    "admin/login/": Row("/admin/login/", others_get=302, others_post=302),
+    "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
+    "read/<slug:slug>/<slug:code>/": Row(
+        CODE,
+        others_get=405,
+        post={"reader": 302},
+        others_post=404,
+        body="form",
+    ),
+    "read/<slug:slug>/<slug:code>/<modality:modality>.png": Row(
+        CODE + "bus.png", get={"reader": 200}
+    ),
+    "read/<slug:slug>/<slug:code>/heatmap/<int:level>/<modality:modality>.png": Row(
+        CODE + "heatmap/1/cdfi.png", get={"reader": 403}
+    ),
+    "api/v1/<slug:slug>/case/": Row(
+        "/api/v1/alpha/case/", get=every(READERS, 200), anonymous=API_SIGN_IN
+    ),
+    "api/v1/<slug:slug>/readings/": Row(
+        "/api/v1/alpha/readings/",
+        others_get=405,
+        post={"reader": 201},
+        others_post=404,
+        anonymous=API_SIGN_IN,
+        body="json",
+    ),
+    "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
+    "results/<slug:slug>/metrics.csv": Row("/results/alpha/metrics.csv", get={"investigator": 403}),
+    "results/<slug:slug>/tests.csv": Row("/results/alpha/tests.csv", get={"investigator": 403}),
+}
+
+
+def _admin(path: str, *, admin: int, staff: int = 403, post: int | None = None) -> Row:
+    """A page of Django admin: nobody but staff gets past the door, and staff by permission."""
+    by_get = every(STAFF, staff) | {"admin": admin}
+    by_post = every(STAFF, staff) | {"admin": admin if post is None else post}
+    return Row(f"/admin/{path}", get=by_get, others_get=403, post=by_post, others_post=403)
+
+
+ADMIN = {
+    "admin/": _admin("", admin=200, staff=200),
+    "admin/logout/": _admin("logout/", admin=405, staff=405),
+    "admin/password_change/": _admin("password_change/", admin=200, staff=200),
+    "admin/password_change/done/": _admin("password_change/done/", admin=200, staff=200),
+    "admin/autocomplete/": _admin(
+        "autocomplete/?app_label=reading&model_name=reader&field_name=user", admin=200
+    ),
+    "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
+    "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
+    "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
+        "reading/", admin=200, staff=404
+    ),
+    "admin/(?P<url>.*)$": _admin("no/such/page", admin=404, staff=404),
+}
+# Signing out is for whoever is in; some pages of Django's are for GET alone.
+ADMIN["admin/logout/"].post.update(every(STAFF, 302))
+for read_only in ("autocomplete", "jsi18n", "password_change/done"):
+    ADMIN[f"admin/{read_only}/"].post.update(every(STAFF, 405))
+
+# The model's pages as an admin with all permissions sees them, for a study that is open:
+# add, change, delete by GET. 403: nobody may, whatever the permissions. What the study rests on
+# can be looked at (200) and not changed; tests/rules/test_lifecycle.py sends the forms.
+MODELS = {
+    "auth/group": (200, 200, 200),
+    "accounts/user": (200, 200, 200),
+    "audit/auditevent": (403, 200, 403),
+    "cohorts/study": (200, 200, 403),
+    "cohorts/cohort": (200, 200, 403),
+    "cohorts/case": (200, 200, 403),
+    "inference/modelversion": (403, 200, 403),
+    "inference/inferencejob": (403, 200, 403),
+    "reading/reader": (200, 200, 403),
+    "reading/readingorder": (403, 200, 403),
+    "reading/assignment": (403, 200, 403),
+    "reading/reading": (403, 200, 403),
+}
+CHANGEABLE_WHEN_OPEN = {"auth/group", "accounts/user", "cohorts/study"}
+
+
+def _model_rows(model: str, statuses: tuple[int, int, int]) -> dict[str, Row]:
+    add, change, delete = statuses
+    one = f"{model}/{{{model}}}"
+    sent = 200 if model in CHANGEABLE_WHEN_OPEN else 403
+    route = f"admin/{model}/"
+    return {
+        route: _admin(f"{model}/", admin=200),
+        f"{route}add/": _admin(f"{model}/add/", admin=add),
+        f"{route}<path:object_id>/history/": _admin(f"{one}/history/", admin=200),
+        f"{route}<path:object_id>/delete/": _admin(f"{one}/delete/", admin=delete),
+        f"{route}<path:object_id>/change/": _admin(f"{one}/change/", admin=change, post=sent),
+        f"{route}<path:object_id>/": _admin(one + "/", admin=302, staff=302),
+    }
+
+
+TABLE = (
+    SITE
+    | ADMIN
+    | {r: row for model, s in MODELS.items() for r, row in _model_rows(model, s).items()}
+)
+# One door keeps all of the admin shut to all but staff; one model's pages stand for the others.
+ONE_MODEL = SITE | ADMIN | _model_rows("reading/reading", MODELS["reading/reading"])
+
+
+def routes(resolver=None, prefix: str = "", namespaces: tuple[str, ...] = ()):
+    """Every view of the site as (route, view, namespaces), in the order they are tried."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inside = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            yield from routes(pattern, route, inside)
+        else:
+            yield route, pattern.callback, list(namespaces)

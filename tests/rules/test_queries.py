@@ -1,0 +1,137 @@
+"""The number of queries of a page depends neither on the number of cases nor of readers."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from readerstudy.reading.models import Assignment
+from tests import factories
+from tests.rules.walk import Api, Form, read, sign_in
+
+pytestmark = pytest.mark.django_db
+SMALL = {"cases": 3, "readers": ("a1", "a2")}
+LARGE = {"cases": 12, "readers": ("b1", "b2", "b3", "b4", "b5")}
+DESIGNS = pytest.mark.parametrize("design", ["two_session", "sequential"])
+
+
+def counted(call: Callable[[], object]) -> list[str]:
+    with CaptureQueriesContext(connection) as queries:
+        response = call()
+    assert response.status_code in (200, 201, 302), response.status_code
+    return [query["sql"] for query in queries]
+
+
+def compare(visit: Callable[[str, Client], object], *, design: str, aided: bool = False) -> None:
+    """The same visit in a small and a large study takes the same number of queries."""
+    counts = []
+    for slug, size in (("small", SMALL), ("large", LARGE)):
+        factories.make_open(slug, design=design, **size)
+        client = sign_in(size["readers"][0])
+        while aided and "Stage 2" not in client.get(f"/read/{slug}/").content.decode():
+            read(client, slug)
+        client.get(f"/read/{slug}/")  # the first sight of a case writes when it was
+        counts.append(counted(lambda slug=slug, client=client: visit(slug, client)))
+    assert len(counts[0]) == len(counts[1]), "\n".join([*counts[0], "---", *counts[1]])
+    assert len(counts[0]) < 40
+
+
+BOTH_STAGES = pytest.mark.parametrize("aided", [False, True], ids=["stage 1", "stage 2"])
+
+
+@BOTH_STAGES
+@DESIGNS
+def test_case_page(design, aided):
+    compare(lambda slug, client: client.get(f"/read/{slug}/"), design=design, aided=aided)
+
+
+@BOTH_STAGES
+@DESIGNS
+def test_case_by_the_api(design, aided):
+    compare(lambda slug, client: client.get(f"/api/v1/{slug}/case/"), design=design, aided=aided)
+
+
+@BOTH_STAGES
+@DESIGNS
+def test_home(design, aided):
+    compare(lambda _, client: client.get("/"), design=design, aided=aided)
+
+
+@BOTH_STAGES
+def test_submit(aided):
+    forms = {}
+
+    def visit(slug, client):
+        form = forms[slug]
+        return client.post(form.url, form.data())
+
+    def opened(slug, client):
+        forms[slug] = Form(client.get(f"/read/{slug}/").content.decode(), slug)
+        return visit(slug, client)
+
+    # Opening the page is in both counts alike; test_case_page counts it alone.
+    compare(opened, design="two_session", aided=aided)
+
+
+def test_submit_by_the_api():
+    def visit(slug, client):
+        return Api().submit(client, Api().open(client, slug), slug=slug)
+
+    compare(visit, design="two_session")
+
+
+def current_code(slug: str, client: Client) -> str:
+    return client.get(f"/api/v1/{slug}/case/").json()["case"]["code"]
+
+
+@pytest.mark.parametrize("what", ["bus.png", "heatmap/2/cdfi.png"])
+def test_image(what):
+    def visit(slug, client):
+        return client.get(f"/read/{slug}/{current_code(slug, client)}/{what}")
+
+    compare(visit, design="two_session", aided=True)
+
+
+def test_home_does_not_ask_study_by_study():
+    factories.make_open("first", cases=1, readers=("anna",))
+    few = counted(lambda: sign_in("anna").get("/"))
+    for slug in ("second", "third", "fourth"):
+        factories.make_investigator(factories.make_open(slug, cases=1, readers=("anna", slug)), "x")
+    many = counted(lambda: sign_in("anna").get("/"))
+    assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("page", ["", "metrics.csv", "tests.csv"])
+def test_results(page, monkeypatch):
+    monkeypatch.setattr("analysis.tables.RESAMPLES", 20)
+    counts = []
+    for slug, size in (("small", SMALL), ("large", LARGE)):
+        study = factories.make_open(slug, **size)
+        factories.read_all(study)
+        factories.finish(study)
+        factories.make_investigator(study)
+        ivan = sign_in("ivan")
+        counts.append(
+            len(counted(lambda slug=slug, ivan=ivan: ivan.get(f"/results/{slug}/{page}")))
+        )
+    assert counts[0] == counts[1] < 25
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["cohorts/study", "cohorts/cohort", "cohorts/case", "reading/reader", "reading/assignment",
+     "reading/readingorder", "reading/reading", "inference/inferencejob", "audit/auditevent"],
+)  # fmt: skip
+def test_lists_in_the_admin(model):
+    factories.make_user("admin", is_staff=True, is_superuser=True)
+    admin = sign_in("admin")
+    counts = []
+    for slug, size in (("small", SMALL), ("large", LARGE)):
+        study = factories.make_open(slug, **size)
+        for reader in study.reader_set.all():
+            factories.read_next(reader)
+        counts.append(len(counted(lambda: admin.get(f"/admin/{model}/"))))
+    assert Assignment.objects.count() > 100
+    assert counts[0] == counts[1] < 25

@@ -1,0 +1,231 @@
+"""A site in its own folder, database and processes, seen from outside: commands, SQL, HTTP."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import requests
+
+from readerstudy.diagnosis import Etiology
+from tests.servers import PATIENCE, ROOT, manage, site_environment, wait_until
+from tests.services.build import PASSWORD
+from tests.services.source import facts, write_source
+
+TWO_SESSION, SEQUENTIAL = "two_session", "sequential"
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A study to be built. ``cases=0`` leaves the cohort empty; ``steps`` are `manage.py study`'s,
+    and the model is run before they are taken if ``open`` is among them."""
+
+    slug: str
+    cases: int = 3
+    design: str = TWO_SESSION
+    readers: tuple[str, ...] = ("anna",)
+    investigators: tuple[str, ...] = ("ivan",)
+    steps: tuple[str, ...] = ("open",)
+
+    @property
+    def title(self) -> str:
+        return f"Study {self.slug}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation; ``more`` is what its environment has besides its folder."""
+
+    folder: Path
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return site_environment(self.folder, **self.more)
+
+    def build(self, *studies: Sketch, admins: tuple[str, ...] = ("root",)) -> None:
+        """Make users, model and studies."""
+        sketch = {"admins": admins, "studies": [self._describe(study) for study in studies]}
+        subprocess.run(
+            [sys.executable, "-m", "tests.services.build"],
+            cwd=ROOT, env=self.env, check=True, input=json.dumps(sketch), text=True,
+        )  # fmt: skip
+
+    def _describe(self, study: Sketch) -> dict:
+        source = self.folder / "sources" / study.slug
+        if study.cases:
+            write_source(source, cases=study.cases)
+        return {
+            "slug": study.slug,
+            "title": study.title,
+            "design": study.design,
+            "readers": study.readers,
+            "investigators": study.investigators,
+            "steps": study.steps,
+            "source": str(source) if study.cases else "",
+        }
+
+    def manage(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run manage.py to its end, in this site."""
+        return manage(*arguments, env=self.env, **options)
+
+    def rows(self, sql: str, *values) -> list[tuple]:
+        """Ask the site's database; ``%s`` stands for a value on both systems."""
+        url = self.env["DATABASE_URL"]
+        if url.startswith("sqlite"):
+            connection = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)
+            sql = sql.replace("%s", "?")
+        else:
+            connection = psycopg2.connect(url)
+        with closing(connection), closing(connection.cursor()) as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchall()
+
+    def value(self, sql: str, *values):
+        """The one value of a one-row answer."""
+        [[value]] = self.rows(sql, *values)
+        return value
+
+    def readings(self, slug: str) -> list[tuple]:
+        """(reader code, stage, case id, malignancy, etiology) of a study, as they were stored."""
+        return self.rows(
+            "SELECT r.code, a.stage, c.case_id, g.malignancy, g.etiology"
+            " FROM reading_reading g JOIN reading_assignment a ON a.id = g.assignment_id"
+            " JOIN reading_reader r ON r.id = a.reader_id"
+            " JOIN cohorts_study s ON s.id = r.study_id"
+            " JOIN cohorts_case c ON c.id = a.case_id"
+            " WHERE s.slug = %s ORDER BY g.id",
+            slug,
+        )
+
+    def jobs(self, slug: str) -> dict[str, "Job"]:
+        """A study's inference jobs by case id."""
+        rows = self.rows(
+            "SELECT c.case_id, j.id, j.state, j.attempts, j.worker, j.reason, j.finished_at,"
+            " (SELECT count(*) FROM inference_prediction p WHERE p.case_id = c.id),"
+            " (SELECT count(*) FROM inference_heatmap h JOIN inference_prediction p"
+            "  ON p.id = h.prediction_id WHERE p.case_id = c.id)"
+            " FROM inference_inferencejob j JOIN cohorts_case c ON c.id = j.case_id"
+            " JOIN cohorts_cohort h ON h.id = c.cohort_id JOIN cohorts_study s ON s.id = h.study_id"
+            " WHERE s.slug = %s ORDER BY j.id",
+            slug,
+        )
+        return {case_id: Job(*rest) for case_id, *rest in rows}
+
+    def image(self, slug: str, case_id: str) -> Path:
+        """Where a case's BUS image is stored."""
+        name = self.value(
+            "SELECT i.file FROM cohorts_image i JOIN cohorts_case c ON c.id = i.case_id"
+            " JOIN cohorts_cohort h ON h.id = c.cohort_id JOIN cohorts_study s ON s.id = h.study_id"
+            " WHERE s.slug = %s AND c.case_id = %s AND i.modality = 'bus'",
+            slug, case_id,
+        )  # fmt: skip
+        return self.folder / "media" / name
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the queue, and how much has come of it."""
+
+    id: int
+    state: str
+    attempts: int
+    worker: str
+    reason: str
+    finished_at: object
+    predictions: int
+    heatmaps: int
+
+    @property
+    def pid(self) -> int:
+        return int(self.worker.rsplit(":", 1)[1])
+
+
+def new_database(server: str, name: str) -> str:
+    """Make a database on a PostgreSQL server; its DATABASE_URL."""
+    with closing(psycopg2.connect(server)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}"')
+    return f"{server.rsplit('/', 1)[0]}/{name}"
+
+
+class Client:
+    """Somebody at the JSON API: a session cookie and a CSRF token, as a script would use."""
+
+    def __init__(self, address: str, username: str):
+        self.address = address
+        self.session = requests.Session()
+        page = self.get("/accounts/sign-in/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
+        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        answer = self.session.post(f"{address}/accounts/sign-in/", data=form, timeout=30)
+        assert answer.url == f"{address}/", f"{username} could not sign in: {answer.text}"
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(f"{self.address}{path}", timeout=30)
+
+    def case(self, slug: str) -> dict:
+        """What the API says is current: ``case`` (or None) and ``progress``."""
+        answer = self.get(f"/api/v1/{slug}/case/")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def submit(self, slug: str, *, code: str, etiology: Etiology, key=None) -> requests.Response:
+        return self.post(slug, submit_body(code=code, etiology=etiology, key=key))
+
+    def post(self, slug: str, body: dict) -> requests.Response:
+        # A request of its own each: a Session is not made for many threads.
+        return requests.post(
+            f"{self.address}/api/v1/{slug}/readings/",
+            json=body,
+            cookies=self.session.cookies.get_dict(),
+            headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
+            timeout=60,
+        )
+
+    def read(self, slug: str, choose) -> list[tuple[int, int]]:
+        """Read all there is; ``choose(stage, age)`` gives the etiology. (stage, age) as read."""
+        walked = []
+        while case := self.case(slug)["case"]:
+            age = age_of(case)
+            answer = self.submit(slug, code=case["code"], etiology=choose(case["stage"], age))
+            assert answer.status_code == 201, answer.text
+            walked.append((case["stage"], age))
+        return walked
+
+
+def submit_body(*, code: str, etiology: Etiology, key=None) -> dict[str, str]:
+    return {
+        "code": code,
+        "key": str(key or uuid4()),
+        "malignancy": etiology.malignancy.value,
+        "etiology": etiology.value,
+    }
+
+
+def age_of(case: dict) -> int:
+    """The age in a case's baseline, by which the tests know the case."""
+    return int(case["baseline"]["Age"].removesuffix(" years"))
+
+
+def truth_by_age(cases: int) -> dict[int, Etiology]:
+    return {fact.age: fact.etiology for fact in facts(cases)}
+
+
+def wait_for_jobs(
+    site: Site, slug: str, *states: str, patience: float = PATIENCE
+) -> dict[str, Job]:
+    """Wait until the study has jobs and each is in one of these states; the jobs."""
+    wait_until(
+        lambda: (jobs := site.jobs(slug).values()) and {job.state for job in jobs} <= set(states),
+        what=f"jobs of {slug} to be {' or '.join(states)}",
+        patience=patience,
+    )
+    return site.jobs(slug)

@@ -1,0 +1,78 @@
+"""A folder that import_cohort takes: a manifest and small synthetic images, drawn here.
+
+The truth of a case is known here by its age, which is all that a reader's page tells of it.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from readerstudy.diagnosis import Etiology
+
+SIZE = (480, 640)  # height, width
+FIRST_AGE = 31
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What the test knows of a case and the site must not tell its readers."""
+
+    case_id: str
+    age: int
+    etiology: Etiology
+
+
+def facts(cases: int) -> list[Fact]:
+    """The cases of a source: an age of its own each, the etiologies in turn."""
+    etiologies = list(Etiology)
+    return [
+        Fact(f"hidden-{number}", FIRST_AGE + 3 * number, etiologies[number % len(etiologies)])
+        for number in range(cases)
+    ]
+
+
+def write_source(folder: Path, *, cases: int, seed: int = 0) -> Path:
+    """Write manifest.csv and two PNGs a case into a new folder."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for fact in facts(cases):
+        names = {m: f"{fact.case_id}-{m}.png" for m in ("bus", "cdfi")}
+        for modality, name in names.items():
+            Image.fromarray(draw(rng, coloured=modality == "cdfi")).save(folder / name)
+        rows.append(
+            {
+                "case_id": fact.case_id,
+                "bus_file": names["bus"],
+                "cdfi_file": names["cdfi"],
+                "sex": "female",
+                "age": fact.age,
+                "diameter_mm": 17.5,
+                "location": "left",
+                "neck_level": "III",
+                "pathologic_method": "needle_biopsy",
+                "etiology": fact.etiology.value,
+                "instrument": "hidden instrument",
+            }
+        )
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def draw(rng: np.random.Generator, *, coloured: bool) -> np.ndarray:
+    """A dark oval on a grey ground, uint8 of shape (height, width, 3)."""
+    height, width = SIZE
+    y, x = np.mgrid[0:height, 0:width]
+    across, down = rng.uniform(0.4, 0.6, 2)
+    distance = ((x / width - across) / 0.25) ** 2 + ((y / height - down) / 0.2) ** 2
+    grey = np.where(distance < 1, 50, 120) + 20 * np.sin(x / 9) * np.sin(y / 7)
+    image = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    if coloured:
+        image[distance < 0.1] = (200, 30, 20)
+    return image
