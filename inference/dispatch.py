@@ -21,10 +21,9 @@ def dispatch_on_commit(job_ids: Iterable[int]) -> None:
 
 def _dispatch(job_ids: list[int]) -> None:
     if settings.CELERY_BROKER_URL:
-        from inference.tasks import run_job
+        from inference.tasks import send
 
-        for job_id in job_ids:
-            run_job.delay(job_id)
+        send(job_ids)
     else:
         start_child()
 

@@ -63,9 +63,10 @@ def _owned(job: InferenceJob):
     return InferenceJob.objects.filter(pk=job.pk, state=State.RUNNING, attempts=job.attempts)
 
 
-def beat(job: InferenceJob) -> bool:
-    """Say that this worker lives; False when the job was given to another."""
-    return bool(_owned(job).update(heartbeat_at=timezone.now()))
+def beat(jobs: Iterable[InferenceJob]) -> int:
+    """Say that the worker of these jobs lives; how many are still its own and unfinished."""
+    now = timezone.now()
+    return sum(_owned(job).update(heartbeat_at=now) for job in jobs)
 
 
 def finish(job: InferenceJob) -> bool:
@@ -113,3 +114,17 @@ def reap() -> list[int]:
 def waiting() -> list[int]:
     """The ids of all queued jobs, oldest first."""
     return list(InferenceJob.objects.filter(state=State.QUEUED).values_list("pk", flat=True))
+
+
+def batches(job_ids: Iterable[int]) -> list[list[int]]:
+    """Split jobs into the batches that a worker takes at once.
+
+    A job that was tried before goes alone: if it is what kills the worker, it takes no others
+    with it.
+    """
+    fresh, tried = [], []
+    known = InferenceJob.objects.filter(pk__in=list(job_ids)).order_by("pk")
+    for job_id, attempts in known.values_list("pk", "attempts"):
+        (tried if attempts else fresh).append(job_id)
+    size = settings.INFERENCE_BATCH_SIZE
+    return [fresh[at : at + size] for at in range(0, len(fresh), size)] + [[pk] for pk in tried]

@@ -1,4 +1,4 @@
-"""Run one claimed job: read its images, run CLA-HDM, store prediction and heatmaps together.
+"""Run claimed jobs: read their images, run CLA-HDM, store prediction and heatmaps together.
 
 Only the worker's side imports this module: it brings torch in.
 """
@@ -7,9 +7,8 @@ import hashlib
 import io
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from functools import lru_cache
 
 import numpy as np
@@ -29,31 +28,74 @@ from readerstudy.diagnosis import Modality
 log = logging.getLogger(__name__)
 
 
-class Outcome(Enum):
-    """What became of a job in one call of ``run``."""
+def run(job_ids: Sequence[int]) -> list[int]:
+    """Do those of these jobs that are still to be done; the ids of those to be tried again.
 
-    DONE = "done"
-    RETRY = "queued again"
-    FAILED = "failed"
-    NOT_OURS = "done by, or given to, another"
+    One call holds all its images in memory: keep it to a batch (``queue.batches``).
+    """
+    jobs = [job for job_id in job_ids if (job := queue.claim(job_id))]
+    by_version: dict[int, list[InferenceJob]] = {}
+    for job in jobs:
+        by_version.setdefault(job.model_version_id, []).append(job)
+    with _beating(jobs):
+        return [pk for batch in by_version.values() for pk in _run_batch(batch)]
 
 
-def run(job_id: int) -> Outcome:
-    """Do one job if it is still to be done."""
-    job = queue.claim(job_id)
-    if job is None:
-        return Outcome.NOT_OURS
+class _Failures:
+    """Notes the reason of every job of a batch that fails; ``again`` are those to be retried."""
+
+    def __init__(self):
+        self.again: list[int] = []
+
+    @contextmanager
+    def of(self, *jobs: InferenceJob) -> Iterator[None]:
+        """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("Inference jobs %s", [job.pk for job in jobs])
+            # Bad input and bad weights stay bad; anything else may pass.
+            passing = not isinstance(error, ValueError | NonFiniteError)
+            reason = f"{type(error).__name__}: {error}"
+            self.again += [job.pk for job in jobs if queue.fail(job, reason=reason, retry=passing)]
+
+
+def _run_batch(jobs: list[InferenceJob]) -> list[int]:
+    """Read, predict and store jobs of one model version; the ids of those to be tried again."""
+    failures = _Failures()
+    with failures.of(*jobs):
+        model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
+        inputs = {}
+        for job in jobs:
+            with failures.of(job):
+                inputs[job] = _inputs(job, size=model.input_size)
+        for job, result in _predict(model, inputs, failures):
+            with failures.of(job):
+                _store(job, result)
+    return failures.again
+
+
+def _predict(
+    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], failures: _Failures
+) -> list[tuple[InferenceJob, CasePrediction]]:
+    """Predict all at once; if that fails, one by one, so that a bad case fails alone."""
+    if not inputs:
+        return []
     try:
-        with _beating(job):
-            result = _predict(job)
-        return Outcome.DONE if _store(job, result) else Outcome.NOT_OURS
-    except (OSError, ValueError, NonFiniteError) as error:
-        # Bad input or bad weights stay bad: no second attempt.
-        retry = queue.fail(job, reason=f"{type(error).__name__}: {error}", retry=False)
-    except Exception as error:
-        log.exception("Inference job %s", job.pk)
-        retry = queue.fail(job, reason=f"{type(error).__name__}: {error}", retry=True)
-    return Outcome.RETRY if retry else Outcome.FAILED
+        return list(zip(inputs, _forward(model, inputs), strict=True))
+    except Exception:
+        log.exception("A batch of %s failed; its cases are tried one by one", len(inputs))
+    results = []
+    for job, images in inputs.items():
+        with failures.of(job):
+            results.append((job, *_forward(model, {job: images})))
+    return results
+
+
+def _forward(model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]) -> list[CasePrediction]:
+    [threshold] = {job.model_version.threshold for job in inputs}
+    bus, cdfi = torch.stack(list(inputs.values()), dim=1)
+    return predict(model, bus, cdfi, threshold=threshold)
 
 
 def device() -> torch.device:
@@ -91,18 +133,16 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     return pixels
 
 
-def _predict(job: InferenceJob) -> CasePrediction:
+def _inputs(job: InferenceJob, *, size: int) -> torch.Tensor:
+    """Both images as the network takes them, BUS first: float32, (2, 3, size, size)."""
     pixels = _pixels(job)
-    model = _load(job.model_version.weights.path, job.model_version.sha256)
-    bus, cdfi = (preprocess(pixels[m], size=model.input_size)[None] for m in Modality)
-    [result] = predict(model, bus, cdfi, threshold=job.model_version.threshold)
-    return result
+    return torch.stack([preprocess(pixels[modality], size=size) for modality in Modality])
 
 
 @transaction.atomic
-def _store(job: InferenceJob, result: CasePrediction) -> bool:
+def _store(job: InferenceJob, result: CasePrediction) -> None:
     if not queue.finish(job):
-        return False
+        return  # given up for dead meanwhile: its successor's result counts
     prediction, created = Prediction.objects.get_or_create(
         case=job.case,
         model_version=job.model_version,
@@ -118,7 +158,6 @@ def _store(job: InferenceJob, result: CasePrediction) -> bool:
             Heatmap(prediction=prediction, level=level, modality=modality, png=_png(values))
             for (level, modality), values in result.heatmaps.items()
         )
-    return True
 
 
 def _png(values: np.ndarray) -> bytes:
@@ -128,18 +167,17 @@ def _png(values: np.ndarray) -> bytes:
 
 
 @contextmanager
-def _beating(job: InferenceJob) -> Iterator[None]:
-    """Keep the job's heartbeat fresh from a thread while the network computes."""
+def _beating(jobs: list[InferenceJob]) -> Iterator[None]:
+    """Keep the jobs' heartbeats fresh from a thread while the network computes."""
     stop = threading.Event()
 
     def beat() -> None:
         while not stop.wait(settings.INFERENCE_HEARTBEAT_SECONDS):
             close_old_connections()
             try:
-                if not queue.beat(job):
-                    break
+                queue.beat(jobs)
             except DatabaseError:
-                log.warning("Heartbeat of job %s was not written", job.pk, exc_info=True)
+                log.warning("A heartbeat was not written", exc_info=True)
         connection.close()
 
     thread = threading.Thread(target=beat, daemon=True)

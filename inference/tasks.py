@@ -3,31 +3,36 @@
 This module is imported by the web process to send messages, so torch stays behind the door.
 """
 
+from collections.abc import Iterable
+
 from celery.signals import worker_ready
 
 from inference import queue
 from readerstudy.celery import app
 
 
-@app.task(name="inference.tasks.run_job")
-def run_job(job_id: int) -> None:
-    """Run one job; a message that comes twice finds nothing to do."""
-    from inference.runner import Outcome, run
+@app.task(name="inference.tasks.run_jobs")
+def run_jobs(job_ids: list[int]) -> None:
+    """Run a batch of jobs; a message that comes twice finds nothing to do."""
+    from inference.runner import run
 
-    if run(job_id) is Outcome.RETRY:
-        run_job.delay(job_id)
+    send(run(job_ids))
+
+
+def send(job_ids: Iterable[int]) -> None:
+    """Send for jobs, in batches."""
+    for batch in queue.batches(job_ids):
+        run_jobs.delay(batch)
 
 
 @app.task(name="inference.tasks.reap")
 def reap() -> None:
     """Bring back jobs whose worker died; beat calls this each minute."""
-    for job_id in queue.reap():
-        run_job.delay(job_id)
+    send(queue.reap())
 
 
 @worker_ready.connect
 def _catch_up(**_signal) -> None:
     """A worker that starts also sends for jobs whose message was lost with the last worker."""
     queue.reap()
-    for job_id in queue.waiting():
-        run_job.delay(job_id)
+    send(queue.waiting())

@@ -7,9 +7,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from inference import queue, runner, tasks
+from inference.clahdm.predict import NonFiniteError
 from inference.models import Heatmap, InferenceJob, Prediction
-from inference.runner import Outcome
 from readerstudy.cohorts.models import Image
+from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from tests import factories
 
@@ -53,16 +54,16 @@ def test_a_job_is_claimed_by_one_worker(jobs):
 
 
 def test_a_job_ends_with_one_prediction_and_four_maps(jobs):
-    assert runner.run(jobs[0]) is Outcome.DONE
+    assert runner.run(jobs[:1]) == []
     assert state(jobs[0]).state == State.DONE
     prediction = Prediction.objects.get(case=state(jobs[0]).case, model_version__name="tiny")
     assert prediction.heatmap_set.count() == 4
 
 
 def test_a_message_that_comes_twice_finds_nothing_to_do(jobs):
-    tasks.run_job(jobs[0])
+    tasks.run_jobs(jobs[:1])
     before = (Prediction.objects.count(), Heatmap.objects.count())
-    assert runner.run(jobs[0]) is Outcome.NOT_OURS
+    assert runner.run(jobs[:1]) == []
     assert (Prediction.objects.count(), Heatmap.objects.count()) == before
     assert state(jobs[0]).attempts == 1
 
@@ -77,8 +78,8 @@ def test_the_reaper_brings_back_what_a_dead_worker_held(jobs, settings):
     queue.claim(jobs[0])
     age_heartbeat(jobs[0], settings)
     assert queue.reap() == [jobs[0]]
-    assert runner.run(jobs[0]) is Outcome.DONE
-    assert state(jobs[0]).attempts == 2
+    assert runner.run(jobs[:1]) == []
+    assert (state(jobs[0]).state, state(jobs[0]).attempts) == (State.DONE, 2)
 
 
 def test_a_worker_given_up_for_dead_can_store_nothing(jobs, settings):
@@ -86,7 +87,7 @@ def test_a_worker_given_up_for_dead_can_store_nothing(jobs, settings):
     age_heartbeat(jobs[0], settings)
     queue.reap()
     successor = queue.claim(jobs[0])
-    assert not queue.beat(slow)
+    assert queue.beat([slow]) == 0
     assert not queue.finish(slow)
     queue.fail(slow, reason="late", retry=False)
     assert state(jobs[0]).state == State.RUNNING
@@ -117,17 +118,19 @@ def test_a_poison_image_fails_with_its_reason_and_the_rest_is_done(jobs, media_r
 def test_an_image_that_was_swapped_on_disk_is_not_predicted(jobs, media_root):
     image = Image.objects.get(case=state(jobs[0]).case, modality="bus")
     (media_root / image.file.name).write_bytes(factories.random_png())
-    assert runner.run(jobs[0]) is Outcome.FAILED
+    runner.run(jobs[:1])
+    assert state(jobs[0]).state == State.FAILED
     assert "SHA-256" in state(jobs[0]).reason
 
 
 def test_a_passing_fault_is_tried_again_up_to_the_cap(jobs, settings, monkeypatch):
-    def out_of_memory(job):
+    def out_of_memory(model, inputs):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(runner, "_predict", out_of_memory)
-    outcomes = [runner.run(jobs[0]) for _ in range(settings.INFERENCE_MAX_ATTEMPTS)]
-    assert outcomes == [Outcome.RETRY] * (settings.INFERENCE_MAX_ATTEMPTS - 1) + [Outcome.FAILED]
+    monkeypatch.setattr(runner, "_forward", out_of_memory)
+    again = [runner.run(jobs[:1]) for _ in range(settings.INFERENCE_MAX_ATTEMPTS)]
+    assert again == [jobs[:1]] * (settings.INFERENCE_MAX_ATTEMPTS - 1) + [[]]
+    assert state(jobs[0]).state == State.FAILED
     assert state(jobs[0]).reason == "RuntimeError: CUDA out of memory"
 
 
@@ -135,7 +138,8 @@ def test_tampered_weights_are_not_run(study, jobs, media_root):
     version = study.studymodel.model_version
     path = media_root / version.weights.name
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
-    assert runner.run(jobs[0]) is Outcome.FAILED
+    runner.run(jobs[:1])
+    assert state(jobs[0]).state == State.FAILED
     assert "SHA-256" in state(jobs[0]).reason
 
 
@@ -150,7 +154,42 @@ def test_a_study_with_a_failed_case_does_not_open(study, jobs, media_root):
 
 def test_the_worker_starts_by_sending_for_what_waits(jobs, monkeypatch):
     sent = []
-    monkeypatch.setattr(tasks.run_job, "delay", sent.append)
+    monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
     tasks._catch_up()
-    assert sent == jobs
+    assert sent == [jobs]
     assert InferenceJob.objects.filter(state=State.QUEUED).count() == len(jobs)
+
+
+def test_batches_are_of_bounded_size_and_tried_jobs_go_alone(study, settings):
+    settings.INFERENCE_BATCH_SIZE = 3
+    cohort = study.cohort_set.first()
+    for number in range(6):
+        factories.make_case(cohort, f"more-{number}", Etiology.LYMPHOMA)
+    ids = lifecycle.queue_model(study)
+    InferenceJob.objects.filter(pk__in=ids[:2]).update(attempts=1)
+    assert queue.batches(ids) == [ids[2:5], ids[5:8], [ids[0]], [ids[1]]]
+
+
+def test_a_batch_gives_each_case_what_it_would_get_alone(study, jobs):
+    runner.run(jobs)
+    together = {
+        p.case_id: p.p_malignant for p in Prediction.objects.filter(model_version__name="tiny")
+    }
+    for job in InferenceJob.objects.filter(pk__in=jobs):
+        model = runner._load(job.model_version.weights.path, job.model_version.sha256)
+        [alone] = runner._forward(model, {job: runner._inputs(job, size=model.input_size)})
+        assert together[job.case_id] == pytest.approx(alone.probabilities.p_malignant, abs=1e-5)
+
+
+def test_a_case_that_spoils_its_batch_fails_alone(jobs, monkeypatch):
+    whole = runner._forward
+
+    def spoiled(model, inputs):
+        if any(job.pk == jobs[0] for job in inputs):
+            raise NonFiniteError("sub-model 'malignancy' gave NaN")
+        return whole(model, inputs)
+
+    monkeypatch.setattr(runner, "_forward", spoiled)
+    assert runner.run(jobs) == []
+    assert (state(jobs[0]).state, state(jobs[1]).state) == (State.FAILED, State.DONE)
+    assert "NaN" in state(jobs[0]).reason

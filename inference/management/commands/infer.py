@@ -18,9 +18,9 @@ class Command(BaseCommand):
         with tqdm(desc="CLA-HDM", unit="case") as bar:
             while waiting := queue.waiting():  # again, for jobs that failed with attempts left
                 bar.total = bar.n + len(waiting)
-                for job_id in waiting:
-                    run(job_id)
-                    bar.update()
+                for batch in queue.batches(waiting):
+                    run(batch)
+                    bar.update(len(batch))
         failed = InferenceJob.objects.filter(state=InferenceJob.State.FAILED).count()
         if failed:
             self.stderr.write(f"{failed} jobs have failed; the admin's job list says why.")
