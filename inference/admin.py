@@ -1,23 +1,77 @@
-from django.contrib import admin
+"""Model versions and jobs in Django admin."""
 
+from pathlib import Path
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+
+from inference import progress, registry
+from inference.clahdm.card import WeightsError
 from inference.models import InferenceJob, ModelVersion
 from readerstudy.audit.admin import ReadOnlyAdmin
+
+MAX_UPLOAD_BYTES = 2**30
+
+
+class ModelVersionForm(forms.ModelForm):
+    """Name, version and a weights file, which is loaded in a process apart before it counts."""
+
+    weights_file = forms.FileField(help_text="A .safetensors file with its model card")
+
+    class Meta:
+        model = ModelVersion
+        fields = ["name", "version"]
+
+    def clean_weights_file(self) -> UploadedFile:
+        upload = self.cleaned_data["weights_file"]
+        if upload.size > MAX_UPLOAD_BYTES:
+            raise forms.ValidationError(f"The file is over {MAX_UPLOAD_BYTES // 2**20} MiB.")
+        try:
+            self.checked = registry.inspect(Path(upload.temporary_file_path()))
+        except WeightsError as error:
+            raise forms.ValidationError(f"Not accepted: {error}.") from None
+        if ModelVersion.objects.filter(sha256=self.checked["sha256"]).exists():
+            raise forms.ValidationError("These very weights are registered already.")
+        return upload
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """Versions are registered from the command line, where the file can be checked."""
+    """A version is added from a checked file and never changed."""
 
+    form = ModelVersionForm
     list_display = ["name", "version", "architecture", "is_trained", "threshold", "sha256"]
     list_filter = ["architecture", "is_trained"]
     search_fields = ["name", "version", "sha256"]
 
+    def has_add_permission(self, request):
+        return super(ReadOnlyAdmin, self).has_add_permission(request)
+
+    def get_fields(self, request, obj=None):
+        added = ["name", "version", "weights_file"]
+        shown = ["name", "version", "architecture", "is_trained", "threshold", "sha256", "card"]
+        return shown if obj else added
+
+    def save_model(self, request, obj, form, change):
+        path = Path(form.cleaned_data["weights_file"].temporary_file_path())
+        kept = registry.register(
+            name=obj.name, version=obj.version, path=path, by=request.user.get_username()
+        )
+        obj.pk = kept.pk
+
 
 @admin.register(InferenceJob)
 class InferenceJobAdmin(ReadOnlyAdmin):
+    """Jobs, with progress, rate and time left above the list."""
+
+    change_list_template = "admin/inference/jobs.html"
     list_display = [
         "pk", "case", "model_version", "state", "attempts", "heartbeat_at", "worker", "reason",
     ]  # fmt: skip
     list_select_related = ["case__cohort__study", "model_version"]
     list_filter = ["state", "model_version", "case__cohort__study"]
     search_fields = ["case__case_id", "reason", "worker"]
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(request, {"progress": progress.by_version()})

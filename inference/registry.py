@@ -1,14 +1,49 @@
-"""Register model versions from a weights file that was loaded and checked first."""
+"""Register model versions from weights files that were checked first, in a process apart.
 
+The web process hands out to that process too, so it needs no torch, and a hostile file meets
+neither the database nor the secrets.
+"""
+
+import json
+import os
 import shutil
-from dataclasses import asdict
+import subprocess
+import sys
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 
+from inference.clahdm.card import WeightsError
+from inference.clahdm.check import REFUSED
 from inference.models import ModelVersion
 from readerstudy.audit.log import record
+
+CHECK_SECONDS = 120
+
+
+def inspect(path: Path) -> dict:
+    """The SHA-256 and the model card of a weights file that holds what its card says.
+
+    Raises WeightsError with the reason when it does not.
+    """
+    try:
+        checked = subprocess.run(  # noqa: S603 (our own interpreter and module; no shell)
+            [sys.executable, "-m", "inference.clahdm.check", str(path)],
+            cwd=settings.BASE_DIR,
+            env={"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=CHECK_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise WeightsError(f"checking {path.name} took over {CHECK_SECONDS} seconds") from None
+    if checked.returncode == REFUSED:
+        raise WeightsError(checked.stderr.strip())
+    if checked.returncode:
+        raise WeightsError(f"checking {path.name} failed; it may be damaged or too large")
+    return json.loads(checked.stdout)
 
 
 def register(*, name: str, version: str, path: Path, by: str = "") -> ModelVersion:
@@ -17,25 +52,22 @@ def register(*, name: str, version: str, path: Path, by: str = "") -> ModelVersi
     Raises WeightsError (a ValueError) when the file is not what its card says, and
     django.db.IntegrityError when the name and version, or the very file, are registered already.
     """
-    from inference.clahdm import weights  # torch: for command lines and workers only
-
-    loaded = weights.load(path)
-    kept = Path("weights") / f"{loaded.sha256}.safetensors"
+    checked = inspect(path)
+    digest, card = checked["sha256"], checked["card"]
+    kept = Path("weights") / f"{digest}.safetensors"
     target = settings.MEDIA_ROOT / kept
     target.parent.mkdir(parents=True, exist_ok=True)
     with transaction.atomic():
         model_version = ModelVersion.objects.create(
             name=name,
             version=version,
-            architecture=loaded.card.architecture,
-            is_trained=loaded.card.trained,
-            threshold=loaded.card.threshold,
+            architecture=card["architecture"],
+            is_trained=card["trained"],
+            threshold=card["threshold"],
             weights=str(kept),
-            sha256=loaded.sha256,
-            card=asdict(loaded.card),
+            sha256=digest,
+            card=card,
         )
         shutil.copyfile(path, target)
-        record(
-            "model.register", actor=by, target=str(model_version), detail={"sha256": loaded.sha256}
-        )
+        record("model.register", actor=by, target=str(model_version), detail={"sha256": digest})
     return model_version

@@ -152,6 +152,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: nothing to collect
+# Uploads go to disk at once: weights files are large, and are checked by their path.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
 
 REST_FRAMEWORK = {
