@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.models import Prediction
-from readerstudy.cohorts.models import Cohort, ReferenceStandard, Study, testing_cases
+from inference.models import ModelVersion
+from inference.results import predictions_of
+from readerstudy.cohorts.models import Case, Cohort, ReferenceStandard, Study, testing_cases
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader, Reading, Stage
 
@@ -50,17 +51,17 @@ def load(study: Study) -> StudyData:
     """Read an unblinded study, in a constant number of queries. Raises Sealed before that."""
     if study.state != Study.State.UNBLINDED:
         raise Sealed("Results stay sealed until the study is locked and unblinded.")
-    cases = list(testing_cases(study).values_list("pk", "cohort_name"))
-    place = {pk: index for index, (pk, _) in enumerate(cases)}
+    cases = list(testing_cases(study))
+    place = {case.pk: index for index, case in enumerate(cases)}
     readers = list(Reader.objects.filter(study=study).order_by("code"))
     version = study.studymodel.model_version
-    named = {name for _, name in cases}
+    named = {case.cohort_name for case in cases}
     cohorts = Cohort.objects.filter(study=study).order_by("pk").values_list("name", flat=True)
     return StudyData(
         cohorts=tuple(name for name in cohorts if name in named),
-        cohort=np.array([name for _, name in cases]),
+        cohort=np.array([case.cohort_name for case in cases]),
         truth=_truth(study, place),
-        model=_model_decisions(study, version, place),
+        model=_model_decisions(cases, version),
         decisions=_decisions(study, readers, place),
         readers=tuple(ReaderFacts(r.code, r.group, r.years_of_experience) for r in readers),
         model_name=str(version),
@@ -81,12 +82,12 @@ def _truth(study: Study, place: dict[int, int]) -> NDArray[np.int8]:
     return truth
 
 
-def _model_decisions(study: Study, version, place: dict[int, int]) -> NDArray[np.int8]:
-    model = _empty(len(place))
-    predictions = Prediction.objects.filter(model_version=version, case__cohort__study=study)
-    for prediction in predictions.select_related("model_version"):
-        if prediction.case_id in place:
-            model[place[prediction.case_id]] = prediction.probabilities().etiology.class_index
+def _model_decisions(cases: list[Case], version: ModelVersion) -> NDArray[np.int8]:
+    model = _empty(len(cases))
+    predictions = predictions_of(cases, model_version=version)
+    for index, case in enumerate(cases):
+        if case.pk in predictions:
+            model[index] = predictions[case.pk].probabilities().etiology.class_index
     return model
 
 

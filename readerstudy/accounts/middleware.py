@@ -11,6 +11,19 @@ from readerstudy.audit.log import record
 LOOPBACK = {"127.0.0.1", "::1"}
 
 
+class NoStore:
+    """No cache keeps an answer of this site; static files do not come through here."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+
 class LoopbackOnlyInDemo:
     """In demo mode the passwords are printed on a screen: only this machine is answered."""
 
@@ -30,10 +43,7 @@ class DeclaredAccess:
         self.get_response = get_response
 
     def __call__(self, request):
-        response = self.get_response(request)
-        if request.user.is_authenticated and "Cache-Control" not in response:
-            response["Cache-Control"] = "private, no-store"
-        return response
+        return self.get_response(request)
 
     def process_view(self, request, view, _args, _kwargs) -> HttpResponse | None:
         who = declared_audience(view, request.resolver_match.namespaces)

@@ -1,21 +1,11 @@
-from django.contrib.auth import views as auth
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from readerstudy.accounts.access import Audience, audience
+from readerstudy.accounts.views import SignIn
 
 app_name = "accounts"
-public = audience(Audience.PUBLIC)
-signed_in = audience(Audience.SIGNED_IN)
-
 urlpatterns = [
-    path(
-        "sign-in/",
-        public(
-            auth.LoginView.as_view(
-                template_name="accounts/sign_in.html", redirect_authenticated_user=True
-            )
-        ),
-        name="login",
-    ),
-    path("sign-out/", signed_in(auth.LogoutView.as_view()), name="logout"),
+    path("sign-in/", audience(Audience.PUBLIC)(SignIn.as_view()), name="login"),
+    path("sign-out/", audience(Audience.SIGNED_IN)(LogoutView.as_view()), name="logout"),
 ]

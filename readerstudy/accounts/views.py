@@ -1,8 +1,21 @@
-"""Errors in plain words: no stack trace reaches a browser."""
+"""Signing in, and errors in plain words: no stack trace reaches a browser."""
 
+from django.conf import settings
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+
+class SignIn(LoginView):
+    """Django's own; whoever is signed in already goes on to where they were going."""
+
+    template_name = "accounts/sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_redirect_url(self) -> str:
+        url = super().get_redirect_url()
+        return "" if url.partition("?")[0] == self.request.path else url  # else round and round
+
 
 MESSAGES = {
     400: ("Bad request", "The page that was sent is not one that this site understands."),
@@ -42,7 +55,8 @@ def server_error(request):
     title, text = MESSAGES[500]
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": text}, status=500)
-    page = render_to_string("error.html", {"title": title, "message": text})
+    context = {"title": title, "message": text, "demo_mode": settings.DEMO}
+    page = render_to_string("error.html", context)
     return HttpResponse(page, status=500)
 
 

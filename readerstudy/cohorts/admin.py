@@ -23,6 +23,15 @@ class DraftOnly:
             obj = getattr(obj, name, None)
         return obj is None or obj.state == Study.State.DRAFT
 
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        """Nothing is added to a study under way: only drafts are offered."""
+        field, *rest = self.study_lookup.split("__")
+        if db_field.name == field:
+            lookup = "__".join([*rest, "state"])
+            manager = db_field.remote_field.model.objects
+            kwargs["queryset"] = manager.filter(**{lookup: Study.State.DRAFT})
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def has_change_permission(self, request, obj=None):
         return super().has_change_permission(request, obj) and (not obj or self._is_draft(obj))
 
@@ -126,6 +135,6 @@ class CaseAdmin(DraftOnly, admin.ModelAdmin):
         "case_id", "cohort", "sex", "age", "diameter_mm", "location", "neck_level", "instrument",
     ]  # fmt: skip
     list_select_related = ["cohort__study"]
-    list_filter = ["cohort__study", "cohort", "sex", "instrument"]
+    list_filter = ["cohort__study", "cohort__name", "sex", "instrument"]
     search_fields = ["case_id", "cohort__name", "instrument"]
     inlines = [ImageInline, ReferenceStandardInline]

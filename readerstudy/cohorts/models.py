@@ -5,6 +5,7 @@ joins it.
 """
 
 import secrets
+from enum import StrEnum
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -20,12 +21,17 @@ MAX_AGE = 120
 MAX_DIAMETER_MM = 200
 
 
+def values(kind: type[StrEnum]) -> list[str]:
+    """The plain values of a vocabulary, as a constraint's condition wants them."""
+    return [member.value for member in kind]
+
+
 def consistent_diagnosis(name: str) -> models.CheckConstraint:
     """The database refuses an etiology that is not of its malignancy's branch."""
     branches = Q()
     for malignancy in Malignancy:
-        names = [etiology.value for etiology in malignancy.etiologies]
-        branches |= Q(malignancy=malignancy.value, etiology__in=names)
+        etiologies = [etiology.value for etiology in malignancy.etiologies]
+        branches |= Q(malignancy=malignancy.value, etiology__in=etiologies)
     return models.CheckConstraint(condition=branches, name=name)
 
 
@@ -196,6 +202,14 @@ class Case(models.Model):
                 condition=Q(diameter_mm__gt=0, diameter_mm__lte=MAX_DIAMETER_MM),
                 name="case_diameter_plausible",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    sex__in=values(Sex),
+                    location__in=values(Location),
+                    neck_level__in=values(NeckLevel),
+                ),
+                name="case_in_vocabulary",
+            ),
         ]
 
     def __str__(self):
@@ -236,7 +250,13 @@ class ReferenceStandard(models.Model):
     pathologic_method = models.CharField(max_length=24, choices=choices(PathologicMethod))
 
     class Meta:
-        constraints = [consistent_diagnosis("reference_standard_consistent")]
+        constraints = [
+            consistent_diagnosis("reference_standard_consistent"),
+            models.CheckConstraint(
+                condition=Q(pathologic_method__in=values(PathologicMethod)),
+                name="reference_standard_method_known",
+            ),
+        ]
 
     def __str__(self):
         return f"Reference standard of {self.case}"

@@ -37,11 +37,9 @@ def reader_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
         reader = reader_of(request, slug)
         try:
-            response = view(request, reader, **kwargs)
+            return view(request, reader, **kwargs)
         except Refused as refusal:
-            response = _answer(request, reader, refusal)
-        response["Cache-Control"] = "private, no-store"
-        return response
+            return _answer(request, reader, refusal)
 
     return guarded
 

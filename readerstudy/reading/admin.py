@@ -99,6 +99,11 @@ class ReadingAdmin(ReadOnlyAdmin):
     list_filter = ["assignment__reader__study", "assignment__stage"]
     search_fields = ["assignment__reader__code", "assignment__case__case_id"]
 
+    def lookup_allowed(self, lookup, value, request):
+        """A filter in the address would tell what the list hides."""
+        sealed = lookup.startswith(("malignancy", "etiology"))
+        return not sealed and super().lookup_allowed(lookup, value, request)
+
     @admin.display(description="malignancy")
     def malignancy_(self, reading: Reading) -> str:
         return reading.get_malignancy_display() if _is_unsealed(reading) else SEALED

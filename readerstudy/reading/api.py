@@ -4,6 +4,8 @@ from django.http import HttpRequest
 from django.urls import path, reverse
 from rest_framework import serializers
 from rest_framework.decorators import api_view
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
@@ -14,13 +16,26 @@ from readerstudy.reading.models import Assignment, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
 
 
-class ReadingSerializer(serializers.Serializer):
-    """A submitted reading."""
+NO_CHOICE = {"invalid_choice": "Not one of the choices."}
 
-    code = serializers.SlugField()
-    key = serializers.UUIDField()
-    malignancy = serializers.ChoiceField(choices=choices(Malignancy))
-    etiology = serializers.ChoiceField(choices=choices(Etiology))
+
+class ReadingSerializer(serializers.Serializer):
+    """A submitted reading. Errors do not repeat the input, which may not even be text."""
+
+    code = serializers.RegexField(r"^[0-9a-f]{16}\Z")
+    key = serializers.UUIDField(error_messages={"invalid": "Not a UUID."})
+    malignancy = serializers.ChoiceField(choices(Malignancy), error_messages=NO_CHOICE)
+    etiology = serializers.ChoiceField(choices(Etiology), error_messages=NO_CHOICE)
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that is nested too deeply is bad input, not a failure of ours."""
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError("The JSON is nested too deeply.") from None
 
 
 @api_view(["GET"])

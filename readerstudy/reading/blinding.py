@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from django.core.files.base import File
 
-from inference.models import Prediction
+from inference.models import ModelVersion, Prediction
+from inference.results import predictions_of
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NotRevealed
 from readerstudy.reading.models import Assignment, Reading, Stage
@@ -118,14 +119,9 @@ def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> by
 
 def _prediction(assignment: Assignment) -> Prediction:
     """The prediction of this case by its study's model."""
-    prediction = (
-        Prediction.objects.filter(
-            case_id=assignment.case_id,
-            model_version__studymodel__study=assignment.reader.study_id,
-        )
-        .select_related("model_version")
-        .first()
-    )
+    version = ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
+    case = assignment.case
+    prediction = predictions_of([case], model_version=version).get(case.pk)
     if prediction is None:
         raise AidMissing(NO_RESULT)
     return prediction

@@ -20,7 +20,11 @@ class DiagnosisForm(forms.Form):
 
     def clean(self):
         cleaned = super().clean()
-        if cleaned.get("keep") and self.stage_1:
+        if cleaned.get("keep"):
+            if cleaned.get("malignancy") or cleaned.get("etiology"):
+                raise forms.ValidationError("Either keep your diagnosis or choose another.")
+            if self.stage_1 is None:
+                raise forms.ValidationError("There is no stage-1 diagnosis to keep.")
             cleaned["malignancy"] = self.stage_1.malignancy
             cleaned["etiology"] = self.stage_1.etiology
         if not is_consistent(cleaned.get("malignancy", ""), cleaned.get("etiology", "")):

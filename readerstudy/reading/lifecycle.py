@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from inference import dispatch, queue
-from inference.models import InferenceJob, Prediction, StudyModel
+from inference.models import InferenceJob, StudyModel
+from inference.results import predictions_of
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Case, Investigator, Protocol, Study, testing_cases
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
@@ -211,15 +212,15 @@ def _missing_predictions(study: Study) -> list[str]:
     chosen = StudyModel.objects.filter(study=study).first()
     if chosen is None:
         return ["No model version was chosen for the study."]
-    predicted = Prediction.objects.filter(model_version=chosen.model_version)
-    unpredicted = testing_cases(study).exclude(pk__in=predicted.values("case"))
-    count = unpredicted.count()
-    if not count:
+    cases = list(testing_cases(study))
+    predicted = predictions_of(cases, model_version=chosen.model_version)
+    unpredicted = [case.pk for case in cases if case.pk not in predicted]
+    if not unpredicted:
         return []
     failed = InferenceJob.objects.filter(
         model_version=chosen.model_version,
-        case__in=unpredicted.values("pk"),
+        case__in=unpredicted,
         state=InferenceJob.State.FAILED,
     )
-    reasons = [f"{count} cases have no model result yet; run the model first."]
+    reasons = [f"{len(unpredicted)} cases have no model result yet; run the model first."]
     return reasons + [f"The model failed on {job.case}: {job.reason}" for job in failed]

@@ -72,6 +72,8 @@ def current_assignment(reader: Reader) -> Assignment | None:
 
 def washout_ends(reader: Reader) -> datetime | None:
     """When stage 2 begins, while that is still to come; None when nothing is to be waited for."""
+    if reader.study.state != Study.State.OPEN:
+        return None
     days = reader.study.protocol.washout_days
     if not days:
         return None

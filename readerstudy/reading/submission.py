@@ -44,12 +44,7 @@ def submit_reading(
         return Submission(first, replayed=True)
     if not is_consistent(malignancy, etiology):
         raise Invalid("Choose benign or malignant, then an etiology of that branch.")
-    if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
-        raise AlreadyRead(
-            "You have already read this case, perhaps in another tab. "
-            "The diagnosis that you submitted first stands; this one was not stored."
-        )
-    assignment = sequence.require_current(reader, code)
+    assignment = require_unread(reader, code)
     shown = Presentation.objects.filter(assignment=assignment).first()
     if shown is None:
         raise OutOfOrder("Open the case before you read it.")
@@ -70,6 +65,19 @@ def submit_reading(
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
     )
     return Submission(reading, replayed=False)
+
+
+def require_unread(reader: Reader, code: str) -> Assignment:
+    """The current assignment, which must bear this code.
+
+    Raises AlreadyRead, or as ``sequence.require_current`` does.
+    """
+    if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
+        raise AlreadyRead(
+            "You have already read this case, perhaps in another tab. "
+            "The diagnosis that you submitted first stands; this one was not stored."
+        )
+    return sequence.require_current(reader, code)
 
 
 def _require_same(first: Reading, *, reader: Reader, code: str, malignancy: str, etiology: str):

@@ -14,7 +14,18 @@ class ModalityConverter:
         return str(value)
 
 
+class LevelConverter:
+    regex = "[12]"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
 register_converter(ModalityConverter, "modality")
+register_converter(LevelConverter, "level")
 
 app_name = "reading"
 urlpatterns = [
@@ -22,7 +33,7 @@ urlpatterns = [
     path("<slug:slug>/<slug:code>/", views.submit, name="submit"),
     path("<slug:slug>/<slug:code>/<modality:modality>.png", views.image, name="image"),
     path(
-        "<slug:slug>/<slug:code>/heatmap/<int:level>/<modality:modality>.png",
+        "<slug:slug>/<slug:code>/heatmap/<level:level>/<modality:modality>.png",
         views.heatmap,
         name="heatmap",
     ),

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.cohorts.models import Investigator
@@ -13,7 +13,7 @@ from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.forms import DiagnosisForm
 from readerstudy.reading.models import Assignment, Reader, Stage
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.submission import present, require_unread, submit_reading
 
 
 @audience(Audience.SIGNED_IN)
@@ -48,14 +48,18 @@ def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
     return _case_page(request, assignment, form=None)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @reader_view
 def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
-    """Take the diagnosis of the current case, then go on to the next."""
+    """Take the diagnosis of the current case, then go on to the next.
+
+    A reload after a refused form asks for this address by GET: that leads to the current case.
+    """
+    if request.method == "GET":
+        return redirect("reading:current", slug=reader.study.slug)
     form = DiagnosisForm(request.POST, stage_1=_stage_1_answer(reader, code))
     if not form.is_valid():
-        assignment = sequence.require_current(reader, code)
-        return _case_page(request, assignment, form=form)
+        return _case_page(request, require_unread(reader, code), form=form)
     submit_reading(
         reader=reader,
         code=code,
@@ -66,7 +70,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
     return redirect("reading:current", slug=reader.study.slug)
 
 
-@require_http_methods(["GET"])
+@require_GET
 @reader_view
 def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
     """One image of the current case."""
@@ -111,7 +115,7 @@ def _case_page(
         "progress": sequence.progress(assignment.reader)[assignment.stage - 1],
         "branches": [(malignancy, malignancy.etiologies) for malignancy in Malignancy],
         "modalities": list(Modality),
-        "key": form["key"].value() if form else uuid4(),
+        "key": (form and form.cleaned_data.get("key")) or uuid4(),
         "form": form,
     }
     return render(request, "reading/case.html", context, status=400 if form else 200)

@@ -22,9 +22,12 @@ async function load(url) {
 
 // Enlarge the greyscale map first and colour it then: colours that are blended pass through
 // hues that the scale does not have.
-export async function drawHeatmap(canvas, url) {
-  const [map, base] = [await load(url), canvas.parentElement.querySelector("img")];
-  await base.decode();
+//
+// `isWanted` is asked when the map has come: by then another level may have been switched on.
+export async function drawHeatmap(canvas, url, isWanted) {
+  const base = canvas.parentElement.querySelector("img");
+  const [map] = await Promise.all([load(url), base.decode()]);
+  if (!isWanted()) return;
   canvas.width = base.naturalWidth;
   canvas.height = base.naturalHeight;
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -38,4 +41,5 @@ export async function drawHeatmap(canvas, url) {
   }
   context.putImageData(pixels, 0, 0);
   canvas.dataset.drawn = url;
+  canvas.hidden = false;
 }

@@ -16,6 +16,7 @@ import pytest
 from django.utils import timezone
 
 from inference.models import Prediction, StudyModel
+from inference.queue import input_digest
 from readerstudy.cohorts.models import Case, Cohort, Protocol, ReferenceStandard, Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Assignment, Reader, Reading
@@ -96,7 +97,7 @@ def published(db) -> Study:
     StudyModel.objects.create(study=study, model_version=model)
     cases = _make_cases(study)
     Prediction.objects.bulk_create(
-        Prediction(case=case, model_version=model, input_sha256="0" * 64, p_malignant=0.9,
+        Prediction(case=case, model_version=model, input_sha256=input_digest([]), p_malignant=0.9,
                    p_tuberculous=0.5, p_metastatic=0.9)
         for cohort in cases.values() for case in cohort
     )  # fmt: skip

@@ -136,11 +136,11 @@ def test_a_message_that_comes_again_does_no_harm(story):
     app = Celery(broker=story.site.env["CELERY_BROKER_URL"])
     done = _tasks_done(app)
     for case_id in (SLOW, SLOW, DELETED):
-        app.send_task("inference.tasks.run_job", [before[case_id].id], queue="inference")
+        app.send_task("inference.tasks.run_jobs", [[before[case_id].id]], queue="inference")
     servers.wait_until(lambda: _tasks_done(app) == done + 3, what="three repeated messages")
     assert story.site.jobs(SLUG) == before
 
 
 def _tasks_done(app: Celery) -> int:
     [worker] = app.control.inspect(timeout=2).stats().values()
-    return worker["total"]["inference.tasks.run_job"]
+    return worker["total"]["inference.tasks.run_jobs"]
