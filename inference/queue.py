@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from inference.models import InferenceJob, ModelVersion
@@ -98,11 +98,13 @@ def reap() -> list[int]:
         state=State.RUNNING,
         heartbeat_at__lt=timezone.now() - timedelta(seconds=settings.INFERENCE_STALE_SECONDS),
     )
+    spent = Q(attempts__gte=settings.INFERENCE_MAX_ATTEMPTS)
     with transaction.atomic():
-        stale.filter(attempts__gte=settings.INFERENCE_MAX_ATTEMPTS).update(
-            state=State.FAILED,
-            finished_at=timezone.now(),
-            reason="The worker died at each attempt; the input may be what kills it.",
+        _give_up(
+            stale.filter(spent), "The worker died at each attempt; the input may be the cause."
+        )
+        _give_up(
+            InferenceJob.objects.filter(spent, state=State.QUEUED), "No attempt is left for it."
         )
         ids = list(stale.select_for_update().values_list("pk", flat=True))
         InferenceJob.objects.filter(pk__in=ids).update(
@@ -111,9 +113,26 @@ def reap() -> list[int]:
     return ids
 
 
+def _give_up(jobs: QuerySet[InferenceJob], reason: str) -> None:
+    jobs.update(state=State.FAILED, finished_at=timezone.now(), reason=reason)
+
+
+def retry_failed(*, cases: Iterable[Case], model_version: ModelVersion) -> int:
+    """Give failed jobs of these cases all their attempts again; how many there were."""
+    failed = InferenceJob.objects.filter(
+        case__in=[case.pk for case in cases], model_version=model_version, state=State.FAILED
+    )
+    return failed.update(state=State.QUEUED, attempts=0, finished_at=None)
+
+
 def waiting() -> list[int]:
     """The ids of all queued jobs, oldest first."""
     return list(InferenceJob.objects.filter(state=State.QUEUED).values_list("pk", flat=True))
+
+
+def is_busy() -> bool:
+    """Whether a worker has a job in hand."""
+    return InferenceJob.objects.filter(state=State.RUNNING).exists()
 
 
 def batches(job_ids: Iterable[int]) -> list[list[int]]:

@@ -7,9 +7,7 @@ from inference.queue import input_digest
 from readerstudy.cohorts.models import Case, Image
 
 
-def predictions_of(
-    cases: Iterable[Case], *, model_version: ModelVersion
-) -> dict[int, Prediction]:
+def predictions_of(cases: Iterable[Case], *, model_version: ModelVersion) -> dict[int, Prediction]:
     """By case id, in two queries. A prediction of images since replaced is none."""
     ids = [case.pk for case in cases]
     images: dict[int, list[Image]] = {pk: [] for pk in ids}

@@ -27,8 +27,12 @@ def send(job_ids: Iterable[int]) -> None:
 
 @app.task(name="inference.tasks.reap")
 def reap() -> None:
-    """Bring back jobs whose worker died; beat calls this each minute."""
-    send(queue.reap())
+    """Bring back jobs whose worker died; beat calls this each minute.
+
+    When nothing runs although jobs wait, their messages were lost: they are sent for again.
+    """
+    brought_back = queue.reap()
+    send(brought_back if queue.is_busy() else queue.waiting())
 
 
 @worker_ready.connect

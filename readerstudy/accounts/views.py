@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+
 class SignIn(LoginView):
     """Django's own; whoever is signed in already goes on to where they were going."""
 

@@ -6,7 +6,6 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
     Protocol,
     ReferenceStandard,
     Study,
@@ -60,12 +59,6 @@ class ProtocolInline(DraftOnlyInline, admin.StackedInline):
     readonly_fields = ["frozen_at", "frozen_sha256"]
 
 
-class InvestigatorInline(admin.TabularInline):
-    model = Investigator
-    extra = 0
-    autocomplete_fields = ["user"]
-
-
 class CohortInline(DraftOnlyInline, admin.TabularInline):
     model = Cohort
     extra = 0
@@ -73,14 +66,14 @@ class CohortInline(DraftOnlyInline, admin.TabularInline):
 
 
 class StudyAdmin(admin.ModelAdmin):
-    """Registered, with readers, model and life cycle, by the reading app."""
+    """Registered, with people, model and life cycle, by the reading app."""
 
     list_display = ["slug", "title", "state", "is_synthetic", "opened_at", "unblinded_at"]
     list_filter = ["state", "is_synthetic"]
     search_fields = ["slug", "title"]
     prepopulated_fields = {"slug": ["title"]}
     readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at"]
-    inlines = [ProtocolInline, CohortInline, InvestigatorInline]
+    inlines = [ProtocolInline, CohortInline]
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else self.prepopulated_fields

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
-from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.models import Investigator, Study
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment, Reader, Reading, ReadingOrder
 
@@ -18,6 +19,24 @@ SEALED = "sealed"
 
 class StudyModelInline(DraftOnlyInline, admin.StackedInline):
     model = StudyModel
+
+
+class InvestigatorForm(forms.ModelForm):
+    """Whoever reads a study must not see its results."""
+
+    def clean(self):
+        cleaned = super().clean()
+        user = cleaned.get("user")
+        if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
+            raise forms.ValidationError(f"{user} reads this study and can't investigate it too.")
+        return cleaned
+
+
+class InvestigatorInline(admin.TabularInline):
+    model = Investigator
+    form = InvestigatorForm
+    extra = 0
+    autocomplete_fields = ["user"]
 
 
 class ReaderInline(DraftOnlyInline, admin.TabularInline):
@@ -30,7 +49,7 @@ class ReaderInline(DraftOnlyInline, admin.TabularInline):
 class StudyWithLifecycleAdmin(StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
-    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline]
+    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, InvestigatorInline]
     readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
     actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
 

@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from django.urls import path, reverse
 from rest_framework import serializers
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, parser_classes
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
@@ -14,7 +14,6 @@ from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.models import Assignment, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
-
 
 NO_CHOICE = {"invalid_choice": "Not one of the choices."}
 
@@ -55,6 +54,7 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
 
 
 @api_view(["POST"])
+@parser_classes([BoundedJSONParser])
 @reader_view
 def readings(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before."""

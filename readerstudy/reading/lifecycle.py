@@ -34,12 +34,14 @@ class NotPossible(Exception):
 def queue_model(study: Study) -> list[int]:
     """Make a job for every testing case and the study's model; the ids of those that wait.
 
-    Raises NotPossible when no model was chosen.
+    Jobs that failed, or whose worker died, wait again. Raises NotPossible when no model was chosen.
     """
     chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     if chosen is None:
         raise NotPossible(["Choose the study's model version first."])
-    cases = testing_cases(study).prefetch_related("image_set")
+    cases = list(testing_cases(study).prefetch_related("image_set"))
+    queue.reap()
+    queue.retry_failed(cases=cases, model_version=chosen.model_version)
     return queue.enqueue(cases=cases, model_version=chosen.model_version)
 
 

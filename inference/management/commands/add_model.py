@@ -1,3 +1,4 @@
+import getpass
 import tempfile
 from pathlib import Path
 
@@ -17,7 +18,9 @@ class Command(BaseCommand):
             "--untrained", metavar="ARCHITECTURE", help="Random weights: resnet50 or tiny"
         )
         parser.add_argument("--seed", type=int, default=0, help="Seed of untrained weights")
-        parser.add_argument("--by", default="", help="Who registers, for the audit log")
+        parser.add_argument(
+            "--by", default=getpass.getuser(), help="Who registers, for the audit log"
+        )
 
     def handle(self, *, name, version, by, **options):
         from inference.registry import register

@@ -1,3 +1,4 @@
+import getpass
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,7 +16,9 @@ class Command(BaseCommand):
         parser.add_argument("study", help="Slug of the study")
         parser.add_argument("cohort", help="Name of the cohort")
         parser.add_argument("source", type=Path, help="Folder or ZIP with manifest.csv")
-        parser.add_argument("--by", default="", help="Who imports, for the audit log")
+        parser.add_argument(
+            "--by", default=getpass.getuser(), help="Who imports, for the audit log"
+        )
 
     def handle(self, *, study, cohort, source, by, **_options):
         found = Cohort.objects.filter(study__slug=study, name=cohort).first()

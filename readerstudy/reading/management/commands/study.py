@@ -1,13 +1,15 @@
+import getpass
+
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.cohorts.models import Study
 from readerstudy.reading import lifecycle
 
 STEPS = {
-    "run-model": lifecycle.run_model,
-    "open": lifecycle.open_study,
-    "lock": lifecycle.lock_study,
-    "unblind": lifecycle.unblind_study,
+    "run-model": (lifecycle.run_model, "the model's jobs are queued"),
+    "open": (lifecycle.open_study, "open"),
+    "lock": (lifecycle.lock_study, "locked"),
+    "unblind": (lifecycle.unblind_study, "unblinded"),
 }
 
 
@@ -17,14 +19,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("study", help="Slug of the study")
         parser.add_argument("step", choices=list(STEPS))
-        parser.add_argument("--by", default="", help="Who does it, for the audit log")
+        parser.add_argument(
+            "--by", default=getpass.getuser(), help="Who does it, for the audit log"
+        )
 
     def handle(self, *, study, step, by, **_options):
         found = Study.objects.filter(slug=study).first()
         if found is None:
             raise CommandError(f'There is no study "{study}".')
+        take, done = STEPS[step]
         try:
-            STEPS[step](found, by=by)
+            take(found, by=by)
         except lifecycle.NotPossible as refusal:
             raise CommandError("\n".join(refusal.reasons)) from None
-        self.stdout.write(f"{found}: {step} done.")
+        self.stdout.write(f"{found}: {done}.")
