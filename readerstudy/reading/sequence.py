@@ -28,6 +28,11 @@ class ReaderProgress:
     reader: Reader
     stages: list[StageProgress]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything assigned is read."""
+        return all(stage.read == stage.total for stage in self.stages)
+
 
 def progress_of(readers: Iterable[Reader]) -> list[ReaderProgress]:
     """Every reader's progress, in one query; nothing of the truth."""
