@@ -15,6 +15,7 @@ from readerstudy.accounts.models import User
 from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Case, Cohort, Investigator, Protocol, Study
 from readerstudy.demo.people import simulated_reader
+from readerstudy.demo.phantoms import HOSPITALS
 from readerstudy.demo.source import write_source
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
@@ -43,7 +44,7 @@ class DemoStudy:
     slug: str
     title: str
     design: Protocol.Design
-    cohorts: tuple[tuple[str, str, int], ...]
+    cohorts: tuple[tuple[str, str, int], ...]  # name, role and cases, one a synthetic hospital
     seed: int
     finished: bool = False
 
@@ -113,14 +114,20 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
             Protocol.objects.create(study=study, design=demo.design, seed=demo.seed)
             StudyModel.objects.create(study=study, model_version=model)
             Investigator.objects.create(study=study, user=User.objects.get(username="investigator"))
-            for name, role, _ in demo.cohorts:
-                Cohort.objects.create(study=study, name=name, role=role, hospital="Synthetic")
+            for (name, role, _), hospital in zip(demo.cohorts, HOSPITALS, strict=False):
+                Cohort.objects.create(study=study, name=name, role=role, hospital=hospital.name)
             _make_readers(study, simulated=demo.finished)
     for number, (name, _, cases) in enumerate(demo.cohorts):
+        hospital = HOSPITALS[number]
         cohort = Cohort.objects.get(study=study, name=name)
         if not Case.objects.filter(cohort=cohort).exists():
             with tempfile.TemporaryDirectory() as folder:
-                write_source(Path(folder), cases=cases, seed=100 * demo.seed + number)
+                write_source(
+                    Path(folder),
+                    counts=hospital.mix(cases),
+                    hospital=hospital,
+                    seed=100 * demo.seed + number,
+                )
                 import_cohort(cohort=cohort, source=Path(folder), by=BY)
     return study
 
