@@ -1,0 +1,343 @@
+"""Training of one sub-model: epochs, validation, early stopping, a checkpoint after each epoch.
+
+The auxiliary classifiers of the single branches are those of the
+authors' public code for Zhu et al., BMC Medicine 2022, 20:269, doi 10.1186/s12916-022-02469-z;
+they are there while the sub-model learns, and not in what is saved.
+
+On the CPU, with the same number of threads, the same training gives the same weights bit for bit,
+through however many kills it went: whatever is random in an epoch is drawn from the seed and the
+epoch's number, and all else is in the checkpoint. On a GPU it does so as far as cuDNN does.
+"""
+
+import csv
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from . import checkpoint
+from .augment import augment
+from .backbone import find_architecture
+from .data import ImagePairs, TrainingError, class_weights, derived_seed, epoch_order
+from .distributed import Ranks
+from .evaluation import auc
+from .network import SubModel, positive_probability
+from .preprocess import normalise
+from .recipe import Recipe
+
+CHECKPOINT_NAME, LOG_NAME = "checkpoint.safetensors", "log.csv"
+
+Pretrained = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A line of the log. Losses are weighted by class."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    """Mean over the epoch, with augmentation and auxiliary classifiers."""
+    validation_loss: float
+    """Of the sub-model alone."""
+    validation_auc: float
+    learning_rate: float
+    """Of the last step."""
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedSubModel:
+    """The outcome of a training."""
+
+    state: dict[str, Tensor]
+    """`SubModel.state_dict()` after the best epoch, on the CPU."""
+    best: Epoch
+    """The one with the lowest validation loss."""
+    log: tuple[Epoch, ...]
+
+
+class Learner(nn.Module):
+    """A sub-model and, if asked for, a classifier on each of its single branches."""
+
+    def __init__(self, architecture: str, *, auxiliary: bool) -> None:
+        super().__init__()
+        self.sub_model = SubModel(architecture)
+        channels = find_architecture(architecture).out_channels
+        self.branches = nn.ModuleList(nn.Linear(channels, 2) for _ in range(2 * auxiliary))
+
+    def forward(self, bus: Tensor, cdfi: Tensor) -> list[Tensor]:
+        """Two images (B, 3, S, S) -> logits (B, 2) of the sub-model, then of BUS and CDFI alone."""
+        maps = self.sub_model.features(bus, cdfi)
+        single = zip(self.branches, maps, strict=False)
+        return [self.sub_model.head(*maps), *(one(each.mean(dim=(2, 3))) for one, each in single)]
+
+
+def train_sub_model(
+    *,
+    architecture: str,
+    training: ImagePairs,
+    validation: ImagePairs,
+    recipe: Recipe,
+    work: Path,
+    name: str = "sub-model",
+    device: torch.device | str = "cpu",
+    pretrained: Pretrained | None = None,
+    ranks: Ranks | None = None,
+    progress: bool = False,
+    after_epoch: Callable[[Epoch], None] | None = None,
+) -> TrainedSubModel:
+    """Train a sub-model, or go on with its training where it was stopped.
+
+    Parameters
+    ----------
+    architecture
+        A name in `backbone.ARCHITECTURES`.
+    training, validation
+        Labelled 0 and 1, both classes in each. Images may be of any side that is a multiple of 32.
+    recipe
+        How to train. The same one must be given to go on.
+    work
+        Folder of the checkpoint and of the log, a CSV with a line an epoch; made if need be.
+    name
+        Of the sub-model: shown, and part of what its random numbers derive from.
+    device
+        Mixed precision is used on a GPU: bfloat16, or float16 where it has none.
+    pretrained
+        State dict for both extractors, e.g. from `pretrained.read_imagenet`.
+    ranks
+        This process's place, from `distributed.process_group`; all call this function alike.
+    progress
+        Show a bar, if the standard error is a terminal.
+    after_epoch
+        Called when an epoch's checkpoint is on the disk.
+
+    Raises
+    ------
+    TrainingError
+        If a class is missing, the work folder holds another training, or the loss is not finite.
+    """
+    ranks = ranks or Ranks()
+    _check(training, validation, recipe, ranks)
+    work.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "architecture": architecture,
+        "name": name,
+        "recipe": asdict(recipe),
+        "training": training.sha256(),
+        "validation": validation.sha256(),
+        "processes": ranks.size,
+        "pretrained": None if pretrained is None else checkpoint.digest(pretrained),
+    }
+    state = _State.start(architecture, name, recipe, torch.device(device), pretrained)
+    state.resume(work / CHECKPOINT_NAME, identity)
+    network = ranks.wrap(state.learner)
+    weights = class_weights(training.label).to(state.device)
+    with _progress_bar(name, recipe, ranks, progress) as bar, _repeatable():
+        bar.update(len(state.log))
+        while not state.finished(recipe):
+            started = time.monotonic()
+            loss, rate = _train_epoch(
+                network, state, training, weights=weights, recipe=recipe, name=name, ranks=ranks
+            )
+            found = _validate(state, validation, weights, recipe) if ranks.first else (0.0, 0.0)
+            agreed = ranks.from_first(torch.tensor(found, dtype=torch.float64, device=state.device))
+            seconds = time.monotonic() - started
+            epoch = Epoch(len(state.log) + 1, loss, *agreed.tolist(), rate, seconds)
+            state.record(epoch)
+            if ranks.first:
+                state.save(work, identity)
+            bar.update()
+            bar.set_postfix(loss=f"{epoch.validation_loss:.3f}", auc=f"{epoch.validation_auc:.3f}")
+            if after_epoch:
+                after_epoch(epoch)
+    return TrainedSubModel(state.best, state.best_epoch, tuple(state.log))
+
+
+@dataclass(eq=False)
+class _State:
+    """What changes from epoch to epoch; all of it goes into the checkpoint."""
+
+    learner: Learner
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    device: torch.device
+    precision: torch.dtype
+    best: dict[str, Tensor] = field(default_factory=dict)
+    log: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, architecture, name, recipe: Recipe, device, pretrained) -> "_State":
+        """Initial weights from the seed and the sub-model's name; torch's own state stays."""
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.default_generator.manual_seed(derived_seed(recipe.seed, name, "weights"))
+            learner = Learner(architecture, auxiliary=recipe.auxiliary > 0)
+        if pretrained is not None:
+            learner.sub_model.bus_extractor.load_state_dict(pretrained)
+            learner.sub_model.cdfi_extractor.load_state_dict(pretrained)
+        learner = learner.to(device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=recipe.weight_decay)
+        half = device.type == "cuda"
+        coarse = torch.bfloat16 if not half or torch.cuda.is_bf16_supported() else torch.float16
+        precision = coarse if half else torch.float32
+        scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
+        return cls(learner, optimizer, scaler, device, precision)
+
+    @property
+    def best_epoch(self) -> Epoch:
+        return min(self.log, key=lambda epoch: epoch.validation_loss)
+
+    def finished(self, recipe: Recipe) -> bool:
+        done = len(self.log)
+        return done >= recipe.epochs or (
+            done > 0 and done - self.best_epoch.epoch >= recipe.patience
+        )
+
+    def autocast(self) -> torch.autocast:
+        half = self.precision is not torch.float32
+        return torch.autocast(self.device.type, self.precision if half else None, enabled=half)
+
+    def record(self, epoch: Epoch) -> None:
+        """Append to the log; keep the weights if they are the best so far."""
+        if not math.isfinite(epoch.train_loss + epoch.validation_loss):
+            raise TrainingError(f"epoch {epoch.epoch}: the loss is not finite; lower the rate")
+        self.log.append(epoch)
+        if self.best_epoch is epoch:
+            state = self.learner.sub_model.state_dict()
+            self.best = {key: value.detach().cpu().clone() for key, value in state.items()}
+
+    def save(self, work: Path, identity: dict[str, Any]) -> None:
+        parts = {
+            "learner": self.learner.state_dict(),
+            "best": self.best,
+            "optimizer": checkpoint.optimizer_tensors(self.optimizer),
+        }
+        log = [asdict(epoch) for epoch in self.log]
+        facts = {"identity": identity, "log": log, "scaler": self.scaler.state_dict()}
+        checkpoint.save(work / CHECKPOINT_NAME, parts=parts, facts=facts)
+        _write_log(work / LOG_NAME, self.log)
+
+    def resume(self, path: Path, identity: dict[str, Any]) -> None:
+        """Take up a checkpoint, if there is one; TrainingError if it is of another training."""
+        if not path.exists():
+            return
+        parts, facts = checkpoint.load(path)
+        found = facts.get("identity", {})
+        if found != identity:
+            differing = sorted(k for k in identity if identity[k] != found.get(k))
+            raise TrainingError(
+                f"{path.parent} holds another training, with other {', '.join(differing)}; "
+                "remove it or choose another folder"
+            )
+        self.learner.load_state_dict(parts["learner"])
+        checkpoint.restore_optimizer(self.optimizer, parts["optimizer"])
+        self.scaler.load_state_dict(facts["scaler"])
+        self.best = parts["best"]
+        self.log = [Epoch(**line) for line in facts["log"]]
+
+
+def _train_epoch(
+    network: nn.Module,
+    state: _State,
+    cases: ImagePairs,
+    *,
+    weights: Tensor,
+    recipe: Recipe,
+    name: str,
+    ranks: Ranks,
+) -> tuple[float, float]:
+    """One pass over the cases: (mean loss, last learning rate). Each process takes its share."""
+    epoch = len(state.log)
+    shuffle = torch.Generator().manual_seed(derived_seed(recipe.seed, name, "order", epoch))
+    vary = torch.Generator().manual_seed(
+        derived_seed(recipe.seed, name, "augmentation", epoch, ranks.rank)
+    )
+    order = epoch_order(len(cases), batch_size=recipe.batch_size, generator=shuffle)
+    network.train()
+    total = torch.zeros((), dtype=torch.float64, device=state.device)
+    for step, rows in enumerate(order):
+        rate = recipe.learning_rate_at((epoch + step / len(order)) / recipe.epochs)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        batch = cases.take(rows[ranks.rank :: ranks.size])
+        label = batch.label.to(state.device)
+        images = augment(
+            batch.bus.to(state.device),
+            batch.cdfi.to(state.device),
+            generator=vary,
+            amount=recipe.augmentation,
+        )
+        with state.autocast():
+            outputs = network(*(_prepared(each) for each in images))
+        joint, *single = (_loss(logits, label, weights) for logits in outputs)
+        loss = joint + recipe.auxiliary * sum(single)
+        state.optimizer.zero_grad(set_to_none=True)
+        state.scaler.scale(loss).backward()
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        total += loss.detach().double()
+    return float(ranks.mean(total / len(order))), rate
+
+
+@torch.no_grad()
+def _validate(
+    state: _State, cases: ImagePairs, weights: Tensor, recipe: Recipe
+) -> tuple[float, float]:
+    """(class-weighted loss, AUC) of the sub-model on unvaried cases."""
+    sub_model = state.learner.sub_model.eval()
+    logits = []
+    for rows in torch.arange(len(cases)).split(recipe.batch_size):
+        batch = cases.take(rows)
+        images = (each.to(state.device).float() for each in (batch.bus, batch.cdfi))
+        with state.autocast():
+            logits.append(sub_model(*(_prepared(each) for each in images)).float())
+    every = torch.cat(logits)
+    loss = float(_loss(every, cases.label.to(state.device), weights))
+    return loss, auc(cases.label.numpy(), positive_probability(every).cpu().numpy())
+
+
+def _loss(logits: Tensor, label: Tensor, weights: Tensor) -> Tensor:
+    """Cross entropy, each case weighted by its class; the mean over the cases, not the weights."""
+    return cross_entropy(logits.float(), label, weight=weights, reduction="sum") / len(label)
+
+
+def _prepared(pixels: Tensor) -> Tensor:
+    return normalise(pixels).contiguous(memory_format=torch.channels_last)
+
+
+def _check(training: ImagePairs, validation: ImagePairs, recipe: Recipe, ranks: Ranks) -> None:
+    for what, cases in (("training", training), ("validation", validation)):
+        if set(cases.label.tolist()) != {0, 1}:
+            raise TrainingError(f"{what}: cases of both classes are needed, labelled 0 and 1")
+    if recipe.batch_size % ranks.size or recipe.batch_size < 2 * ranks.size:
+        raise TrainingError(
+            f"a batch of {recipe.batch_size} does not split over {ranks.size} processes with "
+            "at least 2 cases for each"
+        )
+
+
+def _write_log(path: Path, log: list[Epoch]) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.name for column in fields(Epoch)])
+        writer.writerows(astuple(epoch) for epoch in log)
+    os.replace(draft, path)
+
+
+def _progress_bar(name: str, recipe: Recipe, ranks: Ranks, progress: bool) -> tqdm:
+    shown = progress and ranks.first
+    return tqdm(total=recipe.epochs, desc=name, unit="epoch", disable=None if shown else True)
+
+
+def _repeatable():
+    """The same convolutions every time on a GPU; no search for faster ones."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
