@@ -93,7 +93,8 @@ def _resettle(images: Tensor, generator: torch.Generator, amount: Augmentation) 
     factor = gain * noise.clamp(min=0) * (brightest.clamp(min=1) / 255) ** exponent
     greyness = (1 - (brightest - least) / COLOURED).clamp(min=0)
     factor = 1 + greyness * (factor - 1)
-    return images * torch.minimum(factor, 255 / brightest.clamp(min=1))
+    factor = torch.minimum(factor, 255 / brightest.clamp(min=1))
+    return (images * factor).clamp(max=255)  # the product may round to a little more
 
 
 def _either_way(shape: int | tuple[int, ...], generator: torch.Generator) -> Tensor:

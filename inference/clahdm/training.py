@@ -212,7 +212,10 @@ class _State:
         self.log.append(epoch)
         if self.best_epoch is epoch:
             state = self.learner.sub_model.state_dict()
-            self.best = {key: value.detach().cpu().clone() for key, value in state.items()}
+            self.best = {
+                key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for key, value in state.items()
+            }
 
     def save(self, work: Path, identity: dict[str, Any]) -> None:
         parts = {

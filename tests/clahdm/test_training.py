@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from inference.clahdm.data import (
     ImagePairs,
@@ -248,37 +250,39 @@ def test_refuses_a_loss_that_is_not_finite(tmp_path):
     assert not (tmp_path / CHECKPOINT_NAME).exists()
 
 
-def test_two_processes_train_one_model(tmp_path):
-    """torchrun with gloo: finite, one log, and both processes agree on the weights."""
-    script = tmp_path / "run.py"
-    script.write_text(
-        textwrap.dedent("""
-            import sys, torch; from pathlib import Path
-            torch.set_num_threads(1)
-            from safetensors.torch import save_file
-            from inference.clahdm.distributed import local_device, process_group
-            from tests.clahdm import test_training as t
-            work, device = Path(sys.argv[1]), local_device("cpu")
-            with process_group(device) as ranks:
-                found = t.train(work, device=device, ranks=ranks)
-            save_file(found.state, work / f"{ranks.rank}.safetensors")
-        """)
-    )
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    subprocess.run(
-        [*command, "--nproc-per-node", "2", str(script), str(tmp_path / "work")],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    from safetensors.torch import load_file
+RANK = """
+    import sys, torch; from pathlib import Path
+    torch.set_num_threads(1)
+    from safetensors.torch import save_file
+    from inference.clahdm.distributed import local_device, process_group
+    from tests.clahdm import test_training as t
+    work, device = Path(sys.argv[1]), local_device("cpu")
+    with process_group(device) as ranks:
+        found = t.train(work, device=device, ranks=ranks)
+    save_file(found.state, work / f"{ranks.rank}.safetensors")
+"""
 
-    states = [load_file(tmp_path / "work" / f"{rank}.safetensors") for rank in range(2)]
+
+def test_two_processes_train_one_model(tmp_path):
+    """With gloo and the environment that torchrun sets: finite, one log, the same weights."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(RANK), str(tmp_path)],
+            cwd=ROOT,
+            env=os.environ
+            | {"OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank}
+            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
+        )
+        for rank in "01"
+    ]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    states = [load_file(tmp_path / f"{rank}.safetensors") for rank in range(2)]
+    assert states[0].keys() == SubModel("tiny").state_dict().keys()
     for name, value in states[0].items():
         assert torch.isfinite(value).all()
-        if "running" not in name:
+        if "running" not in name:  # the first process's running means count
             assert torch.equal(value, states[1][name])
-    lines = (tmp_path / "work" / LOG_NAME).read_text().splitlines()
-    assert len(lines) == 1 + RECIPE.epochs
+    assert len((tmp_path / LOG_NAME).read_text().splitlines()) == 1 + RECIPE.epochs
