@@ -301,7 +301,11 @@ def _bootstrap(
     if np.isnan(value):
         return Estimate(value, value, value)
     weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
-    low, high = np.nanquantile(statistic(weights), [(1 - level) / 2, (1 + level) / 2])
+    resampled = statistic(weights)
+    resampled = resampled[~np.isnan(resampled)]
+    if not resampled.size:
+        return Estimate(value, np.nan, np.nan)
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, float(low), float(high))
 
 

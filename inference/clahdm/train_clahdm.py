@@ -65,8 +65,7 @@ def train_clahdm(
     """
     ranks = ranks or Ranks()
     size = find_architecture(architecture).input_size
-    if tuple(cohort.bus.shape[1:]) != (3, size, size):
-        raise TrainingError(f"{architecture} takes images of side {size}, not {cohort.bus.shape}")
+    _check_size(cohort, size)
     rows = stratified_split(cohort.label, share=recipe.validation_share, seed=recipe.seed)
     training, validation = (cohort.take(each) for each in rows)
     trained: dict[str, TrainedSubModel] = {}
@@ -121,6 +120,11 @@ def probabilities(model: CLAHDM, cases: ImagePairs, *, batch_size: int = 16) -> 
         batch = cases.take(rows)
         found.append(model(normalise(batch.bus.float()), normalise(batch.cdfi.float())).double())
     return torch.cat(found)
+
+
+def _check_size(cohort: ImagePairs, size: int) -> None:
+    if tuple(cohort.bus.shape[1:]) != (3, size, size):
+        raise TrainingError(f"images are {tuple(cohort.bus.shape[1:])}, expected a side of {size}")
 
 
 def _facts(trained: TrainedSubModel) -> dict[str, Any]:

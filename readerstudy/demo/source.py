@@ -1,6 +1,7 @@
 """A synthetic cohort as a folder that import_cohort takes: a manifest and phantom images."""
 
 import csv
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ SHARES = {
     Etiology.METASTATIC: 0.56,
 }
 INSTRUMENT = "Synthetic phantom"
+MASKS = "masks"
 
 
 def write_source(folder: Path, *, cases: int, seed: int) -> None:
@@ -25,9 +27,25 @@ def write_source(folder: Path, *, cases: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     drawn = rng.choice(list(SHARES), size=max(0, cases - len(SHARES)), p=list(SHARES.values()))
     etiologies = rng.permutation([*SHARES, *drawn][:cases])
+    _write(folder, etiologies=[Etiology(each) for each in etiologies], rng=rng)
+
+
+def write_counts(folder: Path, *, counts: Mapping[Etiology, int], seed: int, progress=iter) -> None:
+    """The same with so many cases of each etiology, in random order, and a mask a case.
+
+    masks/CASE_ID.png has 255 inside the node and 0 elsewhere; an import takes no notice of it.
+    ``progress`` wraps the list of cases, as tqdm does.
+    """
+    rng = np.random.default_rng(seed)
+    etiologies = [etiology for etiology, count in counts.items() for _ in range(count)]
+    cases = [etiologies[at] for at in rng.permutation(len(etiologies))]
+    (folder / MASKS).mkdir()
+    _write(folder, etiologies=progress(cases), rng=rng)
+
+
+def _write(folder: Path, *, etiologies: Iterable[Etiology], rng: np.random.Generator) -> None:
     rows = [
-        _case(folder, number, Etiology(etiology), rng)
-        for number, etiology in enumerate(etiologies, start=1)
+        _case(folder, number, etiology, rng) for number, etiology in enumerate(etiologies, start=1)
     ]
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -40,6 +58,8 @@ def _case(folder: Path, number: int, etiology: Etiology, rng: np.random.Generato
     name = f"phantom-{number:03}"
     Image.fromarray(phantom.bus).save(folder / f"{name}-bus.png")
     Image.fromarray(phantom.cdfi).save(folder / f"{name}-cdfi.png")
+    if (folder / MASKS).exists():
+        Image.fromarray(phantom.mask.astype(np.uint8) * 255).save(folder / MASKS / f"{name}.png")
     return {
         "case_id": name,
         "bus_file": f"{name}-bus.png",
