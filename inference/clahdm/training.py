@@ -125,41 +125,73 @@ def train_sub_model(
     TrainingError
         If a class is missing, the work folder holds another training, or the loss is not finite.
     """
-    ranks = ranks or Ranks()
-    _check(training, validation, recipe, ranks)
+    task = _Task(training, validation, recipe, name, ranks or Ranks())
+    task.check()
     work.mkdir(parents=True, exist_ok=True)
-    identity = {
+    identity = task.identity() | {
         "architecture": architecture,
-        "name": name,
-        "recipe": asdict(recipe),
-        "training": training.sha256(),
-        "validation": validation.sha256(),
-        "processes": ranks.size,
         "pretrained": None if pretrained is None else checkpoint.digest(pretrained),
     }
-    state = _State.start(architecture, name, recipe, torch.device(device), pretrained)
+    state = _State.start(architecture, task, torch.device(device), pretrained)
     state.resume(work / CHECKPOINT_NAME, identity)
-    network = ranks.wrap(state.learner)
-    weights = class_weights(training.label).to(state.device)
-    with _progress_bar(name, recipe, ranks, progress) as bar, _repeatable():
+    network = task.ranks.wrap(state.learner)
+    shown = progress and task.ranks.first
+    with (
+        tqdm(total=recipe.epochs, desc=name, unit="epoch", disable=None if shown else True) as bar,
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+    ):
         bar.update(len(state.log))
         while not state.finished(recipe):
-            started = time.monotonic()
-            loss, rate = _train_epoch(
-                network, state, training, weights=weights, recipe=recipe, name=name, ranks=ranks
-            )
-            found = _validate(state, validation, weights, recipe) if ranks.first else (0.0, 0.0)
-            agreed = ranks.from_first(torch.tensor(found, dtype=torch.float64, device=state.device))
-            seconds = time.monotonic() - started
-            epoch = Epoch(len(state.log) + 1, loss, *agreed.tolist(), rate, seconds)
+            epoch = _epoch(network, state, task)
             state.record(epoch)
-            if ranks.first:
+            if task.ranks.first:
                 state.save(work, identity)
             bar.update()
             bar.set_postfix(loss=f"{epoch.validation_loss:.3f}", auc=f"{epoch.validation_auc:.3f}")
             if after_epoch:
                 after_epoch(epoch)
     return TrainedSubModel(state.best, state.best_epoch, tuple(state.log))
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What stays the same from epoch to epoch."""
+
+    training: ImagePairs
+    validation: ImagePairs
+    recipe: Recipe
+    name: str
+    ranks: Ranks
+
+    def check(self) -> None:
+        for what, cases in (("training", self.training), ("validation", self.validation)):
+            if set(cases.label.tolist()) != {0, 1}:
+                raise TrainingError(f"{what}: cases of both classes are needed, labelled 0 and 1")
+        size, processes = self.recipe.batch_size, self.ranks.size
+        if size % processes or size < 2 * processes:
+            raise TrainingError(
+                f"a batch of {size} does not split over {processes} processes with at least 2 "
+                "cases for each"
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a training to go on, as JSON values."""
+        return {
+            "name": self.name,
+            "recipe": asdict(self.recipe),
+            "training": self.training.sha256(),
+            "validation": self.validation.sha256(),
+            "processes": self.ranks.size,
+        }
+
+    def generator(self, purpose: str, *parts: int) -> torch.Generator:
+        """Randomness that depends on the seed, the sub-model, the purpose and these numbers."""
+        seed = derived_seed(self.recipe.seed, self.name, purpose, *parts)
+        return torch.Generator().manual_seed(seed)
+
+    @property
+    def class_weights(self) -> Tensor:
+        return class_weights(self.training.label)
 
 
 @dataclass(eq=False)
@@ -175,10 +207,17 @@ class _State:
     log: list[Epoch] = field(default_factory=list)
 
     @classmethod
-    def start(cls, architecture, name, recipe: Recipe, device, pretrained) -> "_State":
+    def start(
+        cls,
+        architecture: str,
+        task: _Task,
+        device: torch.device,
+        pretrained: Pretrained | None,
+    ) -> "_State":
         """Initial weights from the seed and the sub-model's name; torch's own state stays."""
+        recipe = task.recipe
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-            torch.default_generator.manual_seed(derived_seed(recipe.seed, name, "weights"))
+            torch.default_generator.manual_seed(derived_seed(recipe.seed, task.name, "weights"))
             learner = Learner(architecture, auxiliary=recipe.auxiliary > 0)
         if pretrained is not None:
             learner.sub_model.bus_extractor.load_state_dict(pretrained)
@@ -204,6 +243,15 @@ class _State:
     def autocast(self) -> torch.autocast:
         half = self.precision is not torch.float32
         return torch.autocast(self.device.type, self.precision if half else None, enabled=half)
+
+    def step(self, loss: Tensor, rate: float) -> None:
+        """One step down the gradient of this loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def record(self, epoch: Epoch) -> None:
         """Append to the log; keep the weights if they are the best so far."""
@@ -247,64 +295,56 @@ class _State:
         self.log = [Epoch(**line) for line in facts["log"]]
 
 
-def _train_epoch(
-    network: nn.Module,
-    state: _State,
-    cases: ImagePairs,
-    *,
-    weights: Tensor,
-    recipe: Recipe,
-    name: str,
-    ranks: Ranks,
-) -> tuple[float, float]:
+def _epoch(network: nn.Module, state: _State, task: _Task) -> Epoch:
+    """Train and validate once. The first process validates; the others learn what it found."""
+    started = time.monotonic()
+    loss, rate = _train(network, state, task)
+    found = _validate(state, task) if task.ranks.first else (0.0, 0.0)
+    agreed = torch.tensor(found, dtype=torch.float64, device=state.device)
+    validated = task.ranks.from_first(agreed).tolist()
+    return Epoch(len(state.log) + 1, loss, *validated, rate, time.monotonic() - started)
+
+
+def _train(network: nn.Module, state: _State, task: _Task) -> tuple[float, float]:
     """One pass over the cases: (mean loss, last learning rate). Each process takes its share."""
-    epoch = len(state.log)
-    shuffle = torch.Generator().manual_seed(derived_seed(recipe.seed, name, "order", epoch))
-    vary = torch.Generator().manual_seed(
-        derived_seed(recipe.seed, name, "augmentation", epoch, ranks.rank)
+    epoch, recipe, ranks = len(state.log), task.recipe, task.ranks
+    vary = task.generator("augmentation", epoch, ranks.rank)
+    order = epoch_order(
+        len(task.training),
+        batch_size=recipe.batch_size,
+        generator=task.generator("order", epoch),
     )
-    order = epoch_order(len(cases), batch_size=recipe.batch_size, generator=shuffle)
+    weights = task.class_weights.to(state.device)
     network.train()
     total = torch.zeros((), dtype=torch.float64, device=state.device)
     for step, rows in enumerate(order):
         rate = recipe.learning_rate_at((epoch + step / len(order)) / recipe.epochs)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        batch = cases.take(rows[ranks.rank :: ranks.size])
-        label = batch.label.to(state.device)
-        images = augment(
-            batch.bus.to(state.device),
-            batch.cdfi.to(state.device),
-            generator=vary,
-            amount=recipe.augmentation,
-        )
+        batch = task.training.take(rows[ranks.rank :: ranks.size])
+        label, bus, cdfi = (each.to(state.device) for each in (batch.label, batch.bus, batch.cdfi))
+        images = augment(bus, cdfi, generator=vary, amount=recipe.augmentation)
         with state.autocast():
             outputs = network(*(_prepared(each) for each in images))
         joint, *single = (_loss(logits, label, weights) for logits in outputs)
         loss = joint + recipe.auxiliary * sum(single)
-        state.optimizer.zero_grad(set_to_none=True)
-        state.scaler.scale(loss).backward()
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+        state.step(loss, rate)
         total += loss.detach().double()
     return float(ranks.mean(total / len(order))), rate
 
 
 @torch.no_grad()
-def _validate(
-    state: _State, cases: ImagePairs, weights: Tensor, recipe: Recipe
-) -> tuple[float, float]:
+def _validate(state: _State, task: _Task) -> tuple[float, float]:
     """(class-weighted loss, AUC) of the sub-model on unvaried cases."""
+    cases = task.validation
     sub_model = state.learner.sub_model.eval()
     logits = []
-    for rows in torch.arange(len(cases)).split(recipe.batch_size):
+    for rows in torch.arange(len(cases)).split(task.recipe.batch_size):
         batch = cases.take(rows)
         images = (each.to(state.device).float() for each in (batch.bus, batch.cdfi))
         with state.autocast():
-            logits.append(sub_model(*(_prepared(each) for each in images)).float())
+            logits.append(sub_model(*(_prepared(each) for each in images)).float().cpu())
     every = torch.cat(logits)
-    loss = float(_loss(every, cases.label.to(state.device), weights))
-    return loss, auc(cases.label.numpy(), positive_probability(every).cpu().numpy())
+    loss = float(_loss(every, cases.label, task.class_weights))
+    return loss, auc(cases.label.numpy(), positive_probability(every).numpy())
 
 
 def _loss(logits: Tensor, label: Tensor, weights: Tensor) -> Tensor:
@@ -316,17 +356,6 @@ def _prepared(pixels: Tensor) -> Tensor:
     return normalise(pixels).contiguous(memory_format=torch.channels_last)
 
 
-def _check(training: ImagePairs, validation: ImagePairs, recipe: Recipe, ranks: Ranks) -> None:
-    for what, cases in (("training", training), ("validation", validation)):
-        if set(cases.label.tolist()) != {0, 1}:
-            raise TrainingError(f"{what}: cases of both classes are needed, labelled 0 and 1")
-    if recipe.batch_size % ranks.size or recipe.batch_size < 2 * ranks.size:
-        raise TrainingError(
-            f"a batch of {recipe.batch_size} does not split over {ranks.size} processes with "
-            "at least 2 cases for each"
-        )
-
-
 def _write_log(path: Path, log: list[Epoch]) -> None:
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", newline="", encoding="utf-8") as file:
@@ -334,13 +363,3 @@ def _write_log(path: Path, log: list[Epoch]) -> None:
         writer.writerow([column.name for column in fields(Epoch)])
         writer.writerows(astuple(epoch) for epoch in log)
     os.replace(draft, path)
-
-
-def _progress_bar(name: str, recipe: Recipe, ranks: Ranks, progress: bool) -> tqdm:
-    shown = progress and ranks.first
-    return tqdm(total=recipe.epochs, desc=name, unit="epoch", disable=None if shown else True)
-
-
-def _repeatable():
-    """The same convolutions every time on a GPU; no search for faster ones."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

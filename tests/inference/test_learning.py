@@ -57,8 +57,10 @@ def test_trains_a_file_that_the_registry_takes(study, tmp_path, small):
     assert set(card.metrics["sub_models"]) == {"malignancy", "benign", "malignant"}
     assert (tmp_path / "weights.safetensors.work" / "benign" / "log.csv").exists()
     call_command("add_model", "CLA-HDM", "1", weights=out)
-    train(study, tmp_path / "again.safetensors", notes="a rehearsal", seed=3)
-    assert out.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    for again in (out, tmp_path / "afresh.safetensors"):
+        before = out.read_bytes()
+        train(study, again, notes="a rehearsal", seed=3)
+        assert again.read_bytes() == before
 
 
 def test_testing_cohorts_are_never_touched(study, tmp_path, small, monkeypatch):
