@@ -14,6 +14,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class TrainedSubModel:
     """The outcome of a training."""
 
     state: dict[str, Tensor]
-    """`SubModel.state_dict()` after the best epoch, on the CPU."""
+    """`SubModel.state_dict()`, averaged, after the best epoch; on the CPU."""
     best: Epoch
     """The one with the lowest validation loss."""
     log: tuple[Epoch, ...]
@@ -199,6 +200,8 @@ class _State:
     """What changes from epoch to epoch; all of it goes into the checkpoint."""
 
     learner: Learner
+    average: SubModel
+    """Follows the learner's sub-model; what is validated and kept."""
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     device: torch.device
@@ -223,12 +226,11 @@ class _State:
             learner.sub_model.bus_extractor.load_state_dict(pretrained)
             learner.sub_model.cdfi_extractor.load_state_dict(pretrained)
         learner = learner.to(device, memory_format=torch.channels_last)
+        average = deepcopy(learner.sub_model).requires_grad_(False).eval()
         optimizer = torch.optim.AdamW(learner.parameters(), weight_decay=recipe.weight_decay)
-        half = device.type == "cuda"
-        coarse = torch.bfloat16 if not half or torch.cuda.is_bf16_supported() else torch.float16
-        precision = coarse if half else torch.float32
+        precision = _precision(device)
         scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
-        return cls(learner, optimizer, scaler, device, precision)
+        return cls(learner, average, optimizer, scaler, device, precision)
 
     @property
     def best_epoch(self) -> Epoch:
@@ -244,14 +246,20 @@ class _State:
         half = self.precision is not torch.float32
         return torch.autocast(self.device.type, self.precision if half else None, enabled=half)
 
-    def step(self, loss: Tensor, rate: float) -> None:
-        """One step down the gradient of this loss."""
+    def step(self, loss: Tensor, *, rate: float, memory: float) -> None:
+        """One step down the gradient of this loss; the average keeps `memory` of what it was."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        new = self.learner.sub_model.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(new[name], 1 - memory)
+            else:
+                value.copy_(new[name])
 
     def record(self, epoch: Epoch) -> None:
         """Append to the log; keep the weights if they are the best so far."""
@@ -259,7 +267,7 @@ class _State:
             raise TrainingError(f"epoch {epoch.epoch}: the loss is not finite; lower the rate")
         self.log.append(epoch)
         if self.best_epoch is epoch:
-            state = self.learner.sub_model.state_dict()
+            state = self.average.state_dict()
             self.best = {
                 key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
                 for key, value in state.items()
@@ -268,6 +276,7 @@ class _State:
     def save(self, work: Path, identity: dict[str, Any]) -> None:
         parts = {
             "learner": self.learner.state_dict(),
+            "average": self.average.state_dict(),
             "best": self.best,
             "optimizer": checkpoint.optimizer_tensors(self.optimizer),
         }
@@ -289,6 +298,7 @@ class _State:
                 "remove it or choose another folder"
             )
         self.learner.load_state_dict(parts["learner"])
+        self.average.load_state_dict(parts["average"])
         checkpoint.restore_optimizer(self.optimizer, parts["optimizer"])
         self.scaler.load_state_dict(facts["scaler"])
         self.best = parts["best"]
@@ -318,7 +328,8 @@ def _train(network: nn.Module, state: _State, task: _Task) -> tuple[float, float
     network.train()
     total = torch.zeros((), dtype=torch.float64, device=state.device)
     for step, rows in enumerate(order):
-        rate = recipe.learning_rate_at((epoch + step / len(order)) / recipe.epochs)
+        done = epoch * len(order) + step
+        rate = recipe.learning_rate_at(done / (len(order) * recipe.epochs))
         batch = task.training.take(rows[ranks.rank :: ranks.size])
         label, bus, cdfi = (each.to(state.device) for each in (batch.label, batch.bus, batch.cdfi))
         images = augment(bus, cdfi, generator=vary, amount=recipe.augmentation)
@@ -326,7 +337,7 @@ def _train(network: nn.Module, state: _State, task: _Task) -> tuple[float, float
             outputs = network(*(_prepared(each) for each in images))
         joint, *single = (_loss(logits, label, weights) for logits in outputs)
         loss = joint + recipe.auxiliary * sum(single)
-        state.step(loss, rate)
+        state.step(loss, rate=rate, memory=recipe.memory_at(done))
         total += loss.detach().double()
     return float(ranks.mean(total / len(order))), rate
 
@@ -335,16 +346,21 @@ def _train(network: nn.Module, state: _State, task: _Task) -> tuple[float, float
 def _validate(state: _State, task: _Task) -> tuple[float, float]:
     """(class-weighted loss, AUC) of the sub-model on unvaried cases."""
     cases = task.validation
-    sub_model = state.learner.sub_model.eval()
     logits = []
     for rows in torch.arange(len(cases)).split(task.recipe.batch_size):
         batch = cases.take(rows)
         images = (each.to(state.device).float() for each in (batch.bus, batch.cdfi))
         with state.autocast():
-            logits.append(sub_model(*(_prepared(each) for each in images)).float().cpu())
+            logits.append(state.average(*(_prepared(each) for each in images)).float().cpu())
     every = torch.cat(logits)
     loss = float(_loss(every, cases.label, task.class_weights))
     return loss, auc(cases.label.numpy(), positive_probability(every).numpy())
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
 def _loss(logits: Tensor, label: Tensor, weights: Tensor) -> Tensor:
