@@ -55,21 +55,13 @@ def stored(study: Study) -> tuple[list[CohortPredictions], float]:
     version = chosen.model_version
     result = []
     for cohort, cases in _cohorts(study):
-        found = {
-            prediction.case_id: prediction
-            for prediction in Prediction.objects.filter(
-                model_version=version, case__cohort=cohort
-            ).prefetch_related("heatmap_set")
-        }
-        current = [found.get(case.pk) for case in cases]
-        have = [
-            prediction is not None and prediction.input_sha256 == input_digest(case.image_set.all())
-            for prediction, case in zip(current, cases, strict=True)
-        ]
-        if not any(have):
-            continue
-        if not all(have):
-            raise NotNow(f"{cohort}: {have.count(False)} of {len(have)} cases are not predicted.")
+        of_cohort = Prediction.objects.filter(model_version=version, case__cohort=cohort)
+        found = {(p.case_id, p.input_sha256): p for p in of_cohort.prefetch_related("heatmap_set")}
+        current = [found.get((case.pk, input_digest(case.image_set.all()))) for case in cases]
+        if absent := current.count(None):
+            if absent == len(cases):
+                continue
+            raise NotNow(f"{cohort}: {absent} of {len(cases)} cases are not predicted.")
         numbers = [(p.p_malignant, p.p_tuberculous, p.p_metastatic) for p in current]
         heatmaps = [_decoded(p.heatmap_set.all()) for p in current]
         result.append(_gathered(cohort, cases, numbers, heatmaps))

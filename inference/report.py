@@ -95,12 +95,12 @@ def _calibration_lines(here: tuple[str, str], found: Calibration) -> Iterator[Li
 def _attention_lines(
     here: tuple[str, str], cohort: CohortPredictions, masks: list[np.ndarray]
 ) -> Iterator[Line]:
-    """Means over the cases; maps that are all zero look nowhere and are left out of n."""
+    """Means over the cases that have a map; one that is all zero looks nowhere and is left out."""
     for level in (1, 2):
         for modality in Modality:
-            maps = [heatmaps[level, str(modality)] for heatmaps in cohort.heatmaps]
-            found = [heatmap_attention(*pair) for pair in zip(maps, masks, strict=True)]
-            seen = [each for each in found if each is not None]
+            maps = [heatmaps.get((level, str(modality))) for heatmaps in cohort.heatmaps]
+            pairs = [pair for pair in zip(maps, masks, strict=True) if pair[0] is not None]
+            seen = [found for pair in pairs if (found := heatmap_attention(*pair)) is not None]
             subject = f"Heatmap, level {level}, {modality.upper()}"
             if not seen:
                 yield Line(*here, subject, "mass inside the node", 0, None)

@@ -47,6 +47,8 @@ def process_group(device: torch.device) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(distributed.get_rank(), size)

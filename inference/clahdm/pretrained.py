@@ -14,6 +14,8 @@ from .card import WeightsError
 CLASSIFIER = {"fc.weight", "fc.bias"}
 """Entries of a torchvision checkpoint that an extractor has no use for."""
 
+_UNREADABLE = (SafetensorError, pickle.UnpicklingError, OSError, EOFError)
+
 
 def read_imagenet(path: str | Path, *, architecture: str) -> dict[str, Tensor]:
     """Read a torchvision ResNet checkpoint into an extractor's state dict, on the CPU.
@@ -33,9 +35,7 @@ def read_imagenet(path: str | Path, *, architecture: str) -> dict[str, Tensor]:
         with torch.device("meta"):
             blank = build_backbone(architecture)
         blank.load_state_dict(state, strict=True, assign=True)
-    except (
-        SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, AttributeError, TypeError,
-    ) as error:  # fmt: skip
+    except (*_UNREADABLE, RuntimeError, AttributeError, TypeError) as error:
         raise WeightsError(f"{path.name} is no checkpoint of {architecture}: {error}") from error
     for name, value in state.items():
         if not torch.isfinite(value).all():
