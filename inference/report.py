@@ -95,7 +95,11 @@ def _calibration_lines(here: tuple[str, str], found: Calibration) -> Iterator[Li
 def _attention_lines(
     here: tuple[str, str], cohort: CohortPredictions, masks: list[np.ndarray]
 ) -> Iterator[Line]:
-    """Means over the cases that have a map; one that is all zero looks nowhere and is left out."""
+    """Means over the cases that have a map; one that is all zero looks nowhere and is left out.
+
+    Nodes lie near the middle of their image, and so would a heatmap that knew that and no more:
+    "another case's node", the mask of the case before, says how much it would have inside.
+    """
     for level in (1, 2):
         for modality in Modality:
             maps = [heatmaps.get((level, str(modality))) for heatmaps in cohort.heatmaps]
@@ -109,3 +113,7 @@ def _attention_lines(
             yield Line(*here, subject, "mass inside the node", len(seen), float(inside))
             yield Line(*here, subject, "node's share of the image", len(seen), float(chance))
             yield Line(*here, subject, "ratio", len(seen), float(inside / chance))
+            others = [(m, masks[row - 1]) for row, m in enumerate(maps) if m is not None]
+            elsewhere = [f.inside for pair in others if (f := heatmap_attention(*pair)) is not None]
+            metric = "mass inside another case's node"
+            yield Line(*here, subject, metric, len(elsewhere), float(np.mean(elsewhere)))
