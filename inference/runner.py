@@ -3,7 +3,6 @@
 Only the worker's side imports this module: it brings torch in.
 """
 
-import hashlib
 import io
 import logging
 import threading
@@ -22,6 +21,7 @@ from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
 from inference.clahdm.predict import CasePrediction, NonFiniteError, predict
 from inference.clahdm.preprocess import preprocess
+from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
 from readerstudy.diagnosis import Modality
 
@@ -120,17 +120,7 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     images = list(job.case.image_set.all())
     if queue.input_digest(images) != job.input_sha256:
         raise ValueError("the case's images changed after the job was queued")
-    pixels = {}
-    for image in images:
-        with image.file.open("rb") as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != image.sha256:
-            raise ValueError(f"the stored {image.modality} image has not its SHA-256 any more")
-        pixels[image.modality] = np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
-    missing = set(Modality) - set(pixels)
-    if missing:
-        raise ValueError(f"the case has no {', '.join(sorted(missing)).upper()} image")
-    return pixels
+    return read_pixels(images)
 
 
 def _inputs(job: InferenceJob, *, size: int) -> torch.Tensor:

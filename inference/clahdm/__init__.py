@@ -13,4 +13,14 @@ imported by this package itself, so `hierarchy` and `card` can be used where tor
     layercam    heatmaps
     weights     save, load, untrained
     predict     images in, probabilities and heatmaps out
+
+    recipe        the choices of a training
+    augment       images varied as ultrasound varies
+    data          labelled cases, split, order, class weights
+    checkpoint    a training's state on disk
+    distributed   several processes, one training
+    pretrained    ImageNet weights from a local file
+    training      one sub-model's training
+    train_clahdm  the three of them, and the weights file
+    evaluation    Table 1's rows, calibration, where heatmaps look   (no torch)
 """

@@ -27,38 +27,48 @@ The first decides level 1; the other two bear the name of the branch whose etiol
 """
 
 
+def gate(p_malignant: float, *, threshold: float = DEFAULT_THRESHOLD) -> Malignancy:
+    """Level 1: malignant if `p_malignant >= threshold`."""
+    return Malignancy.MALIGNANT if p_malignant >= threshold else Malignancy.BENIGN
+
+
 @dataclass(frozen=True)
 class HierarchicalProbabilities:
     """One case's three positive-class probabilities, each in [0, 1], and the gate's threshold.
 
-    Sub-models 2 and 3 are run on every case whatever the gate says, so that each can be judged
-    on the true members of its branch.
+    As a rule sub-models 2 and 3 are run on every case whatever the gate says, so that each can be
+    judged on the true members of its branch. On the fast path the one that the gate left out is
+    not run and its probability is None; the gated diagnosis needs it no more than it ever did.
 
     Raises
     ------
     ValueError
-        If any of the four numbers is NaN or outside [0, 1].
+        If a number is NaN or outside [0, 1], or None where the gate asks for it.
     """
 
     p_malignant: float
     """Sub-model 1: probability of malignancy."""
-    p_tuberculous: float
-    """Sub-model 2: probability of tuberculous lymphadenitis, given benign."""
-    p_metastatic: float
-    """Sub-model 3: probability of metastatic carcinoma, given malignant."""
+    p_tuberculous: float | None
+    """Sub-model 2: probability of tuberculous lymphadenitis, given benign. None: not run."""
+    p_metastatic: float | None
+    """Sub-model 3: probability of metastatic carcinoma, given malignant. None: not run."""
     threshold: float = DEFAULT_THRESHOLD
     """Probability of malignancy from which on the gate says malignant."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not 0.0 <= value <= 1.0:  # also false for NaN
+            if value is None and field.name in ("p_tuberculous", "p_metastatic"):
+                continue
+            if value is None or not 0.0 <= value <= 1.0:  # also false for NaN
                 raise ValueError(f"{field.name} must lie in [0, 1], got {value!r}")
+        if self._p_positive(self.malignancy) is None:
+            raise ValueError(f"the gate says {self.malignancy}, whose sub-model was not run")
 
     @property
     def malignancy(self) -> Malignancy:
-        """Level 1, the gate: malignant if `p_malignant >= threshold`."""
-        return Malignancy.MALIGNANT if self.p_malignant >= self.threshold else Malignancy.BENIGN
+        """Level 1, as the gate has it."""
+        return gate(self.p_malignant, threshold=self.threshold)
 
     @property
     def etiology(self) -> Etiology:
@@ -80,8 +90,10 @@ class HierarchicalProbabilities:
         """Four-class probabilities without a gate, in class order, summing to 1.
 
         Each is the probability of its branch times its probability within the branch. Not the
-        published rule; the threshold plays no part in it.
+        published rule; the threshold plays no part in it. ValueError if a sub-model was not run.
         """
+        if self.p_tuberculous is None or self.p_metastatic is None:
+            raise ValueError("soft probabilities need all three sub-models; one was not run")
         malignant, benign = self.p_malignant, 1.0 - self.p_malignant
         return (
             benign * (1.0 - self.p_tuberculous),
@@ -90,5 +102,5 @@ class HierarchicalProbabilities:
             malignant * self.p_metastatic,
         )
 
-    def _p_positive(self, branch: Malignancy) -> float:
+    def _p_positive(self, branch: Malignancy) -> float | None:
         return self.p_tuberculous if branch is Malignancy.BENIGN else self.p_metastatic

@@ -6,7 +6,7 @@ modalities = four heatmaps a case.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -17,13 +17,16 @@ from readerstudy.diagnosis import Malignancy, Modality
 from .hierarchy import (
     DEFAULT_THRESHOLD,
     MALIGNANCY_SUB_MODEL,
-    SUB_MODELS,
     HierarchicalProbabilities,
+    gate,
 )
 from .layercam import layer_cam, to_uint8
 from .network import CLAHDM, SubModel, positive_probability
 
 Heatmaps = dict[tuple[int, Modality], np.ndarray]
+
+Path = Literal["all", "gated"]
+"""Which sub-models a case goes through: all three, or the first and the one its gate chooses."""
 
 
 class NonFiniteError(ArithmeticError):
@@ -35,7 +38,7 @@ class CasePrediction:
     """What CLA-HDM says of one case."""
 
     probabilities: HierarchicalProbabilities
-    """All three sub-models' probabilities, whatever the gate says."""
+    """All three sub-models' probabilities; on the gated path None for the one not run."""
     heatmaps: Mapping[tuple[int, Modality], np.ndarray]
     """uint8 (S/32, S/32) by (level, modality), each to be stretched over its whole image.
 
@@ -44,16 +47,22 @@ class CasePrediction:
 
 
 class _Run(NamedTuple):
-    """One sub-model's pass over the batch."""
+    """One sub-model's pass over those rows of the batch that it was asked for."""
 
     sub_model: SubModel
     bus_maps: Tensor
     cdfi_maps: Tensor
-    p_positive: list[float]
+    p_positive: dict[int, float]
+    """By row of the batch, in the order of the maps."""
 
 
 def predict(
-    model: CLAHDM, bus: Tensor, cdfi: Tensor, *, threshold: float = DEFAULT_THRESHOLD
+    model: CLAHDM,
+    bus: Tensor,
+    cdfi: Tensor,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    path: Path = "all",
 ) -> list[CasePrediction]:
     """Diagnose a batch of cases.
 
@@ -67,6 +76,10 @@ def predict(
     threshold
         The gate's: probability of malignancy from which on a case is malignant. Take it from the
         model card.
+    path
+        "all" runs the three sub-models on every case, as a study needs. "gated" runs the first,
+        then on each case only the branch that its gate chooses: two thirds of the work, the same
+        diagnosis and heatmaps, and None for the probability that was not asked for.
 
     Returns
     -------
@@ -78,22 +91,39 @@ def predict(
     ------
     ValueError
         If the model is in training mode, the shapes do not fit, an image holds NaN or infinity,
-        or the threshold is outside [0, 1].
+        the threshold is outside [0, 1], or the path has another name.
     NonFiniteError
         If a sub-model gives NaN or infinity.
     """
+    if path not in get_args(Path):
+        raise ValueError(f"path must be one of {', '.join(get_args(Path))}, got {path!r}")
     _check_inputs(model, bus, cdfi)
     like = next(model.parameters())
     bus, cdfi = bus.to(like), cdfi.to(like)
-    if len(bus) == 0:
-        return []
-    runs = {name: _run(name, model[name], bus, cdfi) for name in SUB_MODELS}
+    runs = _run_all(model, bus, cdfi, threshold=threshold, path=path)
     cases = [
-        HierarchicalProbabilities(*row, threshold=threshold)
-        for row in zip(*(run.p_positive for run in runs.values()), strict=True)
+        HierarchicalProbabilities(
+            p, *(runs[branch.value].p_positive.get(row) for branch in Malignancy), threshold
+        )
+        for row, p in runs[MALIGNANCY_SUB_MODEL].p_positive.items()
     ]
     heatmaps = _heatmaps(runs, cases)
     return [CasePrediction(*pair) for pair in zip(cases, heatmaps, strict=True)]
+
+
+def _run_all(
+    model: CLAHDM, bus: Tensor, cdfi: Tensor, *, threshold: float, path: Path
+) -> dict[str, _Run]:
+    """Every sub-model's pass, over all rows or those of its branch."""
+    everyone = list(range(len(bus)))
+    runs = {MALIGNANCY_SUB_MODEL: _run(model, MALIGNANCY_SUB_MODEL, bus, cdfi, rows=everyone)}
+    first = runs[MALIGNANCY_SUB_MODEL].p_positive
+    for branch in Malignancy:
+        rows = everyone
+        if path == "gated":
+            rows = [row for row, p in first.items() if gate(p, threshold=threshold) is branch]
+        runs[branch.value] = _run(model, branch.value, bus, cdfi, rows=rows)
+    return runs
 
 
 def _check_inputs(model: CLAHDM, bus: Tensor, cdfi: Tensor) -> None:
@@ -110,11 +140,17 @@ def _check_inputs(model: CLAHDM, bus: Tensor, cdfi: Tensor) -> None:
 
 
 @torch.no_grad()
-def _run(name: str, sub_model: SubModel, bus: Tensor, cdfi: Tensor) -> _Run:
+def _run(model: CLAHDM, name: str, bus: Tensor, cdfi: Tensor, *, rows: list[int]) -> _Run:
+    sub_model = model[name]
+    if not rows:
+        return _Run(sub_model, bus[:0], cdfi[:0], {})
+    if len(rows) < len(bus):
+        bus, cdfi = bus[rows], cdfi[rows]
     bus_maps, cdfi_maps = sub_model.features(bus, cdfi)
     logits = sub_model.head(bus_maps, cdfi_maps).cpu()
-    _check_finite(name, logits)
-    return _Run(sub_model, bus_maps, cdfi_maps, positive_probability(logits.double()).tolist())
+    _check_finite(name, logits, rows)
+    p_positive = positive_probability(logits.double()).tolist()
+    return _Run(sub_model, bus_maps, cdfi_maps, dict(zip(rows, p_positive, strict=True)))
 
 
 def _heatmaps(runs: Mapping[str, _Run], cases: list[HierarchicalProbabilities]) -> list[Heatmaps]:
@@ -143,14 +179,16 @@ def _explain(
     if not rows:
         return
     run = runs[name]
+    place = {row: index for index, row in enumerate(run.p_positive)}
+    at = [place[row] for row in rows]
     target = torch.tensor(positive, dtype=torch.int64, device=run.bus_maps.device)
-    cams = layer_cam(run.sub_model.head, run.bus_maps[rows], run.cdfi_maps[rows], target=target)
+    cams = layer_cam(run.sub_model.head, run.bus_maps[at], run.cdfi_maps[at], target=target)
     for modality, maps in zip(Modality, cams, strict=True):
         for row, heatmap in zip(rows, to_uint8(maps), strict=True):
             into[row][level, modality] = heatmap
 
 
-def _check_finite(name: str, logits: Tensor) -> None:
-    bad = (~torch.isfinite(logits).all(dim=1)).nonzero().flatten().tolist()
-    if bad:
+def _check_finite(name: str, logits: Tensor, rows: list[int]) -> None:
+    finite = torch.isfinite(logits).all(dim=1).tolist()
+    if bad := [row for row, fine in zip(rows, finite, strict=True) if not fine]:
         raise NonFiniteError(f"sub-model {name!r} gave NaN or infinity for cases {bad}")

@@ -38,16 +38,25 @@ def preprocess(image: np.ndarray, *, size: int) -> Tensor:
     ValueError
         If the image has another dtype or shape or no pixels, or the size is not positive.
     """
+    return normalise(resize(image, size=size))
+
+
+def resize(image: np.ndarray, *, size: int) -> Tensor:
+    """The first half of `preprocess`: the same image as float32 (3, S, S), values in [0, 255]."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
     if size < 1:
         raise ValueError(f"size must be positive, got {size}")
     pixels = torch.from_numpy(image.copy(order="C")).permute(2, 0, 1)[None].float()
-    square = interpolate(
-        pixels, (size, size), mode="bilinear", align_corners=False, antialias=True
-    )[0]
-    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-    return (square / 255 - mean) / std
+    return interpolate(pixels, (size, size), mode="bilinear", align_corners=False, antialias=True)[
+        0
+    ]
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """The second half: floating point (..., 3, H, W) in [0, 255] -> the same, normalised."""
+    mean, std = (pixels.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+    return (pixels / 255 - mean) / std
 
 
 def specification(size: int) -> dict[str, Any]:

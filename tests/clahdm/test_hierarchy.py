@@ -85,3 +85,17 @@ def test_sub_models_in_the_papers_numbering():
         ("malignant", (Etiology.LYMPHOMA, Etiology.METASTATIC)),
     ]
     assert list(Modality) == ["bus", "cdfi"]
+
+
+def test_a_branch_that_was_not_run_is_not_missed_by_the_gate():
+    benign = HierarchicalProbabilities(0.25, 0.75, None)
+    assert benign.etiology is Etiology.TUBERCULOUS
+    assert benign.gated() == (0.25, 0.75, 0.0, 0.0)
+    with pytest.raises(ValueError, match="all three sub-models"):
+        benign.soft()
+
+
+@pytest.mark.parametrize("numbers", [(0.25, None, 0.5), (0.5, 0.5, None), (None, 0.5, 0.5)])
+def test_refuses_a_gap_where_the_gate_looks(numbers):
+    with pytest.raises(ValueError, match=r"not run|p_malignant"):
+        HierarchicalProbabilities(*numbers)

@@ -149,3 +149,33 @@ def test_refuses_images_that_do_not_fit(tiny, images):
     for bus_images, cdfi_images, message in refused:
         with pytest.raises(ValueError, match=message):
             predict(tiny, bus_images, cdfi_images)
+
+
+def test_gated_path_gives_the_same_where_it_looks_and_none_where_it_does_not(
+    tiny, images, threshold
+):
+    """Probabilities to 1e-6, heatmaps to one level of 255."""
+    every, gated = (
+        predict(tiny, *images, threshold=threshold, path=path) for path in ("all", "gated")
+    )
+    for full, fast in zip(every, gated, strict=True):
+        a, b = full.probabilities, fast.probabilities
+        assert (b.malignancy, b.etiology) == (a.malignancy, a.etiology)
+        assert b.gated() == pytest.approx(a.gated(), abs=1e-6)
+        benign = b.malignancy is Malignancy.BENIGN
+        assert (b.p_tuberculous is None, b.p_metastatic is None) == (not benign, benign)
+        for key in FOUR:
+            one, other = (each.heatmaps[key].astype(int) for each in (full, fast))
+            assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_gated_path_leaves_the_other_branch_alone(tiny, images, threshold):
+    idle = Malignancy.MALIGNANT if threshold else Malignancy.BENIGN
+    tiny[idle.value].forward = tiny[idle.value].features = None
+    assert len(predict(tiny, *images, threshold=threshold, path="gated")) == 5
+
+
+def test_refuses_an_unknown_path(tiny, images):
+    with pytest.raises(ValueError, match="path must be one of all, gated"):
+        predict(tiny, *images, path="soft")

@@ -1,0 +1,30 @@
+"""A case's images as pixels, each checked against its SHA-256."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from readerstudy.cohorts.models import Image
+from readerstudy.diagnosis import Modality
+
+
+def read_pixels(images: Iterable[Image]) -> dict[str, np.ndarray]:
+    """uint8 RGB arrays (H, W, 3) by modality, of one case's images.
+
+    Raises ValueError when a stored file is not the one that was imported, or a modality is
+    missing, and OSError when a file can't be read.
+    """
+    pixels = {}
+    for image in images:
+        with image.file.open("rb") as file:
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != image.sha256:
+            raise ValueError(f"the stored {image.modality} image has not its SHA-256 any more")
+        pixels[image.modality] = np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
+    missing = set(Modality) - set(pixels)
+    if missing:
+        raise ValueError(f"the case has no {', '.join(sorted(missing)).upper()} image")
+    return pixels
