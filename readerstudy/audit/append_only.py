@@ -1,8 +1,9 @@
 """Rows that the database itself refuses to change, whoever asks.
 
-A model says so with ``@append_only()`` (no UPDATE, no DELETE) or ``@frozen_when(...)`` (no INSERT
-either, while a condition holds). The triggers are (re)installed after every migration, because
-SQLite alters a table by building it anew, which drops its triggers without a word.
+A model says so with ``@append_only()`` (no UPDATE, no DELETE), ``@frozen_when(...)`` (no INSERT
+either, while a condition holds) or, in full, ``@refuses(...)``. The triggers are (re)installed
+after every migration, because SQLite alters a table by building it anew, which drops its triggers
+without a word.
 """
 
 from collections.abc import Callable
@@ -15,21 +16,13 @@ ModelClass = type[models.Model]
 
 @dataclass(frozen=True)
 class Guard:
-    """What a table refuses: these verbs, on rows that meet an SQL condition.
+    """What a table refuses: a verb, on rows that meet the verb's SQL condition."""
 
-    In the condition ``{row}`` stands for OLD or NEW, whichever the verb has; UPDATE has both,
-    and either may meet it.
-    """
+    conditions: dict[str, str]
 
-    verbs: tuple[str, ...]
-    condition: str
-
-    def clause(self, verb: str) -> str:
-        """The condition for one verb, as SQL."""
-        rows = {"INSERT": ["NEW"], "DELETE": ["OLD"], "UPDATE": ["OLD", "NEW"]}[verb]
-        if "{row}" not in self.condition:
-            return self.condition
-        return " OR ".join(f"({self.condition.format(row=row)})" for row in rows)
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        return tuple(self.conditions)
 
 
 _GUARDS: dict[ModelClass, Guard] = {}
@@ -54,22 +47,29 @@ FOR EACH {scope} EXECUTE FUNCTION {table}_refuse_{verb}()
 """
 
 
-def append_only(*, when: str = "1 = 1") -> Callable[[ModelClass], ModelClass]:
-    """Class decorator: rows refuse UPDATE and DELETE, from when the OLD row meets ``when``."""
-    return _register(Guard(("UPDATE", "DELETE"), when))
+def refuses(**conditions: str) -> Callable[[ModelClass], ModelClass]:
+    """Class decorator: by verb (insert, update, delete), the SQL condition on which it is refused.
 
+    A condition speaks of the row as NEW (insert, update) and OLD (update, delete).
+    """
+    guard = Guard({verb.upper(): condition for verb, condition in conditions.items()})
 
-def frozen_when(condition: str) -> Callable[[ModelClass], ModelClass]:
-    """Class decorator: INSERT, UPDATE and DELETE are refused while ``condition`` holds."""
-    return _register(Guard(("INSERT", "UPDATE", "DELETE"), condition))
-
-
-def _register(guard: Guard) -> Callable[[ModelClass], ModelClass]:
     def register(model: ModelClass) -> ModelClass:
         _GUARDS[model] = guard
         return model
 
     return register
+
+
+def append_only(*, when: str = "1 = 1") -> Callable[[ModelClass], ModelClass]:
+    """Class decorator: rows refuse UPDATE and DELETE, from when the OLD row meets ``when``."""
+    return refuses(update=when, delete=when)
+
+
+def frozen_when(condition: str) -> Callable[[ModelClass], ModelClass]:
+    """Class decorator: nothing comes, changes or goes while ``condition`` holds of ``{row}``."""
+    old, new = condition.format(row="OLD"), condition.format(row="NEW")
+    return refuses(insert=new, update=f"({old}) OR ({new})", delete=old)
 
 
 def guarded_models() -> dict[ModelClass, Guard]:
@@ -90,9 +90,8 @@ def install_triggers(*, app_config, using: str, **_signal) -> None:
 
 def _statements(vendor: str, table: str, guard: Guard) -> list[str]:
     statements = []
-    for verb in guard.verbs:
+    for verb, condition in guard.conditions.items():
         names = {"table": table, "verb": verb.lower(), "VERB": verb}
-        condition = guard.clause(verb)
         if vendor == "sqlite":
             statements.append(f"DROP TRIGGER IF EXISTS {table}_no_{verb.lower()}")
             statements.append(_SQLITE.format(**names, condition=condition))

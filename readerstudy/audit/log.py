@@ -1,5 +1,6 @@
 """Write to the audit log. Callers never write AuditEvent rows themselves."""
 
+from ipaddress import ip_address
 from typing import Any
 
 from django.http import HttpRequest
@@ -21,16 +22,27 @@ def record(
 
     A refusal must be recorded outside the transaction that is rolled back because of it.
     """
-    address = None
     if request is not None:
         actor = actor or request.user.get_username()
-        address = request.META.get("REMOTE_ADDR") or None
     return AuditEvent.objects.create(
-        actor=actor,
+        actor=_fit("actor", actor),
         action=action,
         outcome=AuditEvent.Outcome.REFUSED if refused else AuditEvent.Outcome.DONE,
-        study=study,
-        target=target[:200],
+        study=_fit("study", study),
+        target=_fit("target", target),
         detail=detail or {},
-        address=address,
+        address=request and _address(request),
     )
+
+
+def _fit(column: str, text: str) -> str:
+    """Whatever a refused request held, as text that its column can hold."""
+    return text.replace("\x00", "\\0")[: AuditEvent._meta.get_field(column).max_length]
+
+
+def _address(request: HttpRequest) -> str | None:
+    """The sender's address; None where the server has no more than a socket's name."""
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None

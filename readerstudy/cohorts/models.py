@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from readerstudy.audit.append_only import append_only, frozen_when
+from readerstudy.audit.append_only import append_only, frozen_when, refuses
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 
@@ -48,6 +48,17 @@ _CASE_UNDER_WAY = (
 )
 
 
+def _rank(row: str) -> str:
+    """SQL: how far a study is in its life."""
+    states = ("draft", "open", "locked", "unblinded")
+    cases = " ".join(f"WHEN '{state}' THEN {rank}" for rank, state in enumerate(states))
+    return f"(CASE {row}.state {cases} END)"
+
+
+@refuses(
+    update=f"{_rank('NEW')} < {_rank('OLD')} OR (OLD.state <> 'draft' AND NEW.slug <> OLD.slug)",
+    delete="OLD.state <> 'draft'",
+)
 class Study(models.Model):
     """One reader study. Its state moves forward only (reading/lifecycle.py)."""
 

@@ -36,6 +36,7 @@ def _hold(page: Page, address: re.Pattern, held: list[Route]) -> None:
 
 def _middle(target: Locator) -> tuple[float, float]:
     target.scroll_into_view_if_needed()
+    expect(target).to_be_enabled()
     box = target.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 

@@ -65,7 +65,7 @@ SITE = {
     "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
     "read/<slug:slug>/<slug:code>/": Row(
         CODE,
-        others_get=405,
+        get=every(READERS, 302),
         post={"reader": 302},
         others_post=404,
         body="form",
@@ -73,7 +73,7 @@ SITE = {
     "read/<slug:slug>/<slug:code>/<modality:modality>.png": Row(
         CODE + "bus.png", get={"reader": 200}
     ),
-    "read/<slug:slug>/<slug:code>/heatmap/<int:level>/<modality:modality>.png": Row(
+    "read/<slug:slug>/<slug:code>/heatmap/<level:level>/<modality:modality>.png": Row(
         CODE + "heatmap/1/cdfi.png", get={"reader": 403}
     ),
     "api/v1/<slug:slug>/case/": Row(
@@ -131,7 +131,7 @@ MODELS = {
     "cohorts/study": (200, 200, 403),
     "cohorts/cohort": (200, 200, 403),
     "cohorts/case": (200, 200, 403),
-    "inference/modelversion": (403, 200, 403),
+    "inference/modelversion": (200, 200, 403),
     "inference/inferencejob": (403, 200, 403),
     "reading/reader": (200, 200, 403),
     "reading/readingorder": (403, 200, 403),

@@ -49,7 +49,7 @@ statuses += [call(application, "POST", "/accounts/sign-in/", sign_in=("admin", "
 print("SERVED", statuses)
 
 from inference import tasks  # what sends the messages
-HEAVY = {"torch", "torchvision", "monai", "safetensors"}
+HEAVY = {"torch", "torchvision", "monai"}
 print("LOADED", sorted(HEAVY & {name.split(".")[0] for name in sys.modules}))
 """
 

@@ -23,7 +23,8 @@ class Form:
 
     def __init__(self, page: str, slug: str):
         [self.code] = set(re.findall(CODE, page))
-        [self.key] = re.findall(r'name="key" value="([-0-9a-f]{36})"', page)
+        # "Keep" and "change" are forms of one submit: a double click on both stores one reading.
+        [self.key] = set(re.findall(r'name="key" value="([-0-9a-f]{36})"', page))
         self.csrf = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[-1]
         self.url = f"/read/{slug}/{self.code}/"
 

@@ -94,7 +94,8 @@ def test_a_case_that_kills_its_worker_at_each_attempt_fails(site):
     assert (jobs[FIRST].state, jobs[FIRST].attempts) == ("failed", ATTEMPTS)
     assert "worker died" in jobs[FIRST].reason
     assert jobs[FIRST].predictions == 0
-    assert (jobs[SECOND].state, jobs[SECOND].attempts, jobs[SECOND].heatmaps) == ("done", 1, 4)
+    # It was in the first batch too, went down with it once, and was then done on its own.
+    assert (jobs[SECOND].state, jobs[SECOND].attempts, jobs[SECOND].heatmaps) == ("done", 2, 4)
 
 
 def test_running_the_model_again_revives_a_job_whose_process_was_killed(site):

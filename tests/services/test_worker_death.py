@@ -25,7 +25,7 @@ SLOW, DELETED, REPLACED, SOUND = (f"hidden-{number}" for number in range(4))
 
 @pytest.fixture(scope="module")
 def built(make_site) -> Site:
-    site = make_site(INFERENCE_HEARTBEAT_SECONDS="0.25")
+    site = make_site(INFERENCE_HEARTBEAT_SECONDS="0.25", INFERENCE_BATCH_SIZE="1")
     site.build(Sketch(RESTART, cases=1, steps=()), Sketch(SLUG, cases=4, steps=()))
     return site
 
