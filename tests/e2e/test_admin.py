@@ -91,7 +91,7 @@ def _results(browser, address: str, folder) -> None:
         page.get_by_role("link", name="Progress and results").click()
         screenshot(page, "results")
         fits_the_width(page)
-        expect(page.get_by_text("CLA-HDM test (untrained model): its output carries no diagnostic")).to_be_visible()
+        expect(page.get_by_text("CLA-HDM test (untrained model): its output")).to_be_visible()
         line = page.locator("#cohort-1 [data-subject=R1]")
         expect(line).to_contain_text("2 of 2 → 2 of 2")
         expect(line.locator("[data-metric=with-accuracy] b")).to_have_text("100.0")
