@@ -105,7 +105,7 @@ def test_from_dicom_files_to_p_values(study, client):
     call_command("study", "real", "unblind")
     client.login(username="ivan", password=factories.PASSWORD)
     page = client.get("/results/real/").content.decode()
-    assert "Untrained model" in page
+    assert "untrained model" in page
     rows = csv.DictReader(io.StringIO(client.get("/results/real/tests.csv").content.decode()))
     p_values = {(r["question"], r["subject"], r["cohort"], r["unit"]): r["p_value"] for r in rows}
     assert all(0 <= float(p) <= 1 for p in p_values.values())
