@@ -31,7 +31,7 @@ class ModelVersionForm(forms.ModelForm):
             self.checked = registry.inspect(Path(upload.temporary_file_path()))
         except WeightsError as error:
             raise forms.ValidationError(f"Not accepted: {error}.") from None
-        if ModelVersion.objects.filter(sha256=self.checked["sha256"]).exists():
+        if ModelVersion.objects.filter(sha256=self.checked.sha256).exists():
             raise forms.ValidationError("These very weights are registered already.")
         return upload
 
@@ -54,9 +54,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return shown if obj else added
 
     def save_model(self, request, obj, form, change):
-        path = Path(form.cleaned_data["weights_file"].temporary_file_path())
         kept = registry.register(
-            name=obj.name, version=obj.version, path=path, by=request.user.get_username()
+            name=obj.name,
+            version=obj.version,
+            checked=form.checked,
+            by=request.user.get_username(),
         )
         obj.pk = kept.pk
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -22,8 +23,17 @@ from readerstudy.audit.log import record
 CHECK_SECONDS = 120
 
 
-def inspect(path: Path) -> dict:
-    """The SHA-256 and the model card of a weights file that holds what its card says.
+@dataclass(frozen=True)
+class CheckedWeights:
+    """A weights file that holds what its card says."""
+
+    path: Path
+    sha256: str
+    card: dict
+
+
+def inspect(path: Path) -> CheckedWeights:
+    """Load a weights file in a process apart.
 
     Raises WeightsError with the reason when it does not.
     """
@@ -43,17 +53,16 @@ def inspect(path: Path) -> dict:
         raise WeightsError(checked.stderr.strip())
     if checked.returncode:
         raise WeightsError(f"checking {path.name} failed; it may be damaged or too large")
-    return json.loads(checked.stdout)
+    return CheckedWeights(path=path, **json.loads(checked.stdout))
 
 
-def register(*, name: str, version: str, path: Path, by: str = "") -> ModelVersion:
-    """Check a safetensors file, keep a copy under its digest, and record it as a model version.
+def register(*, name: str, version: str, checked: CheckedWeights, by: str = "") -> ModelVersion:
+    """Keep a copy of a checked weights file under its digest, and record it as a model version.
 
-    Raises WeightsError (a ValueError) when the file is not what its card says, and
-    django.db.IntegrityError when the name and version, or the very file, are registered already.
+    Raises django.db.IntegrityError when the name and version, or the very file, are registered
+    already.
     """
-    checked = inspect(path)
-    digest, card = checked["sha256"], checked["card"]
+    digest, card = checked.sha256, checked.card
     kept = Path("weights") / f"{digest}.safetensors"
     target = settings.MEDIA_ROOT / kept
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +77,6 @@ def register(*, name: str, version: str, path: Path, by: str = "") -> ModelVersi
             sha256=digest,
             card=card,
         )
-        shutil.copyfile(path, target)
+        shutil.copyfile(checked.path, target)
         record("model.register", actor=by, target=str(model_version), detail={"sha256": digest})
     return model_version

@@ -56,8 +56,8 @@ def huge_header(tmp_path):
 
 def test_a_good_file_is_read_with_its_card(good):
     checked = registry.inspect(good)
-    assert checked["card"]["architecture"] == "tiny"
-    assert checked["sha256"] == weights.file_sha256(good)
+    assert checked.card["architecture"] == "tiny"
+    assert checked.sha256 == weights.file_sha256(good)
 
 
 @pytest.mark.parametrize("kind", ["pickle", "truncated", "header", "nan", "shape", "missing"])

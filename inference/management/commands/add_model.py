@@ -23,12 +23,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, name, version, by, **options):
-        from inference.registry import register
+        from inference.registry import inspect, register
 
         with tempfile.TemporaryDirectory() as folder:
             try:
                 path = options["weights"] or _untrained(options, Path(folder))
-                model_version = register(name=name, version=version, path=path, by=by)
+                model_version = register(name=name, version=version, checked=inspect(path), by=by)
             except ValueError as error:
                 raise CommandError(str(error)) from None
             except IntegrityError:
