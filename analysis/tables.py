@@ -81,6 +81,10 @@ class _Comparison:
     a: NDArray[np.int8]
     b: NDArray[np.int8]
 
+    def row(self, **found) -> TestRow:
+        """The row of a test of this comparison."""
+        return TestRow(question=self.question, subject=self.subject, against=self.against, **found)
+
 
 def _parts(data: StudyData) -> Iterator[_Part]:
     for name in [*data.cohorts, ALL_COHORTS]:
@@ -162,10 +166,7 @@ def _mcnemar(part: _Part, comparison: _Comparison) -> list[TestRow]:
         ("one-vs-rest cells: specificity", 3 * n, cells.specificity),
     ]
     return [
-        TestRow(
-            question=comparison.question,
-            subject=comparison.subject,
-            against=comparison.against,
+        comparison.row(
             cohort=part.name,
             test=f"McNemar, {result.method}",
             unit=unit,
@@ -210,10 +211,7 @@ def _permutation(part: _Part, comparison: _Comparison) -> list[TestRow]:
     truth = part.truth[read]
     result = stats.paired_permutation(a=a[..., read] == truth, b=b[..., read] == truth)
     return [
-        TestRow(
-            question=comparison.question,
-            subject=comparison.subject,
-            against=comparison.against,
+        comparison.row(
             cohort=part.name,
             test=f"{result.method}, {result.alternative}",
             unit="patients",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
 from inference.images import read_pixels
-from inference.models import Heatmap, Prediction, StudyModel
-from inference.queue import input_digest
+from inference.models import Heatmap, StudyModel
+from inference.results import predictions_of
 from readerstudy.cohorts.models import Case, Cohort, Study
 from readerstudy.diagnosis import Etiology, Modality
 
@@ -55,13 +56,13 @@ def stored(study: Study) -> tuple[list[CohortPredictions], float]:
     version = chosen.model_version
     result = []
     for cohort, cases in _cohorts(study):
-        of_cohort = Prediction.objects.filter(model_version=version, case__cohort=cohort)
-        found = {(p.case_id, p.input_sha256): p for p in of_cohort.prefetch_related("heatmap_set")}
-        current = [found.get((case.pk, input_digest(case.image_set.all()))) for case in cases]
-        if absent := current.count(None):
-            if absent == len(cases):
-                continue
+        found = predictions_of(cases, model_version=version)
+        if not found:
+            continue
+        if absent := len(cases) - len(found):
             raise NotNow(f"{cohort}: {absent} of {len(cases)} cases are not predicted.")
+        current = [found[case.pk] for case in cases]
+        prefetch_related_objects(current, "heatmap_set")
         numbers = [(p.p_malignant, p.p_tuberculous, p.p_metastatic) for p in current]
         heatmaps = [_decoded(p.heatmap_set.all()) for p in current]
         result.append(_gathered(cohort, cases, numbers, heatmaps))

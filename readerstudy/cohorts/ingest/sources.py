@@ -28,7 +28,7 @@ _ARCHIVE_ERRORS = (
     EOFError,
     OSError,
     OverflowError,
-    RuntimeError,  # zipfile's word for an encrypted file, and NotImplementedError's parent
+    RuntimeError,  # zipfile's word for an encrypted file, or a method that it lacks
     ValueError,
 )
 
