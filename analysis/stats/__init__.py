@@ -19,6 +19,14 @@ from analysis.stats.metrics import (
     micro_metrics_from_correct,
     one_vs_rest_counts,
 )
+from analysis.stats.mrmc import (
+    MrmcDifference,
+    MrmcEstimate,
+    MrmcResult,
+    MrmcTest,
+    mrmc,
+)
+from analysis.stats.mrmc_covariance import ReaderPerformance, reader_performance
 from analysis.stats.permutation import PermutationResult, paired_permutation
 
 __all__ = [
@@ -26,15 +34,22 @@ __all__ = [
     "McNemarResult",
     "MicroMetrics",
     "MicroMetricsIntervals",
+    "MrmcDifference",
+    "MrmcEstimate",
+    "MrmcResult",
+    "MrmcTest",
     "OneVsRestCounts",
     "OneVsRestMcNemar",
     "PermutationResult",
+    "ReaderPerformance",
     "bootstrap_micro_metrics",
     "mcnemar",
     "mcnemar_one_vs_rest",
     "mcnemar_patient_level",
     "micro_metrics",
     "micro_metrics_from_correct",
+    "mrmc",
     "one_vs_rest_counts",
     "paired_permutation",
+    "reader_performance",
 ]
