@@ -1,5 +1,13 @@
 """Statistics of a reader study in plain NumPy and SciPy: arrays in, small dataclasses out."""
 
+from analysis.stats.agreement import (
+    Kappa,
+    ReadersAgreement,
+    agreement_among_readers,
+    agreement_with_model,
+    cohen_kappa,
+    fleiss_kappa,
+)
 from analysis.stats.bootstrap import (
     Interval,
     MicroMetricsIntervals,
@@ -27,10 +35,14 @@ from analysis.stats.mrmc import (
     mrmc,
 )
 from analysis.stats.mrmc_covariance import ReaderPerformance, reader_performance
+from analysis.stats.multiplicity import AdjustedPValues, adjust_p_values
 from analysis.stats.permutation import PermutationResult, paired_permutation
+from analysis.stats.rates import Rate, rate
 
 __all__ = [
+    "AdjustedPValues",
     "Interval",
+    "Kappa",
     "McNemarResult",
     "MicroMetrics",
     "MicroMetricsIntervals",
@@ -41,8 +53,15 @@ __all__ = [
     "OneVsRestCounts",
     "OneVsRestMcNemar",
     "PermutationResult",
+    "Rate",
     "ReaderPerformance",
+    "ReadersAgreement",
+    "adjust_p_values",
+    "agreement_among_readers",
+    "agreement_with_model",
     "bootstrap_micro_metrics",
+    "cohen_kappa",
+    "fleiss_kappa",
     "mcnemar",
     "mcnemar_one_vs_rest",
     "mcnemar_patient_level",
@@ -51,5 +70,6 @@ __all__ = [
     "mrmc",
     "one_vs_rest_counts",
     "paired_permutation",
+    "rate",
     "reader_performance",
 ]

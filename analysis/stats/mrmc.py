@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi2, f, t
 
-from analysis.stats._checks import one_of
+from analysis.stats._checks import confidence_level, one_of
 from analysis.stats._obuchowski_rockette import (
     ErrorCovariances,
     MeanSquares,
@@ -171,8 +171,7 @@ def mrmc(
     all modalities is the test of their difference.
     """
     one_of("design", design, get_args(MrmcDesign))
-    if not 0 < level < 1:
-        raise ValueError(f"level must be strictly between 0 and 1, got {level!r}")
+    confidence_level(level)
     taken = None if design == "fixed-cases" else covariance
     figures = reader_performance(truth=truth, ratings=ratings, metric=metric, covariance=taken)
     n_modalities, n_readers = figures.estimates.shape

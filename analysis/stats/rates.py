@@ -1,0 +1,46 @@
+"""A count out of a number, with its share and Wilson's interval.
+
+Reference: Wilson, Journal of the American Statistical Association 1927, 22:209,
+doi 10.1080/01621459.1927.10502953; Brown, Cai & DasGupta, Statistical Science 2001, 16:101,
+doi 10.1214/ss/1009213286.
+"""
+
+from dataclasses import dataclass
+
+from scipy.stats import binomtest
+
+from analysis.stats._checks import confidence_level, whole_number
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` of `n`; share and limits are None where n is 0."""
+
+    count: int
+    n: int
+    share: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+
+
+def rate(*, count: int, n: int, level: float = 0.95) -> Rate:
+    """Share of `n` independent observations, with Wilson's interval, inside [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `count` or `n` is not an integer or negative, `count` is above `n`, or `level` is
+        not strictly between 0 and 1.
+    """
+    count, n = whole_number("count", count, at_least=0), whole_number("n", n, at_least=0)
+    confidence_level(level)
+    if count > n:
+        raise ValueError(f"count must be at most n, got {count} of {n}")
+    share = low = high = None
+    if n:
+        share = count / n
+        limits = binomtest(count, n).proportion_ci(level, method="wilson")
+        low, high = float(limits.low), float(limits.high)
+    return Rate(count=count, n=n, share=share, low=low, high=high, level=level, method="Wilson")
