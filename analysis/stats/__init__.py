@@ -8,11 +8,27 @@ from analysis.stats.agreement import (
     cohen_kappa,
     fleiss_kappa,
 )
+from analysis.stats.baseline import (
+    BaselineVariable,
+    CategoricalSummary,
+    ContinuousSummary,
+    baseline_variable,
+)
 from analysis.stats.bootstrap import (
     Interval,
     MicroMetricsIntervals,
     bootstrap_micro_metrics,
 )
+from analysis.stats.comparisons import (
+    Comparison,
+    anova,
+    kruskal_wallis,
+    mann_whitney,
+    paired_t,
+    t_test,
+    wilcoxon_signed_rank,
+)
+from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -41,6 +57,10 @@ from analysis.stats.rates import Rate, rate
 
 __all__ = [
     "AdjustedPValues",
+    "BaselineVariable",
+    "CategoricalSummary",
+    "Comparison",
+    "ContinuousSummary",
     "Interval",
     "Kappa",
     "McNemarResult",
@@ -59,9 +79,15 @@ __all__ = [
     "adjust_p_values",
     "agreement_among_readers",
     "agreement_with_model",
+    "anova",
+    "baseline_variable",
     "bootstrap_micro_metrics",
+    "chi_squared",
     "cohen_kappa",
+    "fisher_exact",
     "fleiss_kappa",
+    "kruskal_wallis",
+    "mann_whitney",
     "mcnemar",
     "mcnemar_one_vs_rest",
     "mcnemar_patient_level",
@@ -70,6 +96,10 @@ __all__ = [
     "mrmc",
     "one_vs_rest_counts",
     "paired_permutation",
+    "paired_t",
     "rate",
     "reader_performance",
+    "smallest_expected",
+    "t_test",
+    "wilcoxon_signed_rank",
 ]
