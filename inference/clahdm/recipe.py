@@ -19,7 +19,8 @@ class Recipe:
     epochs: int = 60
     """At most."""
     patience: int = 20
-    """Epochs without a lower validation loss after which training stops."""
+    """Epochs without a better validation AUC after which training stops. Not the loss: with few
+    cases of a class, a few that are wrong and certain rule it."""
     batch_size: int = 16
     """Cases a step, of all processes together."""
     learning_rate: float = 1e-3
@@ -27,7 +28,7 @@ class Recipe:
     warmup: float = 0.05
     """Share of the steps in which the learning rate rises."""
     weight_decay: float = 0.05
-    averaging: float = 0.99
+    averaging: float = 0.98
     """What the running average of the weights, which is validated and kept, holds on to at each
     step; 0 for the weights themselves. Less at the start: (1 + step) / (10 + step) at most."""
     auxiliary: float = 0.0

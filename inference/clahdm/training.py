@@ -62,7 +62,7 @@ class TrainedSubModel:
     state: dict[str, Tensor]
     """`SubModel.state_dict()`, averaged, after the best epoch; on the CPU."""
     best: Epoch
-    """The one with the lowest validation loss."""
+    """The one with the highest validation AUC; among equals, with the lowest loss."""
     log: tuple[Epoch, ...]
 
 
@@ -234,7 +234,7 @@ class _State:
 
     @property
     def best_epoch(self) -> Epoch:
-        return min(self.log, key=lambda epoch: epoch.validation_loss)
+        return max(self.log, key=lambda epoch: (epoch.validation_auc, -epoch.validation_loss))
 
     def finished(self, recipe: Recipe) -> bool:
         done = len(self.log)
