@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from analysis.stats import mcnemar_one_vs_rest, paired_permutation
-from readerstudy.demo.published.marks import Marks, fit_marks, marks
+from readerstudy.demo.published.marks import (
+    Marks,
+    fit_aided_vs_unaided,
+    fit_marks,
+    fit_model_vs_unaided,
+    marks,
+)
 from readerstudy.demo.published.tables import published_cohorts
 
 COHORTS = {cohort.name: cohort for cohort in published_cohorts()}
@@ -59,17 +65,23 @@ def test_the_model_against_readers_3_to_6_in_external_2_cannot_be_met(reader):
 def test_the_other_32_rows_can_be_met():
     rows = {}
     for cohort in COHORTS.values():
-        for number, reader in enumerate(cohort.readers, start=1):
-            for against, right, printed in (
-                ("model", cohort.model_right, reader.model_vs_unaided),
-                ("itself", reader.aided, reader.aided_vs_unaided),
+        for index, reader in enumerate(cohort.readers):
+            for against, right, printed, fits in (
+                (
+                    "model",
+                    cohort.model_right,
+                    reader.model_vs_unaided,
+                    fit_model_vs_unaided(cohort, index),
+                ),
+                (
+                    "itself",
+                    reader.aided,
+                    reader.aided_vs_unaided,
+                    fit_aided_vs_unaided(cohort, index),
+                ),
             ):
-                fits = fit_marks(
-                    n=cohort.size, right_a=right, right_b=reader.unaided, printed=printed
-                )
-                rows[number, cohort.name, against] = fits.marks_met
-                both = next(iter(fits.different_names))
-                d = fits.different_names[both][0]
+                rows[index + 1, cohort.name, against] = fits.marks_met
+                both, (d, *_) = next(iter(fits.different_names.items()))
                 found = marks_of(
                     cohort.size, right - both, reader.unaided - both, d, both_right=both
                 )
@@ -83,15 +95,8 @@ def test_the_other_32_rows_can_be_met():
 
 def test_reader_2_in_external_2_is_right_wherever_the_model_is_wrong():
     cohort = COHORTS["external2"]
-    reader = cohort.readers[1]
-    fits = fit_marks(
-        n=cohort.size,
-        right_a=cohort.model_right,
-        right_b=reader.unaided,
-        printed=reader.model_vs_unaided,
-    )
-    [both] = fits.different_names
-    assert reader.unaided - both == cohort.size - cohort.model_right
+    [both] = fit_model_vs_unaided(cohort, 1).different_names
+    assert cohort.readers[1].unaided - both == cohort.size - cohort.model_right
 
 
 def test_the_marks_of_counts_are_those_of_decisions():
@@ -120,12 +125,7 @@ def greatest_p(cohort, members):
     """Of the model against a group without AI, whatever its readers have right, with the marks."""
     readers = [cohort.readers[member] for member in members]
     n, m = cohort.size, cohort.model_right
-    both_with_model = (
-        fit_marks(
-            n=n, right_a=m, right_b=reader.unaided, printed=reader.model_vs_unaided
-        ).different_names
-        for reader in readers
-    )
+    both_with_model = (fit_model_vs_unaided(cohort, member).different_names for member in members)
     patterns = set()
     for b1, b2 in product(*both_with_model):
         # Cases where reader 1 or 2 differs from the model: p where it is right, q where wrong.

@@ -8,7 +8,11 @@ reader with AI who goes astray mostly follows the model.
 import numpy as np
 from numpy.typing import NDArray
 
-from readerstudy.demo.published.marks import MarkFits, fit_marks
+from readerstudy.demo.published.marks import (
+    MarkFits,
+    fit_aided_vs_unaided,
+    fit_model_vs_unaided,
+)
 from readerstudy.demo.published.tables import PublishedCohort
 
 # How likely a wrong answer (column) is for each true etiology (row), both in class order. Ours:
@@ -40,17 +44,12 @@ def rebuild_answers(
     """Class indices (readers, 2 stages, n), given truth and the model's decisions, both (n,), and
     where each decision is right, (readers, 2 stages, n)."""
     answers = np.empty(right.shape, dtype=np.int8)
-    for reader, printed in enumerate(cohort.readers):
+    for reader in range(len(cohort.readers)):
         answers[reader, 0] = _name(
             truth,
             right[reader, 0],
             after=model,
-            fits=fit_marks(
-                n=cohort.size,
-                right_a=cohort.model_right,
-                right_b=printed.unaided,
-                printed=printed.model_vs_unaided,
-            ),
+            fits=fit_model_vs_unaided(cohort, reader),
             share=DIFFERS_FROM_MODEL,
             hint=None,
             rng=rng,
@@ -59,12 +58,7 @@ def rebuild_answers(
             truth,
             right[reader, 1],
             after=answers[reader, 0],
-            fits=fit_marks(
-                n=cohort.size,
-                right_a=printed.aided,
-                right_b=printed.unaided,
-                printed=printed.aided_vs_unaided,
-            ),
+            fits=fit_aided_vs_unaided(cohort, reader),
             share=CHANGES_MISTAKE,
             hint=model,
             rng=rng,

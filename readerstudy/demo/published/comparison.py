@@ -12,7 +12,7 @@ from enum import StrEnum
 from math import floor
 from statistics import median
 
-from analysis.stats import McNemarResult, mcnemar_one_vs_rest, micro_metrics, paired_permutation
+from analysis.stats import mcnemar_one_vs_rest, micro_metrics, paired_permutation
 from inference.clahdm.evaluation import CLAHDM_ROW, evaluate
 from inference.clahdm.hierarchy import SUB_MODELS
 from readerstudy.demo.published.marks import LEVELS
@@ -91,18 +91,15 @@ def _table2(study: PublishedStudy) -> Iterator[Figure]:
         for stage, decision in zip(STAGES, (unaided, aided), strict=True):
             found = getattr(micro_metrics(truth=truth, decision=decision), metric.lower())
             yield _percentage(where, f"{metric} {stage} AI", printed[stage], found)
-        for name, column, arms in (
-            ("vs model", "vs_model_stars", (model, unaided)),
-            ("with vs without AI", "vs_without_marks", (aided, unaided)),
+        for name, column, sign, other in (
+            ("vs model", "vs_model_stars", "*", model),
+            ("with vs without AI", "vs_without_marks", "#", aided),
         ):
-            tests = mcnemar_one_vs_rest(truth=truth, decision_a=arms[0], decision_b=arms[1])
-            found = _mark(getattr(tests, metric.lower()), printed[column][:1] or "*")
+            tests = mcnemar_one_vs_rest(truth=truth, decision_a=other, decision_b=unaided)
+            p_value = getattr(tests, metric.lower()).p_value
+            found = sign * sum(p_value < level for level in LEVELS)
             agreement = Agreement.MET if found == printed[column] else Agreement.UNMET
             yield Figure(*where, f"{metric} {name}, marks", printed[column], found, agreement)
-
-
-def _mark(test: McNemarResult, sign: str) -> str:
-    return sign * sum(test.p_value < level for level in LEVELS)
 
 
 def _table3(study: PublishedStudy) -> Iterator[Figure]:
@@ -134,14 +131,12 @@ def _p_value(
     right = study.decisions[..., here] == study.truth[here]
     unaided, aided = right[list(GROUPS[group])].swapaxes(0, 1)
     if column.startswith("p1"):
-        name, arms = (
-            "model vs group without AI, p",
-            (study.model[here] == study.truth[here], unaided),
-        )
+        name = "model vs group without AI, p"
+        first, second = study.model[here] == study.truth[here], unaided
     else:
         name = "group with AI vs seniors without, p"
-        arms = (aided, right[list(GROUPS[BENCHMARK_GROUP]), 0])
-    found = paired_permutation(a=arms[0], b=arms[1]).p_value
+        first, second = aided, right[list(GROUPS[BENCHMARK_GROUP]), 0]
+    found = paired_permutation(a=first, b=second).p_value
     values = [float(value) for value in printed]
     met = abs(found - median(values)) <= max(values) - min(values)
     agreement = Agreement.MET if met else Agreement.UNMET

@@ -13,7 +13,7 @@ from functools import cache
 
 from scipy.stats import chi2
 
-from readerstudy.demo.published.tables import Marks
+from readerstudy.demo.published.tables import Marks, PublishedCohort
 
 LEVELS = (0.05, 0.01, 0.001)
 _STATISTICS = chi2.isf(LEVELS, df=1).tolist()
@@ -29,6 +29,28 @@ class MarkFits:
 
     marks_met: int
     different_names: dict[int, tuple[int, ...]]
+
+
+def fit_model_vs_unaided(cohort: PublishedCohort, reader: int) -> MarkFits:
+    """Of CLA-HDM against a reader (0-based) without AI."""
+    counts = cohort.readers[reader]
+    return fit_marks(
+        n=cohort.size,
+        right_a=cohort.model_right,
+        right_b=counts.unaided,
+        printed=counts.model_vs_unaided,
+    )
+
+
+def fit_aided_vs_unaided(cohort: PublishedCohort, reader: int) -> MarkFits:
+    """Of a reader (0-based) with AI against the same without."""
+    counts = cohort.readers[reader]
+    return fit_marks(
+        n=cohort.size,
+        right_a=counts.aided,
+        right_b=counts.unaided,
+        printed=counts.aided_vs_unaided,
+    )
 
 
 @cache

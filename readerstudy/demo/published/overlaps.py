@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.stats import paired_permutation
-from readerstudy.demo.published.marks import fit_marks
+from readerstudy.demo.published.marks import fit_aided_vs_unaided, fit_model_vs_unaided
 from readerstudy.demo.published.tables import BENCHMARK_GROUP, GROUPS, READERS, PublishedCohort
 
 # Arms are numbered: the model, the readers without AI, the readers with AI.
@@ -127,14 +127,11 @@ def _keep_marks(cohort: PublishedCohort, pair: tuple[int, int]) -> set[int]:
     """Cases both right that give most marks; empty if the paper does not compare these two."""
     x, y = pair
     if x == MODEL and y in UNAIDED:
-        reader = cohort.readers[y - UNAIDED.start]
-        right, printed = (cohort.model_right, reader.unaided), reader.model_vs_unaided
+        fits = fit_model_vs_unaided(cohort, UNAIDED.index(y))
     elif y - x == len(READERS):
-        reader = cohort.readers[x - UNAIDED.start]
-        right, printed = (reader.aided, reader.unaided), reader.aided_vs_unaided
+        fits = fit_aided_vs_unaided(cohort, UNAIDED.index(x))
     else:
         return set()
-    fits = fit_marks(n=cohort.size, right_a=right[0], right_b=right[1], printed=printed)
     return set(fits.different_names)
 
 
