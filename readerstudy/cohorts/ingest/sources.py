@@ -190,7 +190,8 @@ class ZipSource(Source):
         self._archive = archive
         self._read_bytes: dict[str, int] = {}
         self._total_read = 0
-        entries = [info for info in archive.infolist() if not info.is_dir()]
+        # Not by is_dir(), which fails on an entry without a name.
+        entries = [info for info in archive.infolist() if not info.filename.endswith("/")]
         entries = [info for info in entries if not is_junk(info.filename)]
         if len(entries) > limits.max_entries:
             raise _too_many(limits)
