@@ -79,7 +79,7 @@ class _Seen:
         self._case_rows: dict[str, int] = {}
         self._image_places: dict[tuple[str, int], str] = {}
 
-    def faults(self, row: int, values: Values) -> Faults:
+    def faults(self, row: int, values: Values, _given: set[str]) -> Faults:
         """What this row has that a row before it, or the row itself, has already."""
         if case_id := values.get("case_id"):
             first = self._case_rows.setdefault(case_id, row)

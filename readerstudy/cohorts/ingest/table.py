@@ -36,7 +36,7 @@ def read_table(
     file: str,
     parsers: Mapping[str, Callable[[str], object]],
     optional: Collection[str] = (),
-    check: Callable[[int, Values], Faults],
+    check: Callable[[int, Values, set[str]], Faults],
 ) -> Table:
     """Read the table `file` of `source`.
 
@@ -51,8 +51,8 @@ def read_table(
     optional : collection of str
         Columns that may be missing or blank; they are then missing among a row's values.
     check : callable
-        Given each row and what could be read of it, the (message, column) of what is wrong with
-        the cells together, or with rows before.
+        Given each row, what could be read of it, and its columns that are not blank, the
+        (message, column) of what is wrong with the cells together, or beside the rows before.
     """
     if message := source.missing(file):
         return Table([], [Problem(message, file=file, table=file)], 0)
@@ -187,8 +187,9 @@ class _Reading:
             return
         before = len(self.problems)
         values: Values = {}
+        given = {name for name, position in columns.items() if cells[position]}
         for name, position in columns.items():
-            if not cells[position]:
+            if name not in given:
                 if name not in self._optional:
                     self._add("is blank; fill it in", row, name)
                 continue
@@ -196,7 +197,7 @@ class _Reading:
                 values[name] = self._parsers[name](cells[position])
             except CellError as error:
                 self._add(str(error), row, name)
-        for message, column in self._check(row, values):
+        for message, column in self._check(row, values, given):
             self._add(message, row, column)
         complete = not (self._parsers.keys() - columns.keys() - self._optional)
         if complete and len(self.problems) == before:
