@@ -133,7 +133,7 @@ class Digest:
     """
 
     def __init__(self, threshold: float):
-        self._threshold = threshold
+        self._threshold = float(threshold)
         self._lines: list[str] = []
 
     def add(self, row: PredictionRow, heatmaps: Mapping[str, np.ndarray]) -> None:
