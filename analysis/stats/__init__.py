@@ -29,6 +29,7 @@ from analysis.stats.comparisons import (
     wilcoxon_signed_rank,
 )
 from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
+from analysis.stats.experience import ExperienceTrend, benefit_by_experience
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -54,6 +55,8 @@ from analysis.stats.mrmc_covariance import ReaderPerformance, reader_performance
 from analysis.stats.multiplicity import AdjustedPValues, adjust_p_values
 from analysis.stats.permutation import PermutationResult, paired_permutation
 from analysis.stats.rates import Rate, rate
+from analysis.stats.reading_time import ReadingTimes, TimeChange, TimeSummary, reading_times
+from analysis.stats.reliance import ReadersReliance, Reliance, Switches, reliance
 
 __all__ = [
     "AdjustedPValues",
@@ -61,6 +64,7 @@ __all__ = [
     "CategoricalSummary",
     "Comparison",
     "ContinuousSummary",
+    "ExperienceTrend",
     "Interval",
     "Kappa",
     "McNemarResult",
@@ -76,11 +80,18 @@ __all__ = [
     "Rate",
     "ReaderPerformance",
     "ReadersAgreement",
+    "ReadersReliance",
+    "ReadingTimes",
+    "Reliance",
+    "Switches",
+    "TimeChange",
+    "TimeSummary",
     "adjust_p_values",
     "agreement_among_readers",
     "agreement_with_model",
     "anova",
     "baseline_variable",
+    "benefit_by_experience",
     "bootstrap_micro_metrics",
     "chi_squared",
     "cohen_kappa",
@@ -99,6 +110,8 @@ __all__ = [
     "paired_t",
     "rate",
     "reader_performance",
+    "reading_times",
+    "reliance",
     "smallest_expected",
     "t_test",
     "wilcoxon_signed_rank",

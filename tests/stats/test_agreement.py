@@ -284,29 +284,3 @@ def test_bad_groups_are_refused_by_name(decisions, message):
     for function in (fleiss_kappa, agreement_among_readers):
         with pytest.raises(ValueError, match=message):
             function(decisions=decisions)
-
-
-@pytest.mark.parametrize(
-    ("count", "n", "low", "high"),
-    [
-        (0, 10, 0, 0.27753279986288915),
-        (1, 10, 0.017876213095072892, 0.4041500267952385),
-        (5, 10, 0.23659309051256402, 0.763406909487436),
-        (9, 10, 0.5958499732047615, 0.9821237869049271),
-    ],
-)
-def test_rate_equals_r(count, n, low, high):
-    """binom.confint(count, n, method = "wilson") of R's binom 1.1."""
-    result = rate(count=count, n=n)
-    assert result.share == count / n
-    assert (result.low, result.high) == pytest.approx((low, high), rel=1e-10, abs=1e-12)
-
-
-def test_rate_of_nothing_has_no_share():
-    nothing = rate(count=0, n=0)
-    assert (nothing.share, nothing.low, nothing.high) == (None, None, None)
-
-
-def test_rate_refuses_more_than_all():
-    with pytest.raises(ValueError, match="count must be at most n, got 3 of 2"):
-        rate(count=3, n=2)
