@@ -1,5 +1,6 @@
 """Statistics of a reader study in plain NumPy and SciPy: arrays in, small dataclasses out."""
 
+from analysis.stats._obuchowski_rockette import MeanSquares, VarianceComponents
 from analysis.stats.agreement import (
     Kappa,
     ReadersAgreement,
@@ -68,6 +69,7 @@ __all__ = [
     "Interval",
     "Kappa",
     "McNemarResult",
+    "MeanSquares",
     "MicroMetrics",
     "MicroMetricsIntervals",
     "MrmcDifference",
@@ -86,6 +88,7 @@ __all__ = [
     "Switches",
     "TimeChange",
     "TimeSummary",
+    "VarianceComponents",
     "adjust_p_values",
     "agreement_among_readers",
     "agreement_with_model",

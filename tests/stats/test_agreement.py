@@ -238,6 +238,19 @@ def test_a_reader_with_one_class_for_all_has_kappa_0_without_error(weights, seco
     assert (result.std_error, result.low, result.high, result.p_value) == (None,) * 4
 
 
+def test_one_odd_patient_among_many_is_no_evidence_against_a_constant_reader():
+    """Here rounding alone would give a p-value."""
+    result = cohen_kappa(first=[0] * 5000, second=[1] + [0] * 4999)
+    assert (result.kappa, result.std_error, result.p_value) == (0, None, None)
+
+
+def test_grades_of_which_all_of_one_reader_are_higher_have_linear_kappa_0():
+    first, second = [0, 1, 0, 1, 1], [2, 3, 3, 2, 1]
+    result = cohen_kappa(first=first, second=second, weights="linear")
+    assert (result.kappa, result.std_error) == (0, None)
+    assert cohen_kappa(first=first, second=second, weights="quadratic").p_value is not None
+
+
 def test_readers_who_share_no_class_have_kappa_0_without_error():
     result = cohen_kappa(first=[0, 1, 0, 1], second=[2, 3, 3, 2])
     assert (result.kappa, result.std_error, result.p_value) == (0, None, None)

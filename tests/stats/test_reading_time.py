@@ -46,6 +46,13 @@ def test_readers_in_general_are_tested_over_readers():
     assert all(test.p_value < 1e-6 for test in result.tests)
 
 
+def test_readers_who_change_alike_are_still_tested_exactly():
+    """Ties among few readers: the normal approximation would give 0.02."""
+    result = reading_times(unaided=np.full((6, 3), 40), aided=np.full((6, 3), 30))
+    assert result.over_readers.method == "Wilcoxon signed rank, exact"
+    assert result.over_readers.p_value == 2 / 64
+
+
 def test_exchanging_the_two_turns_the_change_round():
     unaided, aided = simulated()
     forth = reading_times(unaided=unaided, aided=aided)
