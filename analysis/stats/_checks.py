@@ -55,6 +55,13 @@ def same_patients(**arrays: NDArray) -> None:
             )
 
 
+def confidence_level(level: float) -> float:
+    """`level`, strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must be strictly between 0 and 1, got {level!r}")
+    return level
+
+
 def _patients_last(name: str, values: ArrayLike, max_ndim: int) -> NDArray:
     array = np.asarray(values)
     if not 1 <= array.ndim <= max_ndim:
