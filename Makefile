@@ -23,8 +23,9 @@ weights: export READERSTUDY_VAR = .venv/weights
 weights: .venv/runtime
 	$(PY) manage.py migrate --verbosity 0
 	$(PY) manage.py demo_training_study --masks .venv/weights/masks
-	$(PY) manage.py train_clahdm phantoms --architecture tiny --epochs 40 --patience 40 --aux 1 \
-	  --seed 0 --threads 1 --out .venv/weights/clahdm-tiny.safetensors \
+	$(PY) manage.py train_clahdm phantoms --architecture tiny --epochs 60 --keep last \
+	  --validation-share 0.1 --aux 1 --focus 0.5 --seed 0 --threads 1 \
+	  --out .venv/weights/clahdm-tiny.safetensors \
 	  --notes "Trained on 395 synthetic phantoms alone; says nothing about patients."
 	$(PY) manage.py evaluate_clahdm phantoms --weights .venv/weights/clahdm-tiny.safetensors \
 	  --masks .venv/weights/masks --out .venv/weights/evaluation.csv
