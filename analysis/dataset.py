@@ -52,6 +52,7 @@ def load(study: Study) -> StudyData:
             sha256=version.sha256,
             threshold=version.threshold,
             is_trained=version.is_trained,
+            is_imported=version.is_external,
         ),
         testing=patients.of(~is_training),
         training=patients.of(is_training),

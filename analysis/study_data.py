@@ -33,12 +33,16 @@ class ReaderFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model version of stage 2; ``threshold`` is its gate on the probability of malignancy."""
+    """The model version of stage 2; ``threshold`` is its gate on the probability of malignancy.
+
+    ``is_imported``: it ran elsewhere, and its predictions were brought in.
+    """
 
     name: str
     sha256: str
     threshold: float
     is_trained: bool
+    is_imported: bool
 
 
 @dataclass(frozen=True, eq=False)

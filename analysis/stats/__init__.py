@@ -1,5 +1,6 @@
 """Statistics of a reader study in plain NumPy and SciPy: arrays in, small dataclasses out."""
 
+from analysis.stats._obuchowski_rockette import MeanSquares, VarianceComponents
 from analysis.stats.agreement import (
     Kappa,
     ReadersAgreement,
@@ -29,6 +30,7 @@ from analysis.stats.comparisons import (
     wilcoxon_signed_rank,
 )
 from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
+from analysis.stats.experience import ExperienceTrend, benefit_by_experience
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -54,6 +56,8 @@ from analysis.stats.mrmc_covariance import ReaderPerformance, reader_performance
 from analysis.stats.multiplicity import AdjustedPValues, adjust_p_values
 from analysis.stats.permutation import PermutationResult, paired_permutation
 from analysis.stats.rates import Rate, rate
+from analysis.stats.reading_time import ReadingTimes, TimeChange, TimeSummary, reading_times
+from analysis.stats.reliance import ReadersReliance, Reliance, Switches, reliance
 
 __all__ = [
     "AdjustedPValues",
@@ -61,9 +65,11 @@ __all__ = [
     "CategoricalSummary",
     "Comparison",
     "ContinuousSummary",
+    "ExperienceTrend",
     "Interval",
     "Kappa",
     "McNemarResult",
+    "MeanSquares",
     "MicroMetrics",
     "MicroMetricsIntervals",
     "MrmcDifference",
@@ -76,11 +82,19 @@ __all__ = [
     "Rate",
     "ReaderPerformance",
     "ReadersAgreement",
+    "ReadersReliance",
+    "ReadingTimes",
+    "Reliance",
+    "Switches",
+    "TimeChange",
+    "TimeSummary",
+    "VarianceComponents",
     "adjust_p_values",
     "agreement_among_readers",
     "agreement_with_model",
     "anova",
     "baseline_variable",
+    "benefit_by_experience",
     "bootstrap_micro_metrics",
     "chi_squared",
     "cohen_kappa",
@@ -99,6 +113,8 @@ __all__ = [
     "paired_t",
     "rate",
     "reader_performance",
+    "reading_times",
+    "reliance",
     "smallest_expected",
     "t_test",
     "wilcoxon_signed_rank",

@@ -31,7 +31,7 @@ def signed_rank_tails(
     probability[0] = 1
     for rank in doubled:
         probability /= 2
-        probability[rank:] += probability[: probability.size - rank].copy()
+        probability[rank:] += probability[: probability.size - rank]
     return _tails(probability, int(doubled[positive].sum()))
 
 

@@ -27,8 +27,16 @@ from analysis.stats.rates import Rate, rate
 
 KappaWeights = Literal["unweighted", "linear", "quadratic"]
 
-# A variance of one patient's share that is smaller than this is 0.
-_ROUNDING = 1e-12
+_DISTANCES = {
+    "unweighted": lambda first, second: (first != second).astype(int),
+    "linear": lambda first, second: np.abs(first - second),
+    "quadratic": lambda first, second: (first - second) ** 2,
+}
+_NAMES = {
+    "unweighted": "Cohen's kappa",
+    "linear": "Cohen's kappa, linear weights",
+    "quadratic": "Cohen's kappa, quadratic weights",
+}
 
 
 @dataclass(frozen=True)
@@ -105,26 +113,22 @@ def cohen_kappa(
     first = class_labels("first", first, n_classes=n_classes)
     second = class_labels("second", second, n_classes=n_classes)
     same_patients(first=first, second=second)
-    method = {
-        "unweighted": "Cohen's kappa",
-        "linear": "Cohen's kappa, linear weights",
-        "quadratic": "Cohen's kappa, quadratic weights",
-    }[weights]
-    decisions = np.stack([first, second])
+    decisions, method = np.stack([first, second]), _NAMES[weights]
     if np.all(decisions == decisions[0, 0]):
         return _kappa(decisions, level, method)
-    table = np.zeros((n_classes, n_classes))
-    np.add.at(table, (first.astype(np.intp), second.astype(np.intp)), 1)
+    if _settled_by_the_shares(first, second, weights):
+        return _kappa(decisions, level, method, kappa=0.0)
     from statsmodels.stats.inter_rater import cohens_kappa  # takes long to load: brings pandas
 
-    with np.errstate(divide="ignore", invalid="ignore"):  # as where the check below holds
+    table = np.zeros((n_classes, n_classes))
+    np.add.at(table, (first.astype(np.intp), second.astype(np.intp)), 1)
+    # The variance of full agreement is 0, and rounding may leave it a hair below.
+    with np.errstate(invalid="ignore"):
         result = cohens_kappa(table, wt=None if weights == "unweighted" else weights)
-    if result.var_kappa0 * first.size < _ROUNDING:
-        return _kappa(decisions, level, method, kappa=0.0)
-    kappa, std_error = float(result.kappa), sqrt(max(0.0, result.var_kappa))
-    p_value = float(2 * norm.sf(abs(kappa) / sqrt(result.var_kappa0)))
+    kappa, std_error = float(result.kappa), sqrt(max(0.0, float(result.var_kappa)))
+    z = kappa / sqrt(result.var_kappa0)
     row = _kappa(decisions, level, method, kappa=kappa, std_error=std_error)
-    return replace(row, p_value=p_value)
+    return replace(row, p_value=float(2 * norm.sf(abs(z))))
 
 
 def fleiss_kappa(*, decisions: ArrayLike, n_classes: int = 4, level: float = 0.95) -> Kappa:
@@ -222,6 +226,19 @@ def agreement_among_readers(
             for a, b in combinations(range(len(decisions)), 2)
         },
     )
+
+
+def _settled_by_the_shares(
+    first: NDArray[np.integer], second: NDArray[np.integer], weights: KappaWeights
+) -> bool:
+    """Whether any pairing of these two readers' decisions has kappa 0.
+
+    It has where the distance is a sum of a part of the first class and a part of the second,
+    over the classes that each reader used.
+    """
+    used_by_first, used_by_second = np.unique(first).astype(int), np.unique(second).astype(int)
+    distance = _DISTANCES[weights](used_by_first[:, np.newaxis], used_by_second)
+    return bool(np.all(distance - distance[:1] - distance[:, :1] + distance[0, 0] == 0))
 
 
 def _several_readers(decisions: ArrayLike, n_classes: int) -> NDArray[np.integer]:

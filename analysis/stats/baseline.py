@@ -87,7 +87,7 @@ def baseline_variable(
     kind : {"continuous", "categorical"}
     test : str, optional
         Chosen beforehand, never by the look of the data. Continuous: "rank" (the default),
-        Mann-Whitney for two cohorts and Kruskal-Wallis for more; "mean", Student's t or
+        Mann-Whitney ("auto") for two cohorts and Kruskal-Wallis for more; "mean", Student's t or
         one-way ANOVA; "welch", Welch's t or ANOVA. Categorical: "chi-squared" (the default),
         without correction; "chi-squared-corrected", Yates's, for a 2 x 2 table; "fisher".
     cohort_order, categories : sequence, optional

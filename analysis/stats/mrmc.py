@@ -204,6 +204,8 @@ def _method(design: MrmcDesign, figures: ReaderPerformance) -> str:
         "unbiased": ", unbiased covariance",
         None: "",
     }[figures.covariance_method]
+    if covariance and figures.metric != "auc":
+        covariance = ", sample covariance"
     readers_and_cases = {
         "random-readers-random-cases": "random readers and cases, Hillis's degrees of freedom",
         "fixed-readers": "fixed readers, random cases",

@@ -60,10 +60,10 @@ def reader_performance(
     metric : {"auc", "accuracy", "sensitivity", "specificity"}
     covariance : {"delong", "jackknife", "unbiased"} or None
         "delong": structural components, each class of cases drawn by itself. "jackknife":
-        leaves out one case of all at a time. "unbiased": U-statistics; the estimated
-        variance of a small sample can come out negative and is left so. The three differ
-        for the area only: a proportion has one and the same covariance by each,
-        the cases' sample covariance over their number. None leaves it out.
+        leaves out one case at a time, of those that the metric looks at. "unbiased":
+        U-statistics; the estimated variance of a small sample can come out negative and is
+        left so. The three differ for the area only: for a proportion each is the cases'
+        sample covariance over their number. None leaves it out.
 
     Raises
     ------
@@ -75,7 +75,8 @@ def reader_performance(
     Notes
     -----
     R * T curves on n cases cost R * T sorts and one matrix product; "unbiased" also compares
-    every positive with every negative case, one matrix product a negative case.
+    every positive with every negative case, one matrix product for each case of the smaller
+    class.
     """
     one_of("metric", metric, get_args(MrmcMetric))
     if covariance is not None:
@@ -154,16 +155,18 @@ def _pair_covariance(
     A pair scores 1 where the positive case is rated higher, 1/2 for a tie and 0 otherwise;
     the mean score is the area.
     """
-    n_positive, n_negative = above.shape[1], below.shape[1]
+    m, n = above.shape[1], below.shape[1]
     ranks = rankdata(np.hstack([above, below]), axis=1, method="dense").astype(np.float32)
-    ranks_above, ranks_below = ranks[:, :n_positive], ranks[:, n_positive:]
+    # One matrix product for each case of the smaller class, against all of the larger.
+    few, many = sorted((ranks[:, :m], ranks[:, m:]), key=lambda side: side.shape[1])
     products = np.zeros((len(ranks), len(ranks)))
-    for column in range(n_negative):
-        # Ranks are whole numbers, so this is -1 for below, 0 for tied and 1 for above: twice
-        # the score less 1. Single precision holds sums of their products exactly.
-        signs = np.clip(ranks_above - ranks_below[:, column, np.newaxis], -1, 1)
+    for column in few.T:
+        # Ranks are whole numbers, so this is -1, 0 or 1: up to its sign, which is the same
+        # for all curves, twice the score less 1. Single precision holds sums of products of
+        # these exactly.
+        signs = np.clip(many - column[:, np.newaxis], -1, 1)
         products += signs @ signs.T
-    return products / (4 * n_positive * n_negative) - np.outer(areas - 0.5, areas - 0.5)
+    return products / (4 * m * n) - np.outer(areas - 0.5, areas - 0.5)
 
 
 def _crossed(truth: ArrayLike, ratings: ArrayLike) -> tuple[NDArray, NDArray]:

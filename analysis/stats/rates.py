@@ -6,8 +6,9 @@ doi 10.1214/ss/1009213286.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
-from scipy.stats import binomtest
+from scipy.special import ndtri
 
 from analysis.stats._checks import confidence_level, whole_number
 
@@ -25,8 +26,12 @@ class Rate:
     method: str
 
 
-def rate(*, count: int, n: int, level: float = 0.95) -> Rate:
-    """Share of `n` independent observations, with Wilson's interval, inside [0, 1].
+def rate(*, count: int, n: int, level: float = 0.95, independent: bool = True) -> Rate:
+    """Share of `n` observations, with Wilson's interval, inside [0, 1].
+
+    The interval is for independent observations. If they are not, as when several readers'
+    decisions on the same patients are pooled, it is as a rule too narrow: `independent` False
+    says so in the method's name.
 
     Raises
     ------
@@ -41,6 +46,15 @@ def rate(*, count: int, n: int, level: float = 0.95) -> Rate:
     share = low = high = None
     if n:
         share = count / n
-        limits = binomtest(count, n).proportion_ci(level, method="wilson")
-        low, high = float(limits.low), float(limits.high)
-    return Rate(count=count, n=n, share=share, low=low, high=high, level=level, method="Wilson")
+        low, high = _wilson(count, n, level)
+    method = "Wilson" if independent else "Wilson, as if independent"
+    return Rate(count=count, n=n, share=share, low=low, high=high, level=level, method=method)
+
+
+def _wilson(count: int, n: int, level: float) -> tuple[float, float]:
+    """The limits of SciPy's binomtest, without the test that it makes each time."""
+    z = float(ndtri((1 + level) / 2))
+    centre = (count + z**2 / 2) / (n + z**2)
+    reach = z / (n + z**2) * sqrt(count * (n - count) / n + z**2 / 4)
+    low = 0.0 if count == 0 else centre - reach
+    return low, 1.0 if count == n else centre + reach

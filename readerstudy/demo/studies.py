@@ -26,7 +26,8 @@ from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
 BY = "demo"
-MODEL = ("CLA-HDM tiny", "demo-untrained")
+MODEL = ("CLA-HDM tiny", "trained on phantoms")
+WEIGHTS = Path(__file__).parent / "weights" / "clahdm-tiny.safetensors"
 
 # Six simulated readers as published: years of experience, group, and the chance of a right
 # answer without and with AI. The chances are made up.
@@ -105,11 +106,11 @@ def build(demo: DemoStudy, *, model: ModelVersion) -> Study:
     return study
 
 
-def untrained_model() -> ModelVersion:
-    """The demo's model version: reduced width, random weights, labelled untrained everywhere."""
+def phantom_model() -> ModelVersion:
+    """The demo's model version: reduced width, trained on phantoms as docs/model.md tells."""
     name, version = MODEL
     if not ModelVersion.objects.filter(name=name, version=version).exists():
-        call_command("add_model", name, version, untrained="tiny", by=BY)
+        call_command("add_model", name, version, weights=WEIGHTS, by=BY)
     return ModelVersion.objects.get(name=name, version=version)
 
 

@@ -48,6 +48,13 @@ PURE = {
     "analysis.results": (*SECTIONS_KNOW, "analysis.sections"),
     "readerstudy.diagnosis": (),
     "readerstudy.cohorts.vocabulary": (),
+    "readerstudy.demo.published": (
+        "readerstudy.demo.published",
+        "readerstudy.diagnosis",
+        "readerstudy.cohorts.vocabulary",
+        "analysis.stats",
+        "inference.clahdm",
+    ),
 }
 WEB_FRAMEWORK = {"django", "rest_framework", "celery", "csp", "whitenoise"}
 

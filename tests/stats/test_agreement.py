@@ -238,6 +238,19 @@ def test_a_reader_with_one_class_for_all_has_kappa_0_without_error(weights, seco
     assert (result.std_error, result.low, result.high, result.p_value) == (None,) * 4
 
 
+def test_one_odd_patient_among_many_is_no_evidence_against_a_constant_reader():
+    """Here rounding alone would give a p-value."""
+    result = cohen_kappa(first=[0] * 5000, second=[1] + [0] * 4999)
+    assert (result.kappa, result.std_error, result.p_value) == (0, None, None)
+
+
+def test_grades_of_which_all_of_one_reader_are_higher_have_linear_kappa_0():
+    first, second = [0, 1, 0, 1, 1], [2, 3, 3, 2, 1]
+    result = cohen_kappa(first=first, second=second, weights="linear")
+    assert (result.kappa, result.std_error) == (0, None)
+    assert cohen_kappa(first=first, second=second, weights="quadratic").p_value is not None
+
+
 def test_readers_who_share_no_class_have_kappa_0_without_error():
     result = cohen_kappa(first=[0, 1, 0, 1], second=[2, 3, 3, 2])
     assert (result.kappa, result.std_error, result.p_value) == (0, None, None)
@@ -284,29 +297,3 @@ def test_bad_groups_are_refused_by_name(decisions, message):
     for function in (fleiss_kappa, agreement_among_readers):
         with pytest.raises(ValueError, match=message):
             function(decisions=decisions)
-
-
-@pytest.mark.parametrize(
-    ("count", "n", "low", "high"),
-    [
-        (0, 10, 0, 0.27753279986288915),
-        (1, 10, 0.017876213095072892, 0.4041500267952385),
-        (5, 10, 0.23659309051256402, 0.763406909487436),
-        (9, 10, 0.5958499732047615, 0.9821237869049271),
-    ],
-)
-def test_rate_equals_r(count, n, low, high):
-    """binom.confint(count, n, method = "wilson") of R's binom 1.1."""
-    result = rate(count=count, n=n)
-    assert result.share == count / n
-    assert (result.low, result.high) == pytest.approx((low, high), rel=1e-10, abs=1e-12)
-
-
-def test_rate_of_nothing_has_no_share():
-    nothing = rate(count=0, n=0)
-    assert (nothing.share, nothing.low, nothing.high) == (None, None, None)
-
-
-def test_rate_refuses_more_than_all():
-    with pytest.raises(ValueError, match="count must be at most n, got 3 of 2"):
-        rate(count=3, n=2)

@@ -246,6 +246,8 @@ def test_the_method_says_what_was_done():
     assert len(methods) == 7
     assert "Obuchowski-Rockette, fixed readers, random cases, DeLong covariance" in methods
     assert "Obuchowski-Rockette, random readers, fixed cases" in methods
+    decisions = mrmc(truth=truth, ratings=ratings > 2, metric="sensitivity")
+    assert decisions.method.endswith("Hillis's degrees of freedom, sample covariance")
 
 
 def without(place):
