@@ -5,6 +5,15 @@ from analysis.stats.bootstrap import (
     MicroMetricsIntervals,
     bootstrap_micro_metrics,
 )
+from analysis.stats.confusion import (
+    ClassMetrics,
+    MacroMetrics,
+    binary_metrics,
+    class_metrics,
+    confusion_matrix,
+    macro_metrics,
+    to_level_1,
+)
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -22,14 +31,20 @@ from analysis.stats.metrics import (
 from analysis.stats.permutation import PermutationResult, paired_permutation
 
 __all__ = [
+    "ClassMetrics",
     "Interval",
+    "MacroMetrics",
     "McNemarResult",
     "MicroMetrics",
     "MicroMetricsIntervals",
     "OneVsRestCounts",
     "OneVsRestMcNemar",
     "PermutationResult",
+    "binary_metrics",
     "bootstrap_micro_metrics",
+    "class_metrics",
+    "confusion_matrix",
+    "macro_metrics",
     "mcnemar",
     "mcnemar_one_vs_rest",
     "mcnemar_patient_level",
@@ -37,4 +52,5 @@ __all__ = [
     "micro_metrics_from_correct",
     "one_vs_rest_counts",
     "paired_permutation",
+    "to_level_1",
 ]
