@@ -1,10 +1,17 @@
 """Statistics of a reader study in plain NumPy and SciPy: arrays in, small dataclasses out."""
 
 from analysis.stats.bootstrap import (
-    Interval,
+    BootstrapEstimate,
     MicroMetricsIntervals,
     bootstrap_micro_metrics,
+    bootstrap_statistics,
 )
+from analysis.stats.bootstrap_auc import (
+    OneVsRestAUC,
+    bootstrap_auc,
+    bootstrap_one_vs_rest_auc,
+)
+from analysis.stats.bootstrap_metrics import bootstrap_metrics
 from analysis.stats.confusion import (
     ClassMetrics,
     MacroMetrics,
@@ -14,6 +21,8 @@ from analysis.stats.confusion import (
     macro_metrics,
     to_level_1,
 )
+from analysis.stats.error_rates import ErrorReductions, Reduction, error_reductions
+from analysis.stats.intervals import Interval
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -29,28 +38,72 @@ from analysis.stats.metrics import (
     one_vs_rest_counts,
 )
 from analysis.stats.permutation import PermutationResult, paired_permutation
+from analysis.stats.resampling import resample_counts
+from analysis.stats.roc import OneVsRestRoc, RocCurve, one_vs_rest_roc, roc_curve
+from analysis.stats.weighted import (
+    Combination,
+    RatioOfSums,
+    WeightedStatistic,
+    difference_of,
+    estimate_of,
+    mean_of,
+    relative_reduction_of,
+)
+from analysis.stats.weighted_auc import (
+    OneVsRestAUCStatistics,
+    WeightedAUC,
+    auc_statistic,
+    one_vs_rest_auc_statistics,
+)
+from analysis.stats.weighted_metrics import metric_statistic
 
 __all__ = [
+    "BootstrapEstimate",
     "ClassMetrics",
+    "Combination",
+    "ErrorReductions",
     "Interval",
     "MacroMetrics",
     "McNemarResult",
     "MicroMetrics",
     "MicroMetricsIntervals",
+    "OneVsRestAUC",
+    "OneVsRestAUCStatistics",
     "OneVsRestCounts",
     "OneVsRestMcNemar",
+    "OneVsRestRoc",
     "PermutationResult",
+    "RatioOfSums",
+    "Reduction",
+    "RocCurve",
+    "WeightedAUC",
+    "WeightedStatistic",
+    "auc_statistic",
     "binary_metrics",
+    "bootstrap_auc",
+    "bootstrap_metrics",
     "bootstrap_micro_metrics",
+    "bootstrap_one_vs_rest_auc",
+    "bootstrap_statistics",
     "class_metrics",
     "confusion_matrix",
+    "difference_of",
+    "error_reductions",
+    "estimate_of",
     "macro_metrics",
     "mcnemar",
     "mcnemar_one_vs_rest",
     "mcnemar_patient_level",
+    "mean_of",
+    "metric_statistic",
     "micro_metrics",
     "micro_metrics_from_correct",
+    "one_vs_rest_auc_statistics",
     "one_vs_rest_counts",
+    "one_vs_rest_roc",
     "paired_permutation",
+    "relative_reduction_of",
+    "resample_counts",
+    "roc_curve",
     "to_level_1",
 ]
