@@ -21,6 +21,15 @@ from analysis.stats.confusion import (
     macro_metrics,
     to_level_1,
 )
+from analysis.stats.delong import (
+    DeLongAUC,
+    DeLongCurves,
+    DeLongTest,
+    delong_auc,
+    delong_covariance,
+    delong_paired,
+    delong_unpaired,
+)
 from analysis.stats.error_rates import ErrorReductions, Reduction, error_reductions
 from analysis.stats.intervals import Interval
 from analysis.stats.mcnemar import (
@@ -61,6 +70,9 @@ __all__ = [
     "BootstrapEstimate",
     "ClassMetrics",
     "Combination",
+    "DeLongAUC",
+    "DeLongCurves",
+    "DeLongTest",
     "ErrorReductions",
     "Interval",
     "MacroMetrics",
@@ -87,6 +99,10 @@ __all__ = [
     "bootstrap_statistics",
     "class_metrics",
     "confusion_matrix",
+    "delong_auc",
+    "delong_covariance",
+    "delong_paired",
+    "delong_unpaired",
     "difference_of",
     "error_reductions",
     "estimate_of",
