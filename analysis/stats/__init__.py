@@ -47,6 +47,14 @@ from analysis.stats.metrics import (
     one_vs_rest_counts,
 )
 from analysis.stats.permutation import PermutationResult, paired_permutation
+from analysis.stats.proportions import (
+    Proportion,
+    ProportionDifference,
+    independent_difference,
+    paired_difference,
+    paired_difference_of,
+    proportion,
+)
 from analysis.stats.resampling import resample_counts
 from analysis.stats.roc import OneVsRestRoc, RocCurve, one_vs_rest_roc, roc_curve
 from analysis.stats.weighted import (
@@ -85,6 +93,8 @@ __all__ = [
     "OneVsRestMcNemar",
     "OneVsRestRoc",
     "PermutationResult",
+    "Proportion",
+    "ProportionDifference",
     "RatioOfSums",
     "Reduction",
     "RocCurve",
@@ -106,6 +116,7 @@ __all__ = [
     "difference_of",
     "error_reductions",
     "estimate_of",
+    "independent_difference",
     "macro_metrics",
     "mcnemar",
     "mcnemar_one_vs_rest",
@@ -117,7 +128,10 @@ __all__ = [
     "one_vs_rest_auc_statistics",
     "one_vs_rest_counts",
     "one_vs_rest_roc",
+    "paired_difference",
+    "paired_difference_of",
     "paired_permutation",
+    "proportion",
     "relative_reduction_of",
     "resample_counts",
     "roc_curve",
