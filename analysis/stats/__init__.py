@@ -47,6 +47,14 @@ from analysis.stats.metrics import (
     one_vs_rest_counts,
 )
 from analysis.stats.permutation import PermutationResult, paired_permutation
+from analysis.stats.permutation_monte_carlo import (
+    exchange,
+    paired_auc_permutation,
+    paired_metric_permutation,
+    paired_permutation_monte_carlo,
+    unpaired_permutation_monte_carlo,
+)
+from analysis.stats.permutation_unpaired import unpaired_permutation
 from analysis.stats.proportions import (
     Proportion,
     ProportionDifference,
@@ -116,6 +124,7 @@ __all__ = [
     "difference_of",
     "error_reductions",
     "estimate_of",
+    "exchange",
     "independent_difference",
     "macro_metrics",
     "mcnemar",
@@ -128,12 +137,17 @@ __all__ = [
     "one_vs_rest_auc_statistics",
     "one_vs_rest_counts",
     "one_vs_rest_roc",
+    "paired_auc_permutation",
     "paired_difference",
     "paired_difference_of",
+    "paired_metric_permutation",
     "paired_permutation",
+    "paired_permutation_monte_carlo",
     "proportion",
     "relative_reduction_of",
     "resample_counts",
     "roc_curve",
     "to_level_1",
+    "unpaired_permutation",
+    "unpaired_permutation_monte_carlo",
 ]
