@@ -13,7 +13,7 @@ LAID_OUT = {"table2", "table3"}
 TESTS = [
     (question, unit)
     for question in ("reader vs model", "with vs without AI")
-    for unit in ("patients", "one-vs-rest cells: accuracy")
+    for unit in (("patients", "share right"), ("one-vs-rest cells", "micro-averaged accuracy"))
 ]
 
 Record = dict[str, Any]
@@ -58,7 +58,7 @@ def _cohorts(results: dict, left_out: set[str]) -> list[dict]:
             stage = line.setdefault("aided" if row["stage"] == "with AI" else "unaided", {})
             stage[row["metric"].removeprefix("micro-averaged ")] = row
     tests = {
-        (row["cohort"], row["subject"], row["question"], row["unit"]): row
+        (row["cohort"], row["subject"], row["question"], (row["unit"], row["metric"])): row
         for row in _records(results, "table2", "tests", left_out)
     }
     for name, lines in cohorts.items():
