@@ -275,3 +275,15 @@ def test_baseline_describes_all_cohorts_and_compares_them():
     assert compared["age"]["test"] == "Kruskal-Wallis"
     assert {row["cohorts"] for row in compared.values()} == {3}
     assert compared["etiology"]["p_value"] == pytest.approx(1)
+
+
+def test_groups_too_large_for_an_exact_test_are_tested_by_random_exchanges(monkeypatch):
+    exact = the_row("table3", "tests", cohort="All cohorts", subject="senior",
+                    question="group vs model")  # fmt: skip
+    assert exact["test"] == "exact paired permutation, two-sided"
+    monkeypatch.setattr("analysis.sections.permutation.MAX_SUPPORT", 0)
+    drawn = the_row("table3", "tests", plan=replace(QUICK), cohort="All cohorts", subject="senior",
+                    question="group vs model")  # fmt: skip
+    assert drawn["test"] == "Monte Carlo paired permutation, two-sided"
+    assert drawn["difference"] == exact["difference"]
+    assert drawn["p_value"] == pytest.approx(exact["p_value"], abs=0.03)
