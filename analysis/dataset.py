@@ -45,6 +45,7 @@ class StudyData:
     readers: tuple[ReaderFacts, ...]
     model_name: str
     model_is_trained: bool
+    model_is_imported: bool
 
 
 def load(study: Study) -> StudyData:
@@ -66,6 +67,7 @@ def load(study: Study) -> StudyData:
         readers=tuple(ReaderFacts(r.code, r.group, r.years_of_experience) for r in readers),
         model_name=str(version),
         model_is_trained=version.is_trained,
+        model_is_imported=version.is_external,
     )
 
 

@@ -110,6 +110,9 @@ ADMIN = {
     ),
     "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
     "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    "admin/inference/modelversion/import-predictions/": _admin(
+        "inference/modelversion/import-predictions/", admin=200
+    ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
         "reading/", admin=200, staff=404

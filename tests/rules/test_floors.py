@@ -34,6 +34,13 @@ PURE = {
     "analysis.stats": ("analysis.stats",),
     "readerstudy.diagnosis": (),
     "readerstudy.cohorts.vocabulary": (),
+    "readerstudy.demo.published": (
+        "readerstudy.demo.published",
+        "readerstudy.diagnosis",
+        "readerstudy.cohorts.vocabulary",
+        "analysis.stats",
+        "inference.clahdm",
+    ),
 }
 WEB_FRAMEWORK = {"django", "rest_framework", "celery", "csp", "whitenoise"}
 
