@@ -10,6 +10,9 @@ from uuid import uuid4
 from django.core.management import call_command
 from django.db import transaction
 
+from analysis.models import AnalysisRun
+from analysis.plan import Plan
+from analysis.registration import register, registered_plan
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.importer import import_cohort
@@ -90,11 +93,16 @@ def build(demo: DemoStudy, *, model: ModelVersion) -> Study:
         study.refresh_from_db()
     if demo.finished and study.state == Study.State.OPEN:
         with transaction.atomic():
+            if registered_plan(study) is None:
+                register(study, Plan(), by=BY)
             for reader, facts in zip(study.reader_set.order_by("code"), SIMULATED, strict=True):
                 rng = Random(f"{demo.seed} {reader.code}")  # noqa: S311 (a simulation)
                 _simulate(reader, chances=facts[2:], rng=rng)
             lifecycle.lock_study(study, by=BY)
             lifecycle.unblind_study(study, by=BY)
+        study.refresh_from_db()
+    if demo.finished and not AnalysisRun.objects.filter(study=study, state="done").exists():
+        call_command("analyse", study.slug, by=BY)
     return study
 
 
