@@ -88,8 +88,19 @@ SITE = {
         body="json",
     ),
     "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
-    "results/<slug:slug>/metrics.csv": Row("/results/alpha/metrics.csv", get={"investigator": 403}),
-    "results/<slug:slug>/tests.csv": Row("/results/alpha/tests.csv", get={"investigator": 403}),
+    "results/<slug:slug>/plan/": Row(
+        "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
+    ),
+    "results/<slug:slug>/runs/": Row(
+        "/results/alpha/runs/", others_get=405, post={"investigator": 403}, others_post=404
+    ),
+    # The study is open: its runs are sealed before they are there.
+    **{
+        f"results/<slug:slug>/runs/<int:number>/{file}": Row(
+            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+        )
+        for file in ("", "results.json", "metrics.csv", "tests.csv")
+    },
 }
 
 
