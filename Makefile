@@ -1,10 +1,11 @@
 # make demo [PORT=8000]   a demo study on this machine
 # make test               everything, with real PostgreSQL, Redis, Celery and Chromium
+# make bench              every benchmark, one line a figure; on a machine with nothing else to do
 PORT ?= 8000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 
-.PHONY: demo test lint
+.PHONY: demo test bench lint
 
 demo: .venv/runtime
 	READERSTUDY_DEMO=1 exec $(PY) manage.py demo --port $(PORT)
@@ -16,6 +17,9 @@ test: .venv/dev
 	READERSTUDY_VAR=.venv/check $(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m pytest -n 2 --dist loadfile
 	$(PY) -m tests.servers $(PY) -m pytest -n 2 --dist loadfile tests/rules
+
+bench: .venv/runtime
+	set -e; for file in benchmarks/*.py; do $(PY) $$file; done
 
 lint: .venv/dev
 	$(PY) -m ruff check --fix .
