@@ -1,11 +1,12 @@
 # make demo [PORT=8000]   a demo study on this machine
 # make test               everything, with real PostgreSQL, Redis, Celery and Chromium
 # make bench              every benchmark, one line a figure; on a machine with nothing else to do
+# make weights            the demo's weights, trained anew
 PORT ?= 8000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 
-.PHONY: demo test bench lint
+.PHONY: demo test bench weights lint
 
 demo: .venv/runtime
 	READERSTUDY_DEMO=1 exec $(PY) manage.py demo --port $(PORT)
@@ -18,8 +19,20 @@ test: .venv/dev
 	$(PY) -m pytest -n 2 --dist loadfile
 	$(PY) -m tests.servers $(PY) -m pytest -n 2 --dist loadfile tests/rules
 
-bench: .venv/runtime
+bench: .venv/dev
 	set -e; for file in benchmarks/*.py; do $(PY) $$file; done
+
+# The demo's weights anew, and their evaluation: see docs/model.md.
+weights: export READERSTUDY_VAR = .venv/weights
+weights: .venv/runtime
+	$(PY) manage.py migrate --verbosity 0
+	$(PY) manage.py demo_training_study --masks .venv/weights/masks
+	$(PY) manage.py train_clahdm phantoms --architecture tiny --epochs 60 --keep last \
+	  --validation-share 0.1 --aux 1 --focus 0.5 --seed 0 --threads 1 \
+	  --out .venv/weights/clahdm-tiny.safetensors \
+	  --notes "Trained on 395 synthetic phantoms alone; says nothing about patients."
+	$(PY) manage.py evaluate_clahdm phantoms --weights .venv/weights/clahdm-tiny.safetensors \
+	  --masks .venv/weights/masks --out .venv/weights/evaluation.csv
 
 lint: .venv/dev
 	$(PY) -m ruff check --fix .

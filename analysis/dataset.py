@@ -1,102 +1,150 @@
-"""A study's readings as arrays: the one place where the analysis touches the database."""
+"""A study's rows as arrays: the one place where the analysis reads the database."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
+from django.db.models import F, QuerySet, TextField
+from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
+from analysis.sealing import require_unsealed
+from analysis.study_data import (
+    MISSING,
+    CohortFacts,
+    ModelFacts,
+    Patients,
+    ReaderFacts,
+    StudyData,
+)
+from inference.clahdm.evaluation import decisions, gated_probabilities
 from inference.models import ModelVersion
 from inference.results import predictions_of
-from readerstudy.cohorts.models import Case, Cohort, ReferenceStandard, Study, testing_cases
+from readerstudy.cohorts.models import Case, Cohort, Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader, Reading, Stage
 
-MISSING = -1
 CLASS_INDEX = {etiology.value: etiology.class_index for etiology in Etiology}
-
-
-class Sealed(Exception):
-    """The results of a study that is not unblinded."""
-
-
-@dataclass(frozen=True)
-class ReaderFacts:
-    """A reader as tables name it."""
-
-    code: str
-    group: str
-    years_of_experience: int
-
-
-@dataclass(frozen=True)
-class StudyData:
-    """Classes are indices in the order of ``Etiology``; MISSING where there is none.
-
-    cohorts: their names, in the study's order; cohort: shape (n,), the one of each case;
-    truth: int, shape (n,); model: int, shape (n,), CLA-HDM's hard-gated decisions;
-    decisions: int, shape (n_readers, 2, n), by reader, stage and case.
-    """
-
-    cohorts: tuple[str, ...]
-    cohort: NDArray[np.str_]
-    truth: NDArray[np.int8]
-    model: NDArray[np.int8]
-    decisions: NDArray[np.int8]
-    readers: tuple[ReaderFacts, ...]
-    model_name: str
-    model_is_trained: bool
+CHUNK = 20_000  # readings held as Python objects at once
 
 
 def load(study: Study) -> StudyData:
-    """Read an unblinded study, in a constant number of queries. Raises Sealed before that."""
-    if study.state != Study.State.UNBLINDED:
-        raise Sealed("Results stay sealed until the study is locked and unblinded.")
-    cases = list(testing_cases(study))
-    place = {case.pk: index for index, case in enumerate(cases)}
-    readers = list(Reader.objects.filter(study=study).order_by("code"))
-    version = study.studymodel.model_version
-    named = {case.cohort_name for case in cases}
-    cohorts = Cohort.objects.filter(study=study).order_by("pk").values_list("name", flat=True)
+    """Read an unblinded study, in a constant number of queries. Raises Sealed before that.
+
+    Every order is Python's own of code points: databases sort letters each in their way.
+    """
+    require_unsealed(study)
+    cohorts = list(Cohort.objects.filter(study=study).order_by("pk"))
+    version = ModelVersion.objects.get(studymodel__study=study)
+    cases = _cases(study)
+    training = {cohort.name for cohort in cohorts if cohort.role == Cohort.Role.TRAINING}
+    patients = _patients(cases, version=version, seed=study.protocol.seed)
+    is_training = np.isin(patients.cohort, list(training))
+    readers = sorted(Reader.objects.filter(study=study), key=lambda reader: reader.code)
+    read = [case.pk for case in cases if case.cohort_name not in training]
+    answers, seconds = _readings(study, readers=readers, cases=read)
     return StudyData(
-        cohorts=tuple(name for name in cohorts if name in named),
-        cohort=np.array([case.cohort_name for case in cases]),
-        truth=_truth(study, place),
-        model=_model_decisions(cases, version),
-        decisions=_decisions(study, readers, place),
+        cohorts=tuple(CohortFacts(cohort.name, cohort.role) for cohort in cohorts),
         readers=tuple(ReaderFacts(r.code, r.group, r.years_of_experience) for r in readers),
-        model_name=str(version),
-        model_is_trained=version.is_trained,
+        model=ModelFacts(
+            name=str(version),
+            sha256=version.sha256,
+            threshold=version.threshold,
+            is_trained=version.is_trained,
+            is_imported=version.is_external,
+        ),
+        testing=patients.of(~is_training),
+        training=patients.of(is_training),
+        decisions=answers,
+        seconds=seconds,
     )
 
 
-def _empty(*shape: int) -> NDArray[np.int8]:
-    return np.full(shape, MISSING, dtype=np.int8)
+def _cases(study: Study) -> list[Case]:
+    """All cases with their truth, by cohort and manifest id."""
+    cases = Case.objects.filter(cohort__study=study).annotate(
+        cohort_name=F("cohort__name"),
+        etiology=F("referencestandard__etiology"),
+        pathologic_method=F("referencestandard__pathologic_method"),
+    )
+    return sorted(cases, key=lambda case: (case.cohort_name, case.case_id))
 
 
-def _truth(study: Study, place: dict[int, int]) -> NDArray[np.int8]:
-    truth = _empty(len(place))
-    rows = ReferenceStandard.objects.filter(case__cohort__study=study)
-    for case, etiology in rows.values_list("case", "etiology"):
-        if case in place:
-            truth[place[case]] = CLASS_INDEX[etiology]
-    return truth
+def _patients(cases: list[Case], *, version: ModelVersion, seed: int) -> Patients:
+    def words(name: str) -> NDArray[np.str_]:
+        return np.array([getattr(case, name) or "" for case in cases], dtype=np.str_)
+
+    probabilities = _probabilities(cases, version)
+    known = ~np.isnan(probabilities).any(axis=1)
+    four_class = np.full((len(cases), len(Etiology)), np.nan)
+    four_class[known] = gated_probabilities(probabilities[known], threshold=version.threshold)
+    model = np.full(len(cases), MISSING, dtype=np.int8)
+    model[known] = decisions(four_class[known])
+    return Patients(
+        patient=np.array([_opaque(case, seed) for case in cases], dtype=np.str_),
+        cohort=words("cohort_name"),
+        truth=np.array([CLASS_INDEX.get(case.etiology, MISSING) for case in cases], np.int8),
+        probabilities=probabilities,
+        four_class=four_class,
+        model=model,
+        sex=words("sex"),
+        age=np.array([case.age for case in cases], dtype=np.int16),
+        diameter_mm=np.array([case.diameter_mm for case in cases], dtype=np.float64),
+        location=words("location"),
+        neck_level=words("neck_level"),
+        pathologic_method=words("pathologic_method"),
+    )
 
 
-def _model_decisions(cases: list[Case], version: ModelVersion) -> NDArray[np.int8]:
-    model = _empty(len(cases))
-    predictions = predictions_of(cases, model_version=version)
-    for index, case in enumerate(cases):
-        if case.pk in predictions:
-            model[index] = predictions[case.pk].probabilities().etiology.class_index
-    return model
+def _opaque(case: Case, seed: int) -> str:
+    """A name for the patient that can't be led back to the manifest's without the seed."""
+    text = f"{seed}|patient|{case.cohort_name}|{case.case_id}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _decisions(study: Study, readers: list[Reader], place: dict[int, int]) -> NDArray[np.int8]:
+def _probabilities(cases: list[Case], version: ModelVersion) -> NDArray[np.float64]:
+    found = predictions_of(cases, model_version=version)
+    rows = np.full((len(cases), 3), np.nan)
+    for place, case in enumerate(cases):
+        if prediction := found.get(case.pk):
+            p = prediction
+            rows[place] = p.p_malignant, p.p_tuberculous, p.p_metastatic
+    return rows
+
+
+def _readings(
+    study: Study, *, readers: list[Reader], cases: list[int]
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Decisions and seconds, each (n_readers, 2, n), of these readers and case ids."""
+    shape = (len(readers), len(Stage), len(cases))
+    answers = np.full(shape, MISSING, dtype=np.int8)
+    seconds = np.full(shape, np.nan)
     row = {reader.pk: index for index, reader in enumerate(readers)}
-    decisions = _empty(len(readers), len(Stage), len(place))
+    place = {pk: index for index, pk in enumerate(cases)}
     readings = Reading.objects.filter(assignment__reader__study=study).values_list(
-        "assignment__reader", "assignment__stage", "assignment__case", "etiology"
+        "assignment__reader",
+        "assignment__stage",
+        "assignment__case",
+        "etiology",
+        Cast("started_at", TextField()),
+        Cast("submitted_at", TextField()),
     )
-    for reader, stage, case, etiology in readings.iterator():
-        decisions[row[reader], stage - 1, place[case]] = CLASS_INDEX[etiology]
-    return decisions
+    for reader, stage, case, etiology, started, submitted in _columns(readings):
+        at = ([row[pk] for pk in reader], np.array(stage) - 1, [place[pk] for pk in case])
+        answers[at] = [CLASS_INDEX[name] for name in etiology]
+        seconds[at] = (_times(submitted) - _times(started)) / np.timedelta64(1, "s")
+    return answers, seconds
+
+
+def _times(texts: tuple[str, ...]) -> NDArray[np.datetime64]:
+    """Times in UTC as the database writes them. Made into objects one by one, a million of them
+    would take three times as long as all the rest."""
+    return np.array([text.partition("+")[0] for text in texts], dtype="datetime64[us]")
+
+
+def _columns(rows: QuerySet) -> Iterator[tuple]:
+    """The rows' columns, chunk by chunk."""
+    every = rows.iterator(chunk_size=CHUNK)
+    while chunk := list(islice(every, CHUNK)):
+        yield tuple(zip(*chunk, strict=True))

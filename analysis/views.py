@@ -1,104 +1,152 @@
-"""The investigators' pages: progress always, results once the study is unblinded."""
+"""The investigators' pages: progress and plan always, runs once the study is unblinded.
 
-from collections.abc import Callable
-from functools import wraps
-from itertools import groupby
+No page computes a result: they show what runs have stored.
+"""
 
+import json
+
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
 
-from analysis import dataset, exports, tables
-from readerstudy.accounts.access import Audience, audience
-from readerstudy.accounts.views import error_page
+from analysis import dispatch, exports, presentation, registration, runs
+from analysis.access import investigator_view
+from analysis.forms import PlanForm
+from analysis.models import AnalysisRun, RegisteredPlan
+from analysis.plan import Plan
+from analysis.sealing import require_unsealed
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.models import Study
 from readerstudy.reading import sequence
+from readerstudy.reading.lifecycle import NotPossible
 
 
-def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorator: a view ``(request, study, ...)`` under a URL with the study's ``slug``.
-
-    404, after an audit event, for whoever is no investigator of it; 403 for sealed results.
-    """
-
-    @audience(Audience.INVESTIGATOR)
-    @require_GET
-    @wraps(view)
-    def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
-        role = Investigator.objects.filter(study__slug=slug, user=request.user)
-        found = role.select_related("study").first()
-        if found is None:
-            record("results.access", request=request, study=slug, target=request.path, refused=True)
-            raise Http404
-        try:
-            return view(request, found.study, **kwargs)
-        except dataset.Sealed as sealed:
-            record("results.sealed", request=request, study=slug, target=request.path, refused=True)
-            return error_page(request, status=403, message=str(sealed))
-
-    return guarded
-
-
+@require_GET
 @investigator_view
 def results(request: HttpRequest, study: Study) -> HttpResponse:
-    """Progress and, once unblinded, the tables."""
+    """Progress, the registered plan, and the runs."""
+    return _study_page(request, study, form=PlanForm(offered=registration.plan_to_run(study)))
+
+
+@require_POST
+@investigator_view
+def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
+    """Register the plan that was sent, or the default one."""
+    form = PlanForm(request.POST, offered=Plan())
+    if form.is_valid():
+        plan = form.cleaned_data["document"]
+        try:
+            registration.register(study, plan, by=request.user.get_username())
+        except NotPossible as refusal:
+            form.add_error("document", refusal.reasons)
+        else:
+            return redirect("analysis:results", slug=study.slug)
+    return _study_page(request, study, form=form)
+
+
+@require_POST
+@investigator_view
+def start_run(request: HttpRequest, study: Study) -> HttpResponse:
+    """Have the study analysed, by the plan that was sent or the one that counts."""
+    require_unsealed(study)
+    form = PlanForm(request.POST, offered=registration.plan_to_run(study))
+    if not form.is_valid():
+        return _study_page(request, study, form=form)
+    with transaction.atomic():
+        started = runs.start(study, form.cleaned_data["document"], by=request.user.get_username())
+        dispatch.dispatch_on_commit(started)
+    return redirect("analysis:run", slug=study.slug, number=started.number)
+
+
+@require_GET
+@investigator_view
+def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
+    """One run: how far it is, why it failed, or its results."""
+    found = _run(study, number)
+    context = {"study": study, "run": found, "plan": Plan.from_document(found.plan_document)}
+    if found.state == AnalysisRun.State.DONE:
+        record("results.view", request=request, study=study.slug, target=str(found))
+        document = json.loads(found.results)
+        context |= presentation.page_of(document, readers_page=request.GET.get("readers"))
+    return render(request, "analysis/run.html", context)
+
+
+@require_GET
+@investigator_view
+def results_json(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
+    """The results as they are stored, byte for byte."""
+    found = _done(study, number)
+    return _download(request, found, "results.json", found.results)
+
+
+@require_GET
+@investigator_view
+def metrics_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
+    """All metrics and intervals of a run."""
+    return _tables(request, _done(study, number), table="metrics")
+
+
+@require_GET
+@investigator_view
+def tests_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
+    """All tests of a run."""
+    return _tables(request, _done(study, number), table="tests")
+
+
+def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
     context = {
         "study": study,
         "progress": sequence.progress_of(study.reader_set.order_by("code")),
+        "plans": list(RegisteredPlan.objects.filter(study=study).order_by("-pk")),
+        "runs": _runs(study),
+        "form": form,
+        "is_unblinded": study.state == Study.State.UNBLINDED,
     }
-    if study.state == Study.State.UNBLINDED:
-        data = dataset.load(study)
-        record("results.view", request=request, study=study.slug)
-        context |= {
-            "data": data,
-            "cohorts": _table_2(data),
-            "permutations": tables.permutation_rows(data),
-            "resamples": tables.RESAMPLES,
-            "seed": tables.SEED,
-        }
-    return render(request, "analysis/results.html", context)
+    return render(request, "analysis/results.html", context, status=400 if form.errors else 200)
 
 
-@investigator_view
-def metrics_csv(request: HttpRequest, study: Study) -> HttpResponse:
-    """All metrics and intervals."""
-    rows = tables.metric_rows(dataset.load(study))
-    return _download(request, study, "metrics", exports.metrics_csv(rows))
+def _runs(study: Study) -> list[AnalysisRun]:
+    """The study's runs, the last one first, those ended whose process died."""
+    rows = AnalysisRun.objects.filter(study=study).order_by("-number")
+    rows = rows.defer("results", "plan_document")
+    if any(row.is_lost for row in rows):
+        runs.reap(study=study)
+        rows = rows.all()
+    return list(rows)
 
 
-@investigator_view
-def tests_csv(request: HttpRequest, study: Study) -> HttpResponse:
-    """All tests."""
-    data = dataset.load(study)
-    rows = tables.mcnemar_rows(data) + tables.permutation_rows(data)
-    return _download(request, study, "tests", exports.tests_csv(rows))
+def _run(study: Study, number: int) -> AnalysisRun:
+    """Raises Sealed before the unblinding, Http404 for a run that the study does not have."""
+    require_unsealed(study)
+    rows = AnalysisRun.objects.select_related("study").filter(study=study, number=number)
+    found = rows.first()
+    if found is None:
+        raise Http404
+    if found.is_lost:
+        runs.reap(study=study)
+        found.refresh_from_db()
+    return found
 
 
-def _download(request: HttpRequest, study: Study, name: str, text: str) -> HttpResponse:
-    record("results.download", request=request, study=study.slug, target=name)
-    response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+def _done(study: Study, number: int) -> AnalysisRun:
+    found = _run(study, number)
+    if found.state != AnalysisRun.State.DONE:
+        raise Http404
+    return found
+
+
+def _tables(request: HttpRequest, found: AnalysisRun, *, table: str) -> HttpResponse:
+    text = exports.tables_csv(json.loads(found.results), table=table)
+    return _download(request, found, f"{table}.csv", text)
+
+
+def _download(request: HttpRequest, found: AnalysisRun, name: str, text: str) -> HttpResponse:
+    study = found.study
+    record("results.download", request=request, study=study.slug, target=f"{found}, {name}")
+    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/json"
+    response = HttpResponse(text, content_type=kind)
     synthetic = "-synthetic" if study.is_synthetic else ""
-    response["Content-Disposition"] = f'attachment; filename="{study.slug}{synthetic}-{name}.csv"'
+    file = f"{study.slug}{synthetic}-run-{found.number}-{name}"
+    response["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
-
-
-def _table_2(data: dataset.StudyData) -> list[dict]:
-    """Per cohort, a line a subject: both stages' metrics and, for readers, McNemar's p-values."""
-    p_values = {
-        (row.cohort, row.subject, row.question, row.unit): row.p_value
-        for row in tables.mcnemar_rows(data)
-    }
-    cohorts = []
-    for cohort, rows in groupby(tables.metric_rows(data), key=lambda row: row.cohort):
-        by_subject: dict[str, dict] = {}
-        for row in rows:
-            line = by_subject.setdefault(row.subject, {"subject": row.subject, "kind": row.kind})
-            line["aided" if row.stage == tables.STAGE_NAMES[tables.AIDED] else "unaided"] = row
-            line["p"] = [
-                p_values.get((cohort, row.subject, question, unit))
-                for question in ("reader vs model", "with vs without AI")
-                for unit in ("patients", "one-vs-rest cells: accuracy")
-            ]
-        cohorts.append({"name": cohort, "lines": list(by_subject.values())})
-    return cohorts

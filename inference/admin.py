@@ -1,17 +1,32 @@
-"""Model versions and jobs in Django admin."""
+"""Model versions, imports of predictions and jobs in Django admin."""
 
 from pathlib import Path
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import AdminForm
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
 
 from inference import progress, registry
 from inference.clahdm.card import WeightsError
+from inference.importer import DEFAULT_THRESHOLD, import_predictions
 from inference.models import InferenceJob, ModelVersion
 from readerstudy.audit.admin import ReadOnlyAdmin
+from readerstudy.cohorts.ingest import ImportRefused
+from readerstudy.cohorts.models import Study
 
 MAX_UPLOAD_BYTES = 2**30
+PROBLEMS_SHOWN = 500
+
+
+def _require_upload_size(upload: UploadedFile) -> None:
+    if upload.size > MAX_UPLOAD_BYTES:
+        raise forms.ValidationError(f"The file is over {MAX_UPLOAD_BYTES // 2**20} MiB.")
 
 
 class ModelVersionForm(forms.ModelForm):
@@ -25,8 +40,7 @@ class ModelVersionForm(forms.ModelForm):
 
     def clean_weights_file(self) -> UploadedFile:
         upload = self.cleaned_data["weights_file"]
-        if upload.size > MAX_UPLOAD_BYTES:
-            raise forms.ValidationError(f"The file is over {MAX_UPLOAD_BYTES // 2**20} MiB.")
+        _require_upload_size(upload)
         try:
             self.checked = registry.inspect(Path(upload.temporary_file_path()))
         except WeightsError as error:
@@ -36,13 +50,40 @@ class ModelVersionForm(forms.ModelForm):
         return upload
 
 
+class PredictionsForm(forms.Form):
+    """Which predictions, of which model, for which study."""
+
+    study = forms.ModelChoiceField(
+        Study.objects.filter(state=Study.State.DRAFT),
+        help_text="Its stage 2 will show these predictions. Drafts only",
+    )
+    name = forms.CharField(max_length=64, help_text="The model's name, as pages show it")
+    version = forms.CharField(max_length=32)
+    threshold = forms.FloatField(
+        min_value=0,
+        max_value=1,
+        initial=DEFAULT_THRESHOLD,
+        help_text="Probability of malignancy from which on the model says malignant",
+    )
+    archive = forms.FileField(
+        label="ZIP file", help_text="predictions.csv and, if the model made them, heatmaps"
+    )
+
+    def clean_archive(self) -> UploadedFile:
+        _require_upload_size(self.cleaned_data["archive"])
+        return self.cleaned_data["archive"]
+
+
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
-    """A version is added from a checked file and never changed."""
+    """A version is added from a checked file, or with its predictions, and never changed."""
 
     form = ModelVersionForm
-    list_display = ["name", "version", "architecture", "is_trained", "threshold", "sha256"]
-    list_filter = ["architecture", "is_trained"]
+    change_list_template = "admin/inference/model_versions.html"
+    list_display = [
+        "name", "version", "is_external", "architecture", "is_trained", "threshold", "sha256",
+    ]  # fmt: skip
+    list_filter = ["is_external", "architecture", "is_trained"]
     search_fields = ["name", "version", "sha256"]
 
     def has_add_permission(self, request):
@@ -50,8 +91,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request, obj=None):
         added = ["name", "version", "weights_file"]
-        shown = ["name", "version", "architecture", "is_trained", "threshold", "sha256", "card"]
-        return shown if obj else added
+        return [*self.list_display, "card"] if obj else added
 
     def save_model(self, request, obj, form, change):
         kept = registry.register(
@@ -61,6 +101,53 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             by=request.user.get_username(),
         )
         obj.pk = kept.pk
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.import_predictions_view)
+        name = "inference_modelversion_import_predictions"
+        return [path("import-predictions/", view, name=name), *super().get_urls()]
+
+    def may_import(self, request: HttpRequest) -> bool:
+        """An import adds a version, and changes which one the study shows."""
+        return self.has_add_permission(request) and request.user.has_perm("cohorts.change_study")
+
+    def changelist_view(self, request, extra_context=None):
+        context = {"may_import": self.may_import(request)}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def import_predictions_view(self, request: HttpRequest) -> HttpResponse:
+        """Take a ZIP of predictions made elsewhere; what is wrong with it is listed in the page."""
+        if not self.may_import(request):
+            raise PermissionDenied
+        form = PredictionsForm(request.POST or None, request.FILES or None)
+        problems = ()
+        if form.is_valid():
+            try:
+                self._import(request, form.cleaned_data)
+                return redirect("admin:inference_modelversion_changelist")
+            except ImportRefused as refused:
+                problems = refused.problems
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Import predictions",
+            "adminform": AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
+            "problems": problems[:PROBLEMS_SHOWN],
+            "problem_count": len(problems),
+        }
+        return TemplateResponse(request, "admin/inference/import_predictions.html", context)
+
+    def _import(self, request: HttpRequest, given: dict) -> None:
+        """Raises ImportRefused."""
+        archive = given.pop("archive")
+        imported = import_predictions(
+            source=Path(archive.temporary_file_path()),
+            label=archive.name,
+            by=request.user.get_username(),
+            **given,
+        )
+        for sentence in imported.sentences():
+            self.message_user(request, sentence)
 
 
 @admin.register(InferenceJob)

@@ -45,7 +45,7 @@ def require_unsealed(study: Study) -> None:
 
 
 def stored(study: Study) -> tuple[list[CohortPredictions], float]:
-    """What the study's model has predicted and the worker stored, and the model's threshold.
+    """What the study's model has predicted, here or elsewhere, and the model's threshold.
 
     Cohorts without any prediction are left out. Raises NotNow if the study has no model, no
     prediction at all, or a cohort is predicted in part.
@@ -67,7 +67,8 @@ def stored(study: Study) -> tuple[list[CohortPredictions], float]:
         heatmaps = [_decoded(p.heatmap_set.all()) for p in current]
         result.append(_gathered(cohort, cases, numbers, heatmaps))
     if not result:
-        raise NotNow(f"{version} has predicted no case of this study; run the model first.")
+        todo = "import its predictions" if version.is_external else "run the model"
+        raise NotNow(f"{version} has predicted no case of this study; {todo} first.")
     return result, version.threshold
 
 

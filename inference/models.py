@@ -14,15 +14,29 @@ from readerstudy.diagnosis import Modality, choices
 
 
 class ModelVersion(models.Model):
-    """Weights of all three sub-models in one safetensors file, and what its card says."""
+    """Weights of all three sub-models in one safetensors file, and what its card says.
+
+    Or, of a model that ran elsewhere, no weights but its imported predictions: nothing can be
+    computed with it here.
+    """
 
     name = models.CharField(max_length=64)
     version = models.CharField(max_length=32)
-    architecture = models.CharField(max_length=32)
-    is_trained = models.BooleanField(help_text="False: every page that shows it says so")
+    is_external = models.BooleanField(
+        "predictions imported",
+        default=False,
+        help_text="The model ran elsewhere; there are no weights here, and it can't be run",
+    )
+    architecture = models.CharField(max_length=32, blank=True, help_text="Blank: not known here")
+    is_trained = models.BooleanField(
+        help_text="False: every page that shows it says so. Of imported predictions, a statement "
+        "by whoever imported them"
+    )
     threshold = models.FloatField(default=0.5, help_text="Gate on the probability of malignancy")
-    weights = models.FileField(upload_to="weights", max_length=100)
-    sha256 = models.CharField(max_length=64, unique=True)
+    weights = models.FileField(upload_to="weights", max_length=100, blank=True)
+    sha256 = models.CharField(
+        max_length=64, unique=True, help_text="Of the weights file, or of the imported predictions"
+    )
     card = models.JSONField(default=dict)
 
     class Meta:
@@ -31,11 +45,16 @@ class ModelVersion(models.Model):
             models.CheckConstraint(
                 condition=Q(threshold__gte=0, threshold__lte=1), name="model_threshold_in_range"
             ),
+            models.CheckConstraint(
+                condition=Q(is_external=True, weights="") | (Q(is_external=False) & ~Q(weights="")),
+                name="model_weights_unless_external",
+            ),
         ]
 
     def __str__(self):
+        imported = " (predictions imported)" if self.is_external else ""
         untrained = "" if self.is_trained else " (untrained model)"
-        return f"{self.name} {self.version}{untrained}"
+        return f"{self.name} {self.version}{imported}{untrained}"
 
 
 @frozen_when(STUDY_UNDER_WAY)
@@ -91,7 +110,7 @@ class InferenceJob(models.Model):
 
 @append_only()
 class Prediction(models.Model):
-    """The three sub-models' probabilities for one case, as they were computed."""
+    """The three sub-models' probabilities for one case, as they were computed or imported."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT)
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
@@ -130,6 +149,8 @@ class Prediction(models.Model):
 @append_only()
 class Heatmap(models.Model):
     """One Layer-CAM map, an 8-bit greyscale PNG at the feature maps' own resolution.
+
+    A prediction has all four, or none if it was imported without.
 
     The few hundred bytes live in the row, so a prediction and its maps appear together or not
     at all, and a killed worker leaves no orphan file.

@@ -21,6 +21,19 @@ from readerstudy.cohorts.models import Case, Image
 State = InferenceJob.State
 
 
+class NotComputed(ValueError):
+    """A model version that can't be run; the message says why."""
+
+
+def require_computed(model_version: ModelVersion) -> None:
+    """Raise NotComputed for a version whose predictions were imported."""
+    if model_version.is_external:
+        raise NotComputed(
+            f"{model_version}: this model's predictions are imported, not computed; it ran "
+            "elsewhere, and there are no weights to run here."
+        )
+
+
 def input_digest(images: Iterable[Image]) -> str:
     """SHA-256 that names a case's input: both images' digests, in the order of modality."""
     digests = [image.sha256 for image in sorted(images, key=lambda image: image.modality)]
@@ -28,7 +41,11 @@ def input_digest(images: Iterable[Image]) -> str:
 
 
 def enqueue(*, cases: Iterable[Case], model_version: ModelVersion) -> list[int]:
-    """Make a job for each case that has none yet; the ids of all unfinished jobs among them."""
+    """Make a job for each case that has none yet; the ids of all unfinished jobs among them.
+
+    Raises NotComputed.
+    """
+    require_computed(model_version)
     inputs = {case.pk: input_digest(case.image_set.all()) for case in cases}
     InferenceJob.objects.bulk_create(
         [
@@ -118,7 +135,11 @@ def _give_up(jobs: QuerySet[InferenceJob], reason: str) -> None:
 
 
 def retry_failed(*, cases: Iterable[Case], model_version: ModelVersion) -> int:
-    """Give failed jobs of these cases all their attempts again; how many there were."""
+    """Give failed jobs of these cases all their attempts again; how many there were.
+
+    Raises NotComputed.
+    """
+    require_computed(model_version)
     failed = InferenceJob.objects.filter(
         case__in=[case.pk for case in cases], model_version=model_version, state=State.FAILED
     )

@@ -67,6 +67,7 @@ def _run_batch(jobs: list[InferenceJob]) -> list[int]:
     """Read, predict and store jobs of one model version; the ids of those to be tried again."""
     failures = _Failures()
     with failures.of(*jobs):
+        queue.require_computed(jobs[0].model_version)
         model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
         inputs = {}
         for job, pixels in _read_all(jobs):

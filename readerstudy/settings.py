@@ -174,7 +174,14 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULE = {"reap": {"task": "inference.tasks.reap", "schedule": 60.0}}
+CELERY_BEAT_SCHEDULE = {
+    "reap": {"task": "inference.tasks.reap", "schedule": 60.0},
+    "reap-analysis": {
+        "task": "analysis.tasks.reap",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},  # one that waits behind a long run is overtaken by the next
+    },
+}
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
 INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it, else fp32
@@ -184,6 +191,9 @@ INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)
 INFERENCE_HEARTBEAT_SECONDS = env.float("INFERENCE_HEARTBEAT_SECONDS", 5.0)
 INFERENCE_STALE_SECONDS = env.float("INFERENCE_STALE_SECONDS", 60.0)
 INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 3)
+
+ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
+ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
 
 LOGGING = {
     "version": 1,

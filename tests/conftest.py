@@ -12,3 +12,4 @@ def media_root(settings, tmp_path):
 def no_child_worker(monkeypatch):
     """Jobs are queued; a test that is about running them runs them itself."""
     monkeypatch.setattr("inference.dispatch.start_child", lambda: None)
+    monkeypatch.setattr("analysis.dispatch.start_child", lambda run: None)

@@ -10,6 +10,10 @@ import numpy as np
 from django.conf import settings
 from PIL import Image as PillowImage
 
+from analysis import runs
+from analysis.execution import execute
+from analysis.models import AnalysisRun
+from analysis.plan import Intervals, Plan
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
 from inference.queue import input_digest
 from readerstudy.accounts.models import User
@@ -176,3 +180,11 @@ def finish(study: Study) -> None:
     lifecycle.lock_study(study, by="test")
     lifecycle.unblind_study(study, by="test")
     study.refresh_from_db()
+
+
+QUICK = Plan(intervals=Intervals(resamples=20))
+
+
+def analyse(study: Study, plan: Plan = QUICK) -> AnalysisRun:
+    """Run an analysis of an unblinded study to its end."""
+    return execute(runs.start(study, plan, by="test").pk)

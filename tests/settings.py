@@ -12,5 +12,6 @@ os.environ["CELERY_BROKER_URL"] = ""  # whatever a developer's .env says
 
 from readerstudy.settings import *  # noqa: E402, F403
 
-INFERENCE_HEARTBEAT_SECONDS = 3600.0  # a second connection would wait for the test's own lock
+# A second connection would wait for the test's own lock.
+INFERENCE_HEARTBEAT_SECONDS = ANALYSIS_HEARTBEAT_SECONDS = 3600.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -102,17 +102,24 @@ def test_from_dicom_files_to_p_values(study, client):
     assert read_everything(client, "boris", Etiology.TUBERCULOUS) == 6
     assert Reading.objects.count() == 12
     call_command("study", "real", "lock")
+    call_command("register_plan", "real")
     call_command("study", "real", "unblind")
+    call_command("analyse", "real")
     client.login(username="ivan", password=factories.PASSWORD)
-    page = client.get("/results/real/").content.decode()
+    page = client.get("/results/real/runs/1/").content.decode()
     assert "untrained model" in page
-    rows = csv.DictReader(io.StringIO(client.get("/results/real/tests.csv").content.decode()))
+    assert "By the plan that was registered before the study was unblinded." in page
+    rows = csv.DictReader(
+        io.StringIO(client.get("/results/real/runs/1/tests.csv").content.decode())
+    )
     p_values = {(r["question"], r["subject"], r["cohort"], r["unit"]): r["p_value"] for r in rows}
     assert all(0 <= float(p) <= 1 for p in p_values.values())
     assert float(p_values["with vs without AI", "R1", "internal", "patients"]) == 1
-    metrics = csv.DictReader(io.StringIO(client.get("/results/real/metrics.csv").content.decode()))
+    metrics = csv.DictReader(
+        io.StringIO(client.get("/results/real/runs/1/metrics.csv").content.decode())
+    )
     # The three manifests' truths: tuberculous, lymphoma, metastatic. Each reader is right once.
-    assert {r["correct"] for r in metrics if r["kind"] == "reader"} == {"1"}
+    assert {r["count"] for r in metrics if r["kind"] == "reader"} == {"1"}
 
 
 def test_the_files_came_in_with_right_colours(study, media_root):

@@ -55,10 +55,55 @@ def same_patients(**arrays: NDArray) -> None:
             )
 
 
-def _patients_last(name: str, values: ArrayLike, max_ndim: int) -> NDArray:
+def confidence_level(level: float) -> float:
+    """`level`, strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must be strictly between 0 and 1, got {level!r}")
+    return level
+
+
+def positives(name: str, values: ArrayLike) -> NDArray[np.bool_]:
+    """Positive (True, 1) or negative (False, 0) patients, shape (n_patients,), some of each."""
+    truth = correctness(name, values, max_ndim=1)
+    if truth.all() or not truth.any():
+        missing = "negative" if truth.all() else "positive"
+        raise ValueError(f"{name} has no {missing} patient: an ROC curve needs both kinds")
+    return truth
+
+
+def score_array(name: str, values: ArrayLike, *, max_ndim: int = 1) -> NDArray[np.float64]:
+    """Numbers to rank patients by, infinite ones too; patients on the last axis."""
+    numbers = _patients_last(name, values, max_ndim, rows="n_curves")
+    return _ranked_numbers(name, numbers)
+
+
+def class_scores(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """One score a patient and class, shape (n_patients, n_classes)."""
+    numbers = np.asarray(values)
+    if numbers.ndim != 2 or numbers.shape[1] < 2:
+        raise ValueError(
+            f"{name} must have shape (n_patients, n_classes), 2 classes or more, "
+            f"got {numbers.shape}"
+        )
+    if numbers.size == 0:
+        raise ValueError(f"{name} is empty")
+    return _ranked_numbers(name, numbers)
+
+
+def _ranked_numbers(name: str, numbers: NDArray) -> NDArray[np.float64]:
+    if numbers.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got dtype {numbers.dtype}")
+    if np.isnan(numbers).any():
+        raise ValueError(f"{name} must not hold NaN: leave such patients out, or give them a score")
+    return numbers.astype(np.float64)
+
+
+def _patients_last(
+    name: str, values: ArrayLike, max_ndim: int, *, rows: str = "n_readers"
+) -> NDArray:
     array = np.asarray(values)
     if not 1 <= array.ndim <= max_ndim:
-        shapes = "(n_patients,)" + " or (n_readers, n_patients)" * (max_ndim == 2)
+        shapes = "(n_patients,)" + f" or ({rows}, n_patients)" * (max_ndim == 2)
         raise ValueError(f"{name} must have shape {shapes}, got {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} is empty")

@@ -23,13 +23,17 @@ Alternative = Literal["two-sided", "greater", "less"]
 
 @dataclass(frozen=True)
 class PermutationResult:
-    """Difference of proportions right, a - b, and its exact p-value."""
+    """The observed difference, a - b, and its p-value.
+
+    `permutations` is the number of random ones drawn, None where the p-value is exact.
+    """
 
     difference: float
     p_value: float
     n_patients: int
     method: str
     alternative: Alternative
+    permutations: int | None = None
 
 
 def paired_permutation(
@@ -105,10 +109,22 @@ def _upper_tail(sizes: NDArray[np.integer], threshold: int) -> float:
     The signed sum is 2 P - T, where P is the sum of the sizes that drew a plus and T the
     sum of all. Among m equal sizes the number of pluses is binomial(m, 1/2).
     """
-    pmf = np.ones(1)
+    pmf, lowest = np.ones(1), 0  # pmf[i] is P(P == lowest + i)
     for size, count in zip(*np.unique(sizes[sizes > 0], return_counts=True), strict=True):
-        group = np.zeros(size * count + 1)
-        group[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
-        pmf = np.convolve(pmf, group)
-    first = (threshold + int(sizes.sum())) // 2
-    return float(pmf[first:].sum())
+        first, binomial = _without_zero_ends(binom.pmf(np.arange(count + 1), count, 0.5))
+        group = np.zeros(size * (binomial.size - 1) + 1)
+        group[::size] = binomial
+        dropped, pmf = _without_zero_ends(np.convolve(pmf, group))
+        lowest += size * first + dropped
+    start = (threshold + int(sizes.sum())) // 2 - lowest
+    return float(pmf[max(0, start) :].sum())
+
+
+def _without_zero_ends(pmf: NDArray[np.floating]) -> tuple[int, NDArray[np.floating]]:
+    """How many zeros lead, and the rest less those that trail.
+
+    The chances of the far ends are too small for a double. Without them, n patients take
+    some 40 sqrt(n) terms, and so a convolution that grows no faster than n.
+    """
+    inside = np.flatnonzero(pmf)
+    return int(inside[0]), pmf[inside[0] : inside[-1] + 1]

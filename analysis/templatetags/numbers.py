@@ -1,14 +1,35 @@
 """How numbers are printed."""
 
+from typing import Any
+
 from django import template
 
 register = template.Library()
+METHODS = {
+    "chi2": "χ² without correction",
+    "chi2-corrected": "χ² with continuity correction",
+    "holm": "Holm",
+    "benjamini-hochberg": "Benjamini-Hochberg",
+    "bonferroni": "Bonferroni",
+}
 
 
 @register.filter
-def percent(proportion: float) -> str:
+def method(name: str) -> str:
+    """A plan's word for a method, as a caption has it."""
+    return METHODS.get(name, name)
+
+
+@register.filter
+def percent(proportion: float | None) -> str:
     """One decimal, as the paper prints it."""
-    return f"{100 * proportion:.1f}"
+    return "" if proportion is None else f"{100 * proportion:.1f}"
+
+
+@register.filter
+def whole_percent(proportion: float) -> str:
+    """As few digits as it takes: 95, 99.9."""
+    return f"{100 * proportion:g}"
 
 
 @register.filter
@@ -17,3 +38,12 @@ def p_value(p: float | None) -> str:
     if p is None:
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+@register.filter
+def cell(pair: tuple[str, Any]) -> str:
+    """A (column, value) of a table without a layout of its own: at most three decimals."""
+    column, value = pair
+    if isinstance(value, float):
+        return p_value(value) if column.startswith("p_") else f"{value:.3f}"
+    return "" if value is None else str(value)

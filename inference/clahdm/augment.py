@@ -22,18 +22,18 @@ class Augmentation:
 
     flip: float = 0.5
     """Probability of a left-right flip."""
-    rotation: float = 8.0
+    rotation: float = 15.0
     """Degrees, either way."""
-    scale: float = 0.1
+    scale: float = 0.25
     """Relative change of size, either way."""
-    shift: float = 0.06
+    shift: float = 0.12
     """Share of the image's side, either way, in each direction."""
-    gain: float = 0.2
+    gain: float = 0.3
     """Relative change of brightness at the top and, apart from it, at the bottom of the image:
     time gain compensation, interpolated over depth."""
-    contrast: float = 0.2
+    contrast: float = 0.3
     """Change of the exponent of brightness, either way."""
-    speckle: float = 0.08
+    speckle: float = 0.15
     """Largest standard deviation of multiplicative noise, relative."""
 
 

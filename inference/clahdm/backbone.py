@@ -38,7 +38,7 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     {
         "resnet50": Architecture("bottleneck", (3, 4, 6, 3), (64, 128, 256, 512), input_size=224),
-        "tiny": Architecture("basic", (1, 1, 1, 1), (16, 32, 64, 128), input_size=224),
+        "tiny": Architecture("basic", (1, 1, 1, 1), (16, 32, 64, 128), input_size=160),
     }
 )
 

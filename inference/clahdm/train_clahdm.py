@@ -104,7 +104,7 @@ def train_clahdm(
 
 
 def assemble(architecture: str, trained: dict[str, TrainedSubModel]) -> CLAHDM:
-    """The network in evaluation mode with every sub-model's best weights."""
+    """The network in evaluation mode with every sub-model's kept weights."""
     with torch.device("meta"):
         model = CLAHDM(architecture)
     for name, each in trained.items():
@@ -130,14 +130,14 @@ def _check_size(cohort: ImagePairs, size: int) -> None:
 def _facts(trained: TrainedSubModel) -> dict[str, Any]:
     return {
         "epochs": len(trained.log),
-        "best_epoch": trained.best.epoch,
-        "validation_loss": trained.best.validation_loss,
-        "validation_auc": trained.best.validation_auc,
+        "kept_epoch": trained.kept.epoch,
+        "validation_loss": trained.kept.validation_loss,
+        "validation_auc": trained.kept.validation_auc,
     }
 
 
 def _validation(model: CLAHDM, cases: ImagePairs) -> dict[str, Any]:
-    """CLA-HDM on the cases held out. They chose the best epochs, so this flatters somewhat."""
+    """CLA-HDM on the cases held out. If they chose the epochs kept, this flatters somewhat."""
     scores = probabilities(model, cases).numpy()
     result = evaluate(truth=cases.label.numpy(), probabilities=scores, resamples=1)
     [row] = [row for row in result.rows if row.model == CLAHDM_ROW]

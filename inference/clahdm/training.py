@@ -60,9 +60,9 @@ class TrainedSubModel:
     """The outcome of a training."""
 
     state: dict[str, Tensor]
-    """`SubModel.state_dict()`, averaged, after the best epoch; on the CPU."""
-    best: Epoch
-    """The one with the lowest validation loss."""
+    """`SubModel.state_dict()`, averaged, after the epoch kept; on the CPU."""
+    kept: Epoch
+    """The last, or the one with the highest validation AUC; among equals, with the lowest loss."""
     log: tuple[Epoch, ...]
 
 
@@ -75,11 +75,26 @@ class Learner(nn.Module):
         channels = find_architecture(architecture).out_channels
         self.branches = nn.ModuleList(nn.Linear(channels, 2) for _ in range(2 * auxiliary))
 
-    def forward(self, bus: Tensor, cdfi: Tensor) -> list[Tensor]:
-        """Two images (B, 3, S, S) -> logits (B, 2) of the sub-model, then of BUS and CDFI alone."""
+    def forward(self, bus: Tensor, cdfi: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Two images (B, 3, S, S) -> logits and the maps' mean `spread`, a scalar.
+
+        Logits (B, 2) of the sub-model, then of BUS and of CDFI alone if asked for.
+        """
         maps = self.sub_model.features(bus, cdfi)
         single = zip(self.branches, maps, strict=False)
-        return [self.sub_model.head(*maps), *(one(each.mean(dim=(2, 3))) for one, each in single)]
+        logits = [self.sub_model.head(*maps), *(one(m.mean(dim=(2, 3))) for one, m in single)]
+        return logits, sum(spread(each) for each in maps) / len(maps)
+
+
+def spread(maps: Tensor) -> Tensor:
+    """How far maps (B, C, h, w), not negative, are spread over the image: a scalar, the mean.
+
+    A channel's L1 over its L2 norm, 1 / sqrt(h w) if one cell has all, 1 if all have the same
+    (Hoyer, JMLR 2004, 5:1457-1469). The scale of the maps does not matter.
+    """
+    cells = maps.float().flatten(2)
+    even = cells.norm(dim=2) * math.sqrt(cells.shape[2])
+    return (cells.sum(dim=2) / even.clamp(min=1e-6)).mean()
 
 
 def train_sub_model(
@@ -144,14 +159,14 @@ def train_sub_model(
         bar.update(len(state.log))
         while not state.finished(recipe):
             epoch = _epoch(network, state, task)
-            state.record(epoch)
+            state.record(epoch, recipe)
             if task.ranks.first:
                 state.save(work, identity)
             bar.update()
             bar.set_postfix(loss=f"{epoch.validation_loss:.3f}", auc=f"{epoch.validation_auc:.3f}")
             if after_epoch:
                 after_epoch(epoch)
-    return TrainedSubModel(state.best, state.best_epoch, tuple(state.log))
+    return TrainedSubModel(state.kept, state.kept_epoch(recipe), tuple(state.log))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +221,7 @@ class _State:
     scaler: torch.amp.GradScaler
     device: torch.device
     precision: torch.dtype
-    best: dict[str, Tensor] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
     log: list[Epoch] = field(default_factory=list)
 
     @classmethod
@@ -232,14 +247,16 @@ class _State:
         scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
         return cls(learner, average, optimizer, scaler, device, precision)
 
-    @property
-    def best_epoch(self) -> Epoch:
-        return min(self.log, key=lambda epoch: epoch.validation_loss)
+    def kept_epoch(self, recipe: Recipe) -> Epoch:
+        """The epoch whose weights are kept; see `Recipe.keep`."""
+        if recipe.keep == "last":
+            return self.log[-1]
+        return max(self.log, key=lambda epoch: (epoch.validation_auc, -epoch.validation_loss))
 
     def finished(self, recipe: Recipe) -> bool:
         done = len(self.log)
         return done >= recipe.epochs or (
-            done > 0 and done - self.best_epoch.epoch >= recipe.patience
+            done > 0 and done - self.kept_epoch(recipe).epoch >= recipe.patience
         )
 
     def autocast(self) -> torch.autocast:
@@ -261,14 +278,14 @@ class _State:
             else:
                 value.copy_(new[name])
 
-    def record(self, epoch: Epoch) -> None:
-        """Append to the log; keep the weights if they are the best so far."""
+    def record(self, epoch: Epoch, recipe: Recipe) -> None:
+        """Append to the log; keep the weights if they are to be kept so far."""
         if not math.isfinite(epoch.train_loss + epoch.validation_loss):
             raise TrainingError(f"epoch {epoch.epoch}: the loss is not finite; lower the rate")
         self.log.append(epoch)
-        if self.best_epoch is epoch:
+        if self.kept_epoch(recipe) is epoch:
             state = self.average.state_dict()
-            self.best = {
+            self.kept = {
                 key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
                 for key, value in state.items()
             }
@@ -277,7 +294,7 @@ class _State:
         parts = {
             "learner": self.learner.state_dict(),
             "average": self.average.state_dict(),
-            "best": self.best,
+            "kept": self.kept,
             "optimizer": checkpoint.optimizer_tensors(self.optimizer),
         }
         log = [asdict(epoch) for epoch in self.log]
@@ -301,7 +318,7 @@ class _State:
         self.average.load_state_dict(parts["average"])
         checkpoint.restore_optimizer(self.optimizer, parts["optimizer"])
         self.scaler.load_state_dict(facts["scaler"])
-        self.best = parts["best"]
+        self.kept = parts["kept"]
         self.log = [Epoch(**line) for line in facts["log"]]
 
 
@@ -334,9 +351,9 @@ def _train(network: nn.Module, state: _State, task: _Task) -> tuple[float, float
         label, bus, cdfi = (each.to(state.device) for each in (batch.label, batch.bus, batch.cdfi))
         images = augment(bus, cdfi, generator=vary, amount=recipe.augmentation)
         with state.autocast():
-            outputs = network(*(_prepared(each) for each in images))
+            outputs, spread_out = network(*(_prepared(each) for each in images))
         joint, *single = (_loss(logits, label, weights) for logits in outputs)
-        loss = joint + recipe.auxiliary * sum(single)
+        loss = joint + recipe.auxiliary * sum(single) + recipe.focus * spread_out
         state.step(loss, rate=rate, memory=recipe.memory_at(done))
         total += loss.detach().double()
     return float(ranks.mean(total / len(order))), rate

@@ -1,9 +1,9 @@
 """Rows that the database itself refuses to change, whoever asks.
 
 A model says so with ``@append_only()`` (no UPDATE, no DELETE), ``@frozen_when(...)`` (no INSERT
-either, while a condition holds) or, in full, ``@refuses(...)``. The triggers are (re)installed
-after every migration, because SQLite alters a table by building it anew, which drops its triggers
-without a word.
+either, while a condition holds) or, in full, ``@refuses(...)``. The triggers are installed after
+every migration and, on SQLite, taken away before it: SQLite alters a table by building it anew,
+which drops its triggers without a word, and fails while a trigger of another table names it.
 """
 
 from collections.abc import Callable
@@ -80,12 +80,31 @@ def guarded_models() -> dict[ModelClass, Guard]:
 def install_triggers(*, app_config, using: str, **_signal) -> None:
     """Install the triggers of this app's guarded models; a post_migrate receiver."""
     connection = connections[using]
+    with connection.cursor() as cursor:
+        for table, guard in _guarded_tables(app_config, connection):
+            for statement in _statements(connection.vendor, table, guard):
+                cursor.execute(statement)
+
+
+def drop_triggers(*, app_config, using: str, **_signal) -> None:
+    """Take this app's triggers away, on SQLite, while migrations run; a pre_migrate receiver."""
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for table, guard in _guarded_tables(app_config, connection):
+            for verb in guard.verbs:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb.lower()}")
+
+
+def _guarded_tables(app_config, connection) -> list[tuple[str, Guard]]:
+    """Those of this app's guarded tables that are there."""
     present = set(connection.introspection.table_names())
-    for model, guard in _GUARDS.items():
-        if model._meta.app_config is app_config and model._meta.db_table in present:
-            with connection.cursor() as cursor:
-                for statement in _statements(connection.vendor, model._meta.db_table, guard):
-                    cursor.execute(statement)
+    return [
+        (model._meta.db_table, guard)
+        for model, guard in _GUARDS.items()
+        if model._meta.app_config is app_config and model._meta.db_table in present
+    ]
 
 
 def _statements(vendor: str, table: str, guard: Guard) -> list[str]:

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class AuditConfig(AppConfig):
@@ -7,6 +7,7 @@ class AuditConfig(AppConfig):
     label = "audit"
 
     def ready(self):
-        from readerstudy.audit.append_only import install_triggers
+        from readerstudy.audit.append_only import drop_triggers, install_triggers
 
+        pre_migrate.connect(drop_triggers, dispatch_uid="no triggers in a migration")
         post_migrate.connect(install_triggers, dispatch_uid="append-only triggers")

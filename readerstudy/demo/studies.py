@@ -10,6 +10,9 @@ from uuid import uuid4
 from django.core.management import call_command
 from django.db import transaction
 
+from analysis.models import AnalysisRun
+from analysis.plan import Plan
+from analysis.registration import register, registered_plan
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.importer import import_cohort
@@ -23,7 +26,8 @@ from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
 BY = "demo"
-MODEL = ("CLA-HDM tiny", "demo-untrained")
+MODEL = ("CLA-HDM tiny", "trained on phantoms")
+WEIGHTS = Path(__file__).parent / "weights" / "clahdm-tiny.safetensors"
 
 # Six simulated readers as published: years of experience, group, and the chance of a right
 # answer without and with AI. The chances are made up.
@@ -89,19 +93,24 @@ def build(demo: DemoStudy, *, model: ModelVersion) -> Study:
         study.refresh_from_db()
     if demo.finished and study.state == Study.State.OPEN:
         with transaction.atomic():
+            if registered_plan(study) is None:
+                register(study, Plan(), by=BY)
             for reader, facts in zip(study.reader_set.order_by("code"), SIMULATED, strict=True):
                 rng = Random(f"{demo.seed} {reader.code}")  # noqa: S311 (a simulation)
                 _simulate(reader, chances=facts[2:], rng=rng)
             lifecycle.lock_study(study, by=BY)
             lifecycle.unblind_study(study, by=BY)
+        study.refresh_from_db()
+    if demo.finished and not AnalysisRun.objects.filter(study=study, state="done").exists():
+        call_command("analyse", study.slug, by=BY)
     return study
 
 
-def untrained_model() -> ModelVersion:
-    """The demo's model version: reduced width, random weights, labelled untrained everywhere."""
+def phantom_model() -> ModelVersion:
+    """The demo's model version: reduced width, trained on phantoms as docs/model.md tells."""
     name, version = MODEL
     if not ModelVersion.objects.filter(name=name, version=version).exists():
-        call_command("add_model", name, version, untrained="tiny", by=BY)
+        call_command("add_model", name, version, weights=WEIGHTS, by=BY)
     return ModelVersion.objects.get(name=name, version=version)
 
 

@@ -89,6 +89,7 @@ def _case(assignment: Assignment) -> dict:
 
 def _aid(aid: blinding.Aid, place: dict) -> dict:
     return {
+        "model": aid.model,
         "model_is_trained": aid.model_is_trained,
         "stage_1": {"malignancy": aid.stage_1.malignancy, "etiology": aid.stage_1.etiology},
         "suggestion": {
@@ -105,6 +106,7 @@ def _aid(aid: blinding.Aid, place: dict) -> dict:
             }
             for level in (1, 2)
             for m in Modality
+            if aid.has_heatmaps
         ],
     }
 

@@ -13,9 +13,10 @@ from django.core.files.base import File
 from inference.models import ModelVersion, Prediction
 from inference.results import predictions_of
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
-from readerstudy.reading.errors import AidMissing, NotRevealed
+from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
 from readerstudy.reading.models import Assignment, Reading, Stage
 
+NETWORK = "CLA-HDM"  # whatever its version, which is no reader's business
 NO_RESULT = (
     "The model's result for this case is missing, so stage 2 can't go on. Your submitted "
     "diagnoses are safe. Please tell the study's investigator."
@@ -44,9 +45,13 @@ class Aid:
     """What stage 2 adds.
 
     Level 1 maps each Malignancy, level 2 the Etiologies of the branch that the gate chose, to
-    a probability in [0, 1].
+    a probability in [0, 1]. ``model`` is what the model is called: one that ran elsewhere has
+    its own name, and may have come without heatmaps.
     """
 
+    model: str
+    is_imported: bool
+    has_heatmaps: bool
     stage_1: Diagnosis
     suggestion: Diagnosis
     level_1: dict[Malignancy, float]
@@ -99,21 +104,25 @@ def aid(assignment: Assignment) -> Aid:
     stage_1 = own_stage_1_reading(assignment)
     prediction = _prediction(assignment)
     p = prediction.probabilities()
+    version = prediction.model_version
     return Aid(
+        model=str(version) if version.is_external else NETWORK,
+        is_imported=version.is_external,
+        has_heatmaps=prediction.heatmap_set.exists(),
         stage_1=stage_1,
         suggestion=Diagnosis(p.malignancy, p.etiology),
         level_1={Malignancy.BENIGN: 1 - p.p_malignant, Malignancy.MALIGNANT: p.p_malignant},
         level_2={etiology: p.gated()[etiology.class_index] for etiology in p.malignancy.etiologies},
-        model_is_trained=prediction.model_version.is_trained,
+        model_is_trained=version.is_trained,
     )
 
 
 def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> bytes:
-    """One 8-bit map. Raises as ``aid`` does."""
+    """One 8-bit map. Raises as ``aid`` does, and NoHeatmap where there is none."""
     own_stage_1_reading(assignment)
     heatmap = _prediction(assignment).heatmap_set.filter(level=level, modality=modality).first()
     if heatmap is None:
-        raise AidMissing(NO_RESULT)
+        raise NoHeatmap("No heatmap was supplied with this model's result for this case.")
     return bytes(heatmap.png)
 
 

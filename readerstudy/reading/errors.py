@@ -29,6 +29,13 @@ class AidMissing(Refused):
     status = 409
 
 
+class NoHeatmap(Refused):
+    """A heatmap of a prediction that was imported without; no page asks for one."""
+
+    status = 404
+    audited = False
+
+
 class StudyNotOpen(Refused):
     """The study takes no readings now."""
 

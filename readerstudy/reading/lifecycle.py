@@ -34,11 +34,16 @@ class NotPossible(Exception):
 def queue_model(study: Study) -> list[int]:
     """Make a job for every testing case and the study's model; the ids of those that wait.
 
-    Jobs that failed, or whose worker died, wait again. Raises NotPossible when no model was chosen.
+    Jobs that failed, or whose worker died, wait again. Raises NotPossible when no model was
+    chosen, or one whose predictions are imported.
     """
     chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     if chosen is None:
         raise NotPossible(["Choose the study's model version first."])
+    try:
+        queue.require_computed(chosen.model_version)
+    except queue.NotComputed as refusal:
+        raise NotPossible([str(refusal)]) from None
     cases = list(testing_cases(study).prefetch_related("image_set"))
     queue.reap()
     queue.retry_failed(cases=cases, model_version=chosen.model_version)
@@ -211,7 +216,7 @@ def _missing_readers(study: Study) -> list[str]:
 
 def _missing_predictions(study: Study) -> list[str]:
     """Stage 2 must never find a case without the model's result."""
-    chosen = StudyModel.objects.filter(study=study).first()
+    chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     if chosen is None:
         return ["No model version was chosen for the study."]
     cases = list(testing_cases(study))
@@ -219,6 +224,11 @@ def _missing_predictions(study: Study) -> list[str]:
     unpredicted = [case.pk for case in cases if case.pk not in predicted]
     if not unpredicted:
         return []
+    if chosen.model_version.is_external:
+        return [
+            f"{len(unpredicted)} cases have no prediction that fits their images; import those of "
+            f"{chosen.model_version} for this study."
+        ]
     failed = InferenceJob.objects.filter(
         model_version=chosen.model_version,
         case__in=unpredicted,

@@ -36,7 +36,7 @@ def test_features_are_the_maps_that_the_head_takes(tiny, images):
     sub_model = tiny["malignant"]
     with torch.no_grad():
         bus_maps, cdfi_maps = sub_model.features(*images)
-        assert bus_maps.shape == cdfi_maps.shape == (5, 128, 7, 7)
+        assert bus_maps.shape == cdfi_maps.shape == (5, 128, 5, 5)
         assert torch.equal(sub_model.head(bus_maps, cdfi_maps), sub_model(*images))
 
 

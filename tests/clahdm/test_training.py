@@ -1,6 +1,7 @@
 """Training on tiny images: repeatable, resumable, fair to rare classes, and it learns."""
 
 import csv
+import math
 import os
 import signal
 import socket
@@ -25,8 +26,9 @@ from inference.clahdm.data import (
     stratified_split,
 )
 from inference.clahdm.network import SubModel
+from inference.clahdm.preprocess import normalise
 from inference.clahdm.recipe import Recipe
-from inference.clahdm.training import CHECKPOINT_NAME, LOG_NAME, Learner, train_sub_model
+from inference.clahdm.training import CHECKPOINT_NAME, LOG_NAME, Learner, spread, train_sub_model
 from readerstudy.diagnosis import Etiology
 
 ROOT = Path(__file__).parents[2]
@@ -34,10 +36,10 @@ SIDE = 32
 RECIPE = Recipe(epochs=3, batch_size=4, patience=3, seed=5)
 
 
-def pairs(cases: int = 12, *, positives: int = 4, seed: int = 0) -> ImagePairs:
+def pairs(cases: int = 12, *, positives: int = 4, seed: int = 0, side: int = SIDE) -> ImagePairs:
     """Noise; the positive cases are brighter in BUS."""
     generator = torch.Generator().manual_seed(seed)
-    bus, cdfi = torch.randint(0, 128, (2, cases, 3, SIDE, SIDE), generator=generator)
+    bus, cdfi = torch.randint(0, 128, (2, cases, 3, side, side), generator=generator)
     label = (torch.arange(cases) < positives).long()
     bus += 100 * label[:, None, None, None]
     return ImagePairs(bus=bus.to(torch.uint8), cdfi=cdfi.to(torch.uint8), label=label)
@@ -136,8 +138,9 @@ def test_refuses_a_checkpoint_that_is_none(tmp_path):
 
 def test_learns_and_logs(tmp_path):
     found = train(tmp_path, recipe=replace(RECIPE, epochs=8, patience=8))
-    assert found.best.validation_auc == 1.0
-    assert found.best.validation_loss == min(each.validation_loss for each in found.log)
+    assert found.kept.validation_auc == 1.0
+    equals = [each for each in found.log if each.validation_auc == 1.0]
+    assert found.kept.validation_loss == min(each.validation_loss for each in equals)
     with (tmp_path / LOG_NAME).open() as file:
         lines = list(csv.DictReader(file))
     assert [int(line["epoch"]) for line in lines] == list(range(1, 9))
@@ -151,7 +154,41 @@ def test_stops_early_and_keeps_the_best(tmp_path):
     against = ImagePairs(bus=against.bus, cdfi=against.cdfi, label=1 - against.label)
     recipe = replace(RECIPE, epochs=30, patience=2)
     found = train(tmp_path, validation=against, recipe=recipe)
-    assert len(found.log) == found.best.epoch + 2 < 30
+    assert len(found.log) == found.kept.epoch + 2 < 30
+
+
+def test_the_last_weights_are_kept_on_request(tmp_path):
+    against = pairs(6, positives=2, seed=1)
+    against = ImagePairs(bus=against.bus, cdfi=against.cdfi, label=1 - against.label)
+    recipe = replace(RECIPE, epochs=4, patience=1, keep="last")
+    found = train(tmp_path, validation=against, recipe=recipe)
+    parts, _ = checkpoint.load(tmp_path / CHECKPOINT_NAME)
+    assert found.kept.epoch == len(found.log) == 4
+    assert same(found.state, parts["average"])
+
+
+def test_spread_is_least_for_one_cell_and_greatest_for_all():
+    one = torch.zeros(2, 3, 4, 5)
+    one[:, :, 1, 2] = torch.rand(2, 3) + 0.1
+    assert float(spread(one)) == pytest.approx(1 / math.sqrt(20))
+    assert float(spread(torch.full((2, 3, 4, 5), 7.0))) == pytest.approx(1)
+    assert float(spread(torch.zeros(2, 3, 4, 5))) == 0
+    some = torch.rand(2, 3, 4, 5)
+    assert float(spread(some)) == pytest.approx(float(spread(100 * some)))
+
+
+def test_focus_makes_the_maps_less_spread(tmp_path):
+    images = pairs(side=96)
+    found = {}
+    for focus in (0.0, 5.0):
+        recipe = replace(RECIPE, epochs=15, keep="last", averaging=0.0, focus=focus)
+        state = train(tmp_path / str(focus), training=images, recipe=recipe).state
+        network = SubModel("tiny")
+        network.load_state_dict(state)
+        with torch.no_grad():
+            maps = network.features(normalise(images.bus.float()), normalise(images.cdfi.float()))
+        found[focus] = sum(float(spread(each)) for each in maps)
+    assert found[5.0] < found[0.0] - 0.05
 
 
 def test_auxiliary_classifiers_learn_and_are_dropped(tmp_path):
@@ -171,14 +208,14 @@ def test_the_average_of_the_weights_is_kept(tmp_path):
         learner = {k.removeprefix("sub_model."): v for k, v in parts["learner"].items()}
         assert same(kept[averaging], learner) == (averaging == 0)
     steps = [recipe.memory_at(step) for step in range(2000)]
-    assert (steps[0], steps[-1]) == (0.1, 0.99)
+    assert (steps[0], steps[-1]) == (0.1, recipe.averaging)
 
 
 def test_auxiliary_classifiers_see_one_branch_each():
     learner = Learner("tiny", auxiliary=True).eval()
     bus, cdfi = torch.randn(2, 2, 3, SIDE, SIDE)
-    joint, of_bus, of_cdfi = learner(bus, cdfi)
-    _, same_bus, other_cdfi = learner(bus, cdfi.flip(0))
+    (joint, of_bus, of_cdfi), _ = learner(bus, cdfi)
+    (_, same_bus, other_cdfi), _ = learner(bus, cdfi.flip(0))
     assert torch.equal(of_bus, same_bus)
     assert torch.allclose(of_cdfi, other_cdfi.flip(0), atol=1e-6)
     assert torch.equal(joint, learner.sub_model(bus, cdfi))

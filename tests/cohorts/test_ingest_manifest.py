@@ -192,8 +192,17 @@ def test_refuses_wrong_columns_and_still_checks_the_rest(read):
     assert "there twice" in problems[1].message
 
 
-def test_names_every_missing_column_where_commas_are_semicolons(read):
-    rows, problems = read(manifest_text([manifest_row(1)]).replace(",", ";"))
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_names_the_separator_where_it_is_no_comma(read, sign, name):
+    result = read(manifest_text([manifest_row(1)]).replace(",", sign))
+    assert result[0] == []
+    problem = only_problem(result)
+    assert f"separated by {name}; save the table with commas" in problem.message
+    assert problem.row == 1
+
+
+def test_names_every_missing_column(read):
+    rows, problems = read("comment\nnone\n")
     assert rows == []
     assert [p.column for p in problems[1:]] == list(COLUMNS)
     assert "separated by commas" in problems[1].message

@@ -178,6 +178,11 @@ class TestZip:
         path.write_bytes(path.read_bytes().replace(b"x.pngXevil", b"x.png\0evil"))
         assert "control" in "".join(problems(path))
 
+    def test_refuses_an_entry_without_a_name(self, tmp_path):
+        path = write_zip(tmp_path / "s.zip", FILES | {"X": b"nameless"})
+        path.write_bytes(path.read_bytes().replace(b"X", b"\0"))
+        assert "control" in "".join(problems(path))
+
     def test_refuses_duplicate_names(self, tmp_path):
         path = write_zip(tmp_path / "s.zip", FILES)
         with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:

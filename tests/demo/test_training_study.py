@@ -1,6 +1,5 @@
 """The synthetic study to train on: the published sizes, imported by the ordinary door."""
 
-import csv
 from functools import partial
 
 import numpy as np
@@ -11,16 +10,14 @@ from PIL import Image as PillowImage
 from readerstudy.cohorts.models import Case, Cohort, Study
 from readerstudy.demo import source
 from readerstudy.demo.phantoms import draw_phantom
+from readerstudy.demo.published.tables import published_cohorts
 from readerstudy.demo.training_study import COHORTS
 from readerstudy.diagnosis import Etiology
 
-PUBLISHED = "tests/data/paper/cohorts.csv"
-
 
 def test_testing_cohorts_are_the_published_ones():
-    with open(PUBLISHED, newline="") as file:
-        published = [[int(row[etiology]) for etiology in Etiology] for row in csv.DictReader(file)]
-    assert [list(plan.counts) for plan in COHORTS[1:]] == published
+    published = [cohort.counts for cohort in published_cohorts()]
+    assert [plan.counts for plan in COHORTS[1:]] == published
 
 
 def test_training_cohort_is_the_nearest_to_what_is_printed():

@@ -92,6 +92,7 @@ def test_every_page_of_the_admin(browser, served):
         screenshot(page, "admin")
         lists = _links(page, "#content-main th a")
         forms = _links(page, "#content-main a.addlink")
+        forms.append(f"{address}/admin/inference/modelversion/import-predictions/")
         assert len(lists) >= 10
         rows = [link for address in lists for link in _opened(page, address)[:1]]
         assert len(rows) >= 8

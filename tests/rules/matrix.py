@@ -88,8 +88,19 @@ SITE = {
         body="json",
     ),
     "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
-    "results/<slug:slug>/metrics.csv": Row("/results/alpha/metrics.csv", get={"investigator": 403}),
-    "results/<slug:slug>/tests.csv": Row("/results/alpha/tests.csv", get={"investigator": 403}),
+    "results/<slug:slug>/plan/": Row(
+        "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
+    ),
+    "results/<slug:slug>/runs/": Row(
+        "/results/alpha/runs/", others_get=405, post={"investigator": 403}, others_post=404
+    ),
+    # The study is open: its runs are sealed before they are there.
+    **{
+        f"results/<slug:slug>/runs/<int:number>/{file}": Row(
+            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+        )
+        for file in ("", "results.json", "metrics.csv", "tests.csv")
+    },
 }
 
 
@@ -110,6 +121,9 @@ ADMIN = {
     ),
     "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
     "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    "admin/inference/modelversion/import-predictions/": _admin(
+        "inference/modelversion/import-predictions/", admin=200
+    ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
         "reading/", admin=200, staff=404

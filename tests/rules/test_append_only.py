@@ -10,6 +10,9 @@ from django.db import DatabaseError, IntegrityError, connection, models, transac
 from django.db.models import F
 from django.utils import timezone
 
+from analysis.models import AnalysisRun, RegisteredPlan
+from analysis.plan import Plan
+from analysis.registration import register
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction, StudyModel
 from readerstudy.audit.append_only import guarded_models
 from readerstudy.audit.log import record
@@ -29,7 +32,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
-          Reading}  # fmt: skip
+          Reading, RegisteredPlan, AnalysisRun}  # fmt: skip
 FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
     "model",
@@ -40,8 +43,12 @@ GUARDED = pytest.mark.parametrize(
 
 @pytest.fixture
 def study():
-    """An open study with a row in every guarded table."""
+    """An open study; with it, a row in every guarded table."""
+    ended = factories.make_open("ended", cases=1, readers=("dora",))
+    factories.finish(ended)
+    factories.analyse(ended)
     study = factories.make_open(cases=2)
+    register(study, Plan(), by="test")
     factories.read_next(study.reader_set.first())
     record("test")
     return study
@@ -415,7 +422,7 @@ def test_no_foreign_key_takes_a_row_away_with_another():
     """PROTECT everywhere: what a study rests on does not vanish as a side effect."""
     cascades = [
         f"{model.__name__}.{field.name}"
-        for app in ("audit", "cohorts", "inference", "reading")
+        for app in ("audit", "cohorts", "inference", "reading", "analysis")
         for model in apps.get_app_config(app).get_models()
         for field in model._meta.concrete_fields
         if field.remote_field and field.remote_field.on_delete is not models.PROTECT

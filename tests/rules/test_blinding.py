@@ -139,7 +139,7 @@ def _guesses(study: Study, reader: Reader, *, all_doors: bool) -> list[str]:
         stored = Image.objects.filter(case__cohort__study=study).first().file
         urls += [
             f"/read/{slug}", f"/api/v1/{slug}/readings/", f"/results/{slug}/", "/healthz",
-            f"/results/{slug}/metrics.csv", f"/results/{slug}/tests.csv", "/accounts/sign-in/",
+            f"/results/{slug}/runs/1/", f"/results/{slug}/runs/1/metrics.csv", "/accounts/sign-in/",
             "/admin/", f"/admin/cohorts/study/{study.pk}/change/", "/admin/reading/reading/",
             f"/admin/cohorts/case/?cohort__study={study.pk}", "/media/", f"/media/{stored}",
             f"/static/../var/{slug}", "/static/", "/static/%2e%2e/manage.py", "/no/such/page",
@@ -405,7 +405,7 @@ def test_nothing_behind_the_sign_in_is_kept_by_a_cache(study):
         (anna, ["/", "/read/study/", "/read/study", "/api/v1/study/case/", "/api/v1/study/case",
                 f"/read/study/{code}/bus.png", *heatmaps(code), f"/read/study/{code}/",
                 "/results/study/", "/admin/", "/none", "/read/none/", "/accounts/sign-in/"]),
-        (sign_in("ivan"), ["/", "/results/study/", "/results/study", "/results/study/metrics.csv"]),
+        (sign_in("ivan"), ["/", "/results/study/", "/results/study", "/results/study/runs/1/"]),
         (sign_in("admin"), ["/admin/", "/admin/cohorts/case/", "/admin/jsi18n/", "/admin",
                             "/admin/login/"]),
     ):  # fmt: skip

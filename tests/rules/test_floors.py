@@ -26,14 +26,35 @@ BESIDE = {
     "readerstudy": set(),
     "readerstudy.settings": set(),
     "readerstudy.wsgi": set(),
-    "readerstudy.celery": {"inference.tasks"},
+    "readerstudy.celery": {"inference.tasks", "analysis.tasks"},
 }
+SECTIONS_KNOW = (
+    "analysis.sections",
+    "analysis.stats",
+    "analysis.plan",
+    "analysis.study_data",
+    "analysis.document",
+    "readerstudy.diagnosis",
+)
 # The parts that can be lifted out, and all of the house that each may know.
 PURE = {
     "inference.clahdm": ("inference.clahdm", "readerstudy.diagnosis"),
     "analysis.stats": ("analysis.stats",),
+    "analysis.canonical": (),
+    "analysis.document": (),
+    "analysis.plan": ("analysis.canonical",),
+    "analysis.study_data": ("analysis.canonical",),
+    "analysis.sections": SECTIONS_KNOW,
+    "analysis.results": (*SECTIONS_KNOW, "analysis.sections"),
     "readerstudy.diagnosis": (),
     "readerstudy.cohorts.vocabulary": (),
+    "readerstudy.demo.published": (
+        "readerstudy.demo.published",
+        "readerstudy.diagnosis",
+        "readerstudy.cohorts.vocabulary",
+        "analysis.stats",
+        "inference.clahdm",
+    ),
 }
 WEB_FRAMEWORK = {"django", "rest_framework", "celery", "csp", "whitenoise"}
 

@@ -395,11 +395,12 @@ def test_no_case_comes_into_a_study_under_way(state, source, draft, media_root):
 
 # Sealed until unblinded.
 
-RESULTS = ["/results/study/metrics.csv", "/results/study/tests.csv"]
+RUN = "/results/study/runs/1/"
+DOWNLOADS = [f"{RUN}{name}" for name in ("metrics.csv", "tests.csv", "results.json")]
 
 
 @pytest.mark.parametrize("state", ["draft", "open", "locked"])
-@pytest.mark.parametrize("url", RESULTS)
+@pytest.mark.parametrize("url", [RUN, *DOWNLOADS])
 def test_results_are_sealed_before_the_unblinding(url, state, draft):
     if state != "draft":
         lifecycle.open_study(draft, by="test")
@@ -440,10 +441,16 @@ def test_results_open_with_the_unblinding(draft):
     factories.finish(draft)
     factories.make_investigator(draft)
     ivan = sign_in("ivan")
-    for url in ["/results/study/", *RESULTS]:
+    page = ivan.get("/results/study/").content.decode()
+    assert "no analysis was run yet" in page
+    assert ivan.get(RUN).status_code == 404
+    factories.analyse(draft)
+    for url in ["/results/study/", RUN, *DOWNLOADS]:
         assert ivan.get(url).status_code == 200
     assert AuditEvent.objects.filter(action="results.view", actor="ivan").count() == 1
-    assert AuditEvent.objects.filter(action="results.download", actor="ivan").count() == 2
+    assert AuditEvent.objects.filter(action="results.download", actor="ivan").count() == len(
+        DOWNLOADS
+    )
 
 
 @pytest.mark.parametrize("read_cases", [0, 1, 4])
@@ -453,7 +460,8 @@ def test_a_study_that_was_locked_early_still_has_its_page(read_cases, draft):
         factories.read_next(draft.reader_set.first())
     factories.finish(draft)
     factories.make_investigator(draft)
-    for url in ["/results/study/", *RESULTS]:
+    assert factories.analyse(draft).state == "done"
+    for url in ["/results/study/", RUN, *DOWNLOADS]:
         assert sign_in("ivan").get(url).status_code == 200
 
 

@@ -103,14 +103,16 @@ def test_home_does_not_ask_study_by_study():
     assert len(many) == len(few)
 
 
-@pytest.mark.parametrize("page", ["", "metrics.csv", "tests.csv"])
-def test_results(page, monkeypatch):
-    monkeypatch.setattr("analysis.tables.RESAMPLES", 20)
+@pytest.mark.parametrize(
+    "page", ["", "runs/1/", "runs/1/metrics.csv", "runs/1/tests.csv", "runs/1/results.json"]
+)
+def test_results(page):
     counts = []
     for slug, size in (("small", SMALL), ("large", LARGE)):
         study = factories.make_open(slug, **size)
         factories.read_all(study)
         factories.finish(study)
+        factories.analyse(study)
         factories.make_investigator(study)
         ivan = sign_in("ivan")
         counts.append(

@@ -31,10 +31,12 @@ def test_from_import_to_results(make_site, tmp_path):
         site.manage("study", "walk", "open")
         _two_readers_at_once(site, address)
         ivan = Client(address, "ivan")
-        assert ivan.get("/results/walk/metrics.csv").status_code == 403
+        assert ivan.get("/results/walk/runs/1/metrics.csv").status_code == 403
+        site.manage("register_plan", "walk")
         site.manage("study", "walk", "lock")
-        assert ivan.get("/results/walk/metrics.csv").status_code == 403
+        assert ivan.get("/results/walk/runs/1/metrics.csv").status_code == 403
         site.manage("study", "walk", "unblind")
+        _run_on_the_worker(site, ivan, worker)
         _check_metrics(ivan)
         _check_tests(ivan)
 
@@ -75,16 +77,29 @@ def _two_readers_at_once(site, address: str) -> None:
         assert (malignancy, etiology) == (chosen.malignancy, chosen)
 
 
+def _run_on_the_worker(site, client: Client, worker) -> None:
+    """Start the analysis in the browser's way; the worker executes it."""
+    assert client.post("/results/walk/runs/").status_code == 200
+    servers.wait_until(
+        lambda: site.value("SELECT state FROM analysis_analysisrun") in ("done", "failed"),
+        what="the analysis run",
+    )
+    [(state, process, planned)] = site.rows(
+        "SELECT state, worker, planned FROM analysis_analysisrun"
+    )
+    assert (state, process.rpartition(":")[2], planned) == ("done", str(worker.pid), True)
+
+
 def _csv(client: Client, name: str) -> list[dict[str, str]]:
-    answer = client.get(f"/results/walk/{name}.csv")
+    answer = client.get(f"/results/walk/runs/1/{name}.csv")
     assert answer.status_code == 200
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="walk-{name}.csv"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="walk-run-1-{name}.csv"'
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
 def _check_metrics(client: Client) -> None:
     counts = {
-        (row["subject"], row["stage"]): (int(row["n"]), int(row["correct"]), float(row["value"]))
+        (row["subject"], row["stage"]): (int(row["n"]), int(row["count"]), float(row["value"]))
         for row in _csv(client, "metrics")
         if row["cohort"] == "hidden-cohort" and row["metric"] == "micro-averaged sensitivity"
     }

@@ -160,7 +160,7 @@ def test_unanimous_decisions_give_a_point(right, sensitivity, specificity, metho
         ({"resamples": 0}, "resamples must be at least 1"),
         ({"level": 95}, "level must be strictly between 0 and 1, got 95"),
         ({"level": 1.0}, "level must be strictly between 0 and 1"),
-        ({"method": "bca"}, "method must be one of percentile, basic"),
+        ({"method": "normal"}, "method must be one of percentile, basic, bca"),
         ({"n_classes": 1}, "n_classes must be at least 2"),
     ],
 )

@@ -38,6 +38,14 @@ class Command(BaseCommand):
             metavar="WEIGHT",
             help="Weight of the auxiliary classifiers on BUS and on CDFI alone (0: none)",
         )
+        parser.add_argument(
+            "--focus",
+            type=float,
+            default=usual.focus,
+            metavar="WEIGHT",
+            help="Weight of the final maps' spread over the image (0: none)",
+        )
+        parser.add_argument("--keep", default=usual.keep, help="Weights of the best or last epoch")
         parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
         parser.add_argument("--threads", type=int, help="Processor threads")
         parser.add_argument(
@@ -55,8 +63,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         for name, facts in card.metrics["sub_models"].items():
             self.stdout.write(
-                f"{name}: validation AUC {facts['validation_auc']:.3f}, best of "
-                f"{facts['epochs']} epochs {facts['best_epoch']}"
+                f"{name}: validation AUC {facts['validation_auc']:.3f}, epoch "
+                f"{facts['kept_epoch']} of {facts['epochs']}"
             )
         self.stdout.write(f"{options['out']} is written.")
 
@@ -77,7 +85,7 @@ def _train(study: Study, options: dict):
         **{
             name: options[name]
             for name in ("epochs", "patience", "batch_size", "learning_rate", "weight_decay",
-                         "validation_share", "seed")
+                         "validation_share", "focus", "keep", "seed")
         },
     )  # fmt: skip
     architecture, source, out = (options[name] for name in ("architecture", "pretrained", "out"))

@@ -19,8 +19,8 @@ by themselves::
         for case in iter_cases(source, rows):   # all problems of the images, at the end
             ...
 
-The data walks one way: `sources` (bytes of named files) → `manifest` (rows) → `pixels` (RGB
-arrays of PNG and JPEG; DICOM by `dicom`, with `codestream`, `greyscale` and
+The data walks one way: `sources` (bytes of named files) → `table` (checked cells) → `manifest`
+(rows) → `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `codestream`, `greyscale` and
 `apart`) → `reader` (cases).
 What is to be done with pixels before they are stored belongs between `decode` and `encode_png`.
 """

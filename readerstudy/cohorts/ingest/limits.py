@@ -29,6 +29,8 @@ class Limits:
     """Cases in the manifest."""
     min_side: int = 32
     """Pixels: the least width and height of an image."""
+    max_side: int = 65_535
+    """Pixels: the greatest width and height of an image; no JPEG or DICOM file has more."""
     max_pixels: int = 4096 * 4096
     """Pixels: the most that width times height of an image may be."""
 

@@ -1,7 +1,9 @@
-"""One image file as bytes in, plain RGB pixels out; and pixels out again as a bare PNG."""
+"""One image file as bytes in, plain RGB or grey pixels out; and those out again as a bare PNG."""
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,6 +18,7 @@ JPEG_SIGNATURE = b"\xff\xd8\xff"
 DICOM_PREAMBLE_BYTES = 128
 
 _COMPRESS_LEVEL = 6
+_GREY_8_BIT = bytes([8, 0])  # bit depth and colour type, at their place in a PNG's first chunk
 
 
 def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.ndarray:
@@ -44,19 +47,44 @@ def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.n
         If the file is none of the three, is damaged, too large or too small, has no such frame,
         or is of a kind whose right colours are not known.
     """
-    limits = limits or Limits()
     kind, decoder = _kind(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of every oddity; pydicom's quote the file's values
-            return decoder(data, frame=frame, limits=limits)
-    except UnreadableImage:
-        raise
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise UnreadableImage(f"this {kind} is too large to decode; export it smaller") from error
-    except Exception as error:  # broad on purpose: a hostile file makes decoders raise anything
-        message = f"this {kind} is damaged, cut short or malformed; export it anew"
-        raise UnreadableImage(message) from error
+    with _in_plain_words(kind):
+        return decoder(data, frame=frame, limits=limits or Limits())
+
+
+def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
+    """The pixels of a PNG that is 8-bit greyscale already; nothing is converted.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    limits : Limits, optional
+        Bounds on the image's size, checked before its pixels are decoded.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W), uint8
+
+    Raises
+    ------
+    UnreadableImage
+        If the file is no PNG, or one with colours, transparency or other than 8 bits, or is
+        damaged, too large or too small.
+    """
+    if not data.startswith(PNG_SIGNATURE):
+        raise UnreadableImage("this is not a PNG file; save it as PNG, 8-bit greyscale")
+    with _in_plain_words("PNG"):
+        _require_end(data)
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            _check_still(image, limits=limits or Limits())
+            header = data[12:16] == b"IHDR" and data[24:26] == _GREY_8_BIT
+            if not header or image.mode != "L" or image.has_transparency_data:
+                raise UnreadableImage(
+                    "this PNG is not 8-bit greyscale (one channel, no palette, no transparency); "
+                    "save it so"
+                )
+            return np.array(image)
 
 
 def encode_png(rgb: np.ndarray) -> bytes:
@@ -75,9 +103,36 @@ def encode_png(rgb: np.ndarray) -> bytes:
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise ValueError(f"an RGB image is (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
+    return _bare_png(rgb)
+
+
+def encode_grey_png(grey: np.ndarray) -> bytes:
+    """As `encode_png`, of brightness (H, W) uint8."""
+    if grey.ndim != 2 or grey.dtype != np.uint8:
+        raise ValueError(f"a grey image is (H, W) uint8, not {grey.shape} {grey.dtype}")
+    return _bare_png(grey)
+
+
+def _bare_png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(file, "PNG", compress_level=_COMPRESS_LEVEL)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=_COMPRESS_LEVEL)
     return file.getvalue()
+
+
+@contextmanager
+def _in_plain_words(kind: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block becomes an UnreadableImage."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of every oddity; pydicom's quote the file's values
+            yield
+    except UnreadableImage:
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise UnreadableImage(f"this {kind} is too large to decode; export it smaller") from error
+    except Exception as error:  # broad on purpose: a hostile file makes decoders raise anything
+        message = f"this {kind} is damaged, cut short or malformed; export it anew"
+        raise UnreadableImage(message) from error
 
 
 def _kind(data: bytes):
@@ -93,21 +148,29 @@ def _kind(data: bytes):
 
 
 def _decode_png(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+    _require_end(data)
+    return _decode_picture(data, frame=frame, limits=limits)
+
+
+def _require_end(data: bytes) -> None:
     # Pillow forgives a missing end; a file cut short may lack more than that.
     position = len(PNG_SIGNATURE)
     while data[position + 4 : position + 8] != b"IEND":
         position += 12 + int.from_bytes(data[position : position + 4])
         if position >= len(data):
             raise UnreadableImage("this PNG is cut short; copy or export it anew")
-    return _decode_picture(data, frame=frame, limits=limits)
+
+
+def _check_still(image: Image.Image, *, limits: Limits) -> None:
+    check_size(image.width, image.height, limits=limits)
+    if getattr(image, "n_frames", 1) > 1:
+        raise UnreadableImage("this file holds several pictures; export one still image")
 
 
 def _decode_picture(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
     """A PNG or JPEG by Pillow, whose own limits bound compressed text within the file."""
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-        check_size(image.width, image.height, limits=limits)
-        if getattr(image, "n_frames", 1) > 1:
-            raise UnreadableImage("this file holds several pictures; export one still image")
+        _check_still(image, limits=limits)
         if frame != 1:
             raise UnreadableImage(f"there is no frame {frame}: only DICOM files have frames")
         if image.mode == "CMYK":

@@ -26,20 +26,22 @@ class Problem:
 
     `message` says what is wrong and what to do. `file` is the file at fault, as the source names
     it. `row` and `column` are the place in the manifest that is at fault, or that names the file
-    at fault; `row` counts as a spreadsheet does, with the header as row 1.
+    at fault; `row` counts as a spreadsheet does, with the header as row 1. `table` is the
+    manifest's name.
     """
 
     message: str
     file: str = ""
     row: int | None = None
     column: str = ""
+    table: str = MANIFEST_NAME
 
     def __str__(self) -> str:
         cell = [f"row {self.row}"] if self.row is not None else []
         cell += [f"column {printable(self.column)}"] if self.column else []
         file = printable(self.file, limit=200)
-        if cell and file and self.file != MANIFEST_NAME:
-            return f"{file} ({', '.join([MANIFEST_NAME, *cell])}): {self.message}"
+        if cell and file and self.file != self.table:
+            return f"{file} ({', '.join([self.table, *cell])}): {self.message}"
         place = ", ".join([file, *cell] if file else cell)
         return f"{place}: {self.message}" if place else self.message
 

@@ -9,6 +9,9 @@ def check_size(width: int, height: int, *, limits: Limits) -> None:
     if min(width, height) < limits.min_side:
         side = f"{limits.min_side} by {limits.min_side}"
         raise UnreadableImage(f"{width} by {height} pixels is too small; the least is {side}")
+    if max(width, height) > limits.max_side:
+        side = f"{limits.max_side:,} by {limits.max_side:,}"
+        raise UnreadableImage(f"{width} by {height} pixels is too large; the most is {side}")
     if width * height > limits.max_pixels:
         most = f"{limits.max_pixels:,} pixels in all"
         raise UnreadableImage(f"{width} by {height} pixels is too large; the most is {most}")

@@ -82,8 +82,12 @@ class Source(ABC):
 
 
 @contextmanager
-def open_source(path: str | Path, *, limits: Limits | None = None) -> Iterator[Source]:
+def open_source(
+    path: str | Path, *, limits: Limits | None = None, label: str = ""
+) -> Iterator[Source]:
     """Open the folder or ZIP archive at `path`, and close it after use.
+
+    `label` is what messages call it, where that is not its name at `path`, as of an upload.
 
     Raises
     ------
@@ -93,11 +97,12 @@ def open_source(path: str | Path, *, limits: Limits | None = None) -> Iterator[S
     """
     path = Path(path)
     limits = limits or Limits()
+    label = label or path.name or str(path)
     if os.path.isdir(path):
-        yield FolderSource(path, limits=limits)
+        yield FolderSource(path, label, limits=limits)
     elif os.path.isfile(path):
-        with _opened_archive(path, limits=limits) as archive:
-            yield ZipSource(archive, path, limits=limits)
+        with _opened_archive(path, label, limits=limits) as archive:
+            yield ZipSource(archive, path, label, limits=limits)
     else:
         raise _refusal(f"no folder or ZIP file at {quoted(str(path))}; check the path")
 
@@ -105,8 +110,8 @@ def open_source(path: str | Path, *, limits: Limits | None = None) -> Iterator[S
 class FolderSource(Source):
     """The files under a folder. Links are followed to files inside the folder, never outside."""
 
-    def __init__(self, root: Path, *, limits: Limits):
-        super().__init__(root.name or str(root), limits=limits)
+    def __init__(self, root: Path, label: str, *, limits: Limits):
+        super().__init__(label, limits=limits)
         self._root = root.resolve()
         self._problems: list[Problem] = []
         self._names = frozenset(self._walk())
@@ -180,12 +185,13 @@ class ZipSource(Source):
     what the archive says of itself: each read stops at the limit on real bytes.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, path: Path, *, limits: Limits):
-        super().__init__(path.name, limits=limits)
+    def __init__(self, archive: zipfile.ZipFile, path: Path, label: str, *, limits: Limits):
+        super().__init__(label, limits=limits)
         self._archive = archive
         self._read_bytes: dict[str, int] = {}
         self._total_read = 0
-        entries = [info for info in archive.infolist() if not info.is_dir()]
+        # Not by is_dir(), which fails on an entry without a name.
+        entries = [info for info in archive.infolist() if not info.filename.endswith("/")]
         entries = [info for info in entries if not is_junk(info.filename)]
         if len(entries) > limits.max_entries:
             raise _too_many(limits)
@@ -265,18 +271,18 @@ class ZipSource(Source):
 
 
 @contextmanager
-def _opened_archive(path: Path, *, limits: Limits) -> Iterator[zipfile.ZipFile]:
+def _opened_archive(path: Path, label: str, *, limits: Limits) -> Iterator[zipfile.ZipFile]:
     try:
         raw = _GuardedFile(path, limits=limits)
     except OSError as error:
         reason = error.strerror or "input/output error"
-        raise _refusal(f"cannot be opened: {reason}; check the file", file=path.name) from error
+        raise _refusal(f"cannot be opened: {reason}; check the file", file=label) from error
     with raw:
         try:
             archive = zipfile.ZipFile(raw)
         except _ARCHIVE_ERRORS as error:
             message = "is not a ZIP archive, or is damaged; give a folder or make the ZIP anew"
-            raise _refusal(message, file=path.name) from error
+            raise _refusal(message, file=label) from error
         raw.guarded = False
         with archive:
             yield archive

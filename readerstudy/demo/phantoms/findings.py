@@ -33,20 +33,20 @@ MEASURES = {
 # flow in the order above.
 HABITS = {
     Etiology.REACTIVE: dict(
-        diameter_mm=(18, 5), axis_ratio=(0.53, 0.10), cortex_db=(-41.5, 2.2), ragged=(0.03, 0.012),
-        signs=(0.72, 0.05, 0.08, 0.08, 0.10), flow=(0.16, 0.52, 0.14, 0.05, 0.07, 0.06),
+        diameter_mm=(18, 5), axis_ratio=(0.50, 0.09), cortex_db=(-41.5, 2.2), ragged=(0.03, 0.012),
+        signs=(0.82, 0.04, 0.05, 0.05, 0.07), flow=(0.13, 0.61, 0.12, 0.04, 0.06, 0.04),
     ),
     Etiology.TUBERCULOUS: dict(
-        diameter_mm=(22, 6), axis_ratio=(0.60, 0.12), cortex_db=(-42, 2.5), ragged=(0.06, 0.028),
-        signs=(0.28, 0.54, 0.50, 0.07, 0.42), flow=(0.22, 0.17, 0.04, 0.12, 0.08, 0.37),
+        diameter_mm=(22, 6), axis_ratio=(0.58, 0.10), cortex_db=(-42, 2.5), ragged=(0.06, 0.028),
+        signs=(0.22, 0.65, 0.60, 0.05, 0.48), flow=(0.22, 0.15, 0.04, 0.08, 0.06, 0.45),
     ),
     Etiology.LYMPHOMA: dict(
-        diameter_mm=(24, 7), axis_ratio=(0.71, 0.12), cortex_db=(-45.5, 2.3), ragged=(0.032, 0.012),
-        signs=(0.28, 0.08, 0.20, 0.52, 0.05), flow=(0.07, 0.22, 0.42, 0.08, 0.15, 0.06),
+        diameter_mm=(25, 7), axis_ratio=(0.74, 0.10), cortex_db=(-47.5, 2.2), ragged=(0.032, 0.012),
+        signs=(0.18, 0.05, 0.15, 0.68, 0.05), flow=(0.05, 0.18, 0.58, 0.05, 0.11, 0.03),
     ),
     Etiology.METASTATIC: dict(
-        diameter_mm=(21, 7), axis_ratio=(0.74, 0.12), cortex_db=(-42.5, 2.5), ragged=(0.042, 0.017),
-        signs=(0.14, 0.28, 0.12, 0.10, 0.20), flow=(0.10, 0.10, 0.07, 0.50, 0.17, 0.06),
+        diameter_mm=(21, 7), axis_ratio=(0.76, 0.11), cortex_db=(-42, 2.5), ragged=(0.042, 0.017),
+        signs=(0.10, 0.28, 0.10, 0.07, 0.18), flow=(0.09, 0.08, 0.05, 0.59, 0.15, 0.04),
     ),
 }  # fmt: skip
 

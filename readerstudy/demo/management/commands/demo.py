@@ -34,7 +34,7 @@ class Command(BaseCommand):
         from readerstudy.demo import studies
 
         people.make_people()
-        model = studies.untrained_model()
+        model = studies.phantom_model()
         for demo in studies.STUDIES:
             self.stdout.write(f"{demo.title} ...")
             studies.build(demo, model=model)

@@ -1,0 +1,35 @@
+"""The door to an investigator's pages: it resolves the study, and keeps what is sealed."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from analysis.sealing import Sealed
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.accounts.views import error_page
+from readerstudy.audit.log import record
+from readerstudy.cohorts.models import Investigator
+
+
+def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorator: a view ``(request, study, ...)`` under a URL with the study's ``slug``.
+
+    404, after an audit event, for whoever is no investigator of it; 403 for sealed results.
+    """
+
+    @audience(Audience.INVESTIGATOR)
+    @wraps(view)
+    def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
+        role = Investigator.objects.filter(study__slug=slug, user=request.user)
+        found = role.select_related("study").first()
+        if found is None:
+            record("results.access", request=request, study=slug, target=request.path, refused=True)
+            raise Http404
+        try:
+            return view(request, found.study, **kwargs)
+        except Sealed as sealed:
+            record("results.sealed", request=request, study=slug, target=request.path, refused=True)
+            return error_page(request, status=403, message=str(sealed))
+
+    return guarded

@@ -1,0 +1,57 @@
+import getpass
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis import runs
+from analysis.management.plan_file import read_plan
+from analysis.models import AnalysisRun
+from analysis.registration import plan_to_run
+from analysis.sealing import Sealed
+from readerstudy.cohorts.models import Study
+
+
+class Command(BaseCommand):
+    help = (
+        "Analyse an unblinded study in this process, by its registered plan (the default plan if "
+        "there is none) or by another, and store the results as a run."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("study", help="Slug of the study")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--plan", type=Path, help="JSON file of another plan")
+        which.add_argument("--run", type=int, help="Number of a queued run, instead of a new one")
+        parser.add_argument(
+            "--by", default=getpass.getuser(), help="Who does it, for the audit log"
+        )
+
+    def handle(self, *, study, plan, run, by, **_options):
+        found = Study.objects.filter(slug=study).first()
+        if found is None:
+            raise CommandError(f'There is no study "{study}".')
+        queued = _queued(found, run) if run else _start(found, plan, by=by)
+        from analysis.execution import execute
+
+        ended = execute(queued.pk)
+        if ended is None:
+            raise CommandError(f"{queued} is not queued; it is in other hands, or has ended.")
+        if ended.state == AnalysisRun.State.FAILED:
+            raise CommandError(f"{ended} failed. {ended.reason}")
+        planned = "as registered" if ended.planned else "not as registered before unblinding"
+        self.stdout.write(f"{ended} is done, {planned}; results {ended.results_sha256}.")
+
+
+def _queued(study: Study, number: int) -> AnalysisRun:
+    run = AnalysisRun.objects.filter(study=study, number=number).first()
+    if run is None:
+        raise CommandError(f'Study "{study.slug}" has no run {number}.')
+    return run
+
+
+def _start(study: Study, plan: Path | None, *, by: str) -> AnalysisRun:
+    chosen = read_plan(plan) if plan else plan_to_run(study)
+    try:
+        return runs.start(study, chosen, by=by)
+    except Sealed as sealed:
+        raise CommandError(str(sealed)) from None

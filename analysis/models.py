@@ -1,0 +1,137 @@
+"""What was planned before anybody saw a result, and what was computed after."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from readerstudy.audit.append_only import refuses
+from readerstudy.cohorts.models import Study
+
+_UNBLINDED = "(SELECT state FROM cohorts_study WHERE id = NEW.study_id) = 'unblinded'"
+
+
+@refuses(insert=_UNBLINDED, update="1 = 1", delete="1 = 1")
+class RegisteredPlan(models.Model):
+    """An analysis plan, fixed before the study was unblinded.
+
+    A study may register several, as amendments; the last one counts, and the others stay on
+    record. The database takes none once the study is unblinded.
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT)
+    document = models.TextField(help_text="The plan's canonical JSON (analysis/plan.py)")
+    sha256 = models.CharField(max_length=64)
+    registered_at = models.DateTimeField(db_default=Now(), editable=False)
+    registered_by = models.CharField(max_length=150, help_text="Username")
+
+    class Meta:
+        ordering = ["study", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(document="") & ~Q(sha256=""), name="registered_plan_with_hash"
+            )
+        ]
+
+    def __str__(self):
+        return f"Plan {self.sha256[:12]} of {self.study.slug}"
+
+
+_ENDED = "OLD.state IN ('done', 'failed')"
+_ASKED_FOR_CHANGES = " OR ".join(
+    f"NEW.{column} <> OLD.{column}"
+    for column in (
+        "study_id", "number", "plan_document", "plan_sha256", "planned", "created_by", "created_at",
+    )
+)  # fmt: skip
+
+
+@refuses(
+    insert=f"NOT ({_UNBLINDED})",
+    update=f"{_ENDED} OR {_ASKED_FOR_CHANGES}",
+    delete="1 = 1",
+)
+class AnalysisRun(models.Model):
+    """One analysis of an unblinded study by one plan, reproducible from what is written here.
+
+    The database takes no run of a study that is not unblinded, deletes none, and changes nothing
+    of one that has ended: what was computed once stays, however often it is computed again.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT)
+    number = models.PositiveIntegerField(help_text="1 is the study's first run")
+    plan_document = models.TextField(help_text="The plan's canonical JSON (analysis/plan.py)")
+    plan_sha256 = models.CharField(max_length=64)
+    planned = models.BooleanField(
+        help_text="Whether this very plan was registered before the study was unblinded"
+    )
+    created_by = models.CharField(max_length=150, help_text="Username")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
+    worker = models.CharField(max_length=100, blank=True, help_text="Host and process")
+    heartbeat_at = models.DateTimeField(null=True)
+    steps_done = models.PositiveSmallIntegerField(default=0)
+    steps = models.PositiveSmallIntegerField(default=0, help_text="Sections to be computed")
+    step = models.CharField(max_length=100, blank=True, help_text="What is being computed")
+    finished_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True, help_text="Why it failed")
+
+    data_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Digest of all that was read from the study"
+    )
+    code_version = models.CharField(max_length=64, blank=True)
+    libraries = models.JSONField(default=dict, help_text="Versions that the results rest on")
+    results = models.TextField(blank=True, help_text="Canonical JSON (analysis/document.py)")
+    results_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["study", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="run_number_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running"], finished_at__isnull=True)
+                | Q(state__in=["done", "failed"], finished_at__isnull=False),
+                name="run_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="done") & ~Q(results="") & ~Q(results_sha256="")
+                | ~Q(state="done") & Q(results="", results_sha256=""),
+                name="run_results_when_done",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="failed") | ~Q(reason=""), name="run_failed_with_reason"
+            ),
+        ]
+
+    def __str__(self):
+        return f"Run {self.number} of {self.study.slug}"
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is something to wait for."""
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the process that had it, or was started for it, gives no sign of life.
+
+        With a broker a queued run may wait for as long as the worker is busy.
+        """
+        if self.state == self.State.RUNNING:
+            last_sign = self.heartbeat_at
+        elif self.state == self.State.QUEUED and not settings.CELERY_BROKER_URL:
+            last_sign = self.created_at
+        else:
+            return False
+        silent = timezone.now() - last_sign
+        return silent > timedelta(seconds=settings.ANALYSIS_STALE_SECONDS)

@@ -1,0 +1,95 @@
+"""A run's results as its page shows them: picked from the stored document, nothing computed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.paginator import Paginator
+
+from analysis.document import records, section
+
+READERS_SHOWN = 30  # on one page; the files have all
+ROWS_SHOWN = 200  # of a table that has no layout of its own
+LAID_OUT = {"table2", "table3"}
+TESTS = [
+    (question, unit)
+    for question in ("reader vs model", "with vs without AI")
+    for unit in ("patients", "one-vs-rest cells: accuracy")
+]
+
+Record = dict[str, Any]
+
+
+def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
+    """The context of a run's page.
+
+    ``cohorts`` are table 2 and the groups' part of table 3, ``permutations`` the tests of table
+    3; ``others`` are the remaining sections. Readers are shown a page at a time.
+    """
+    codes = [reader["code"] for reader in results["data"]["readers"]]
+    readers = Paginator(codes, READERS_SHOWN).get_page(readers_page)
+    left_out = set(codes) - set(readers.object_list)
+    return {
+        "results": results,
+        "planned": [each["title"] for each in results["sections"] if each["planned"]],
+        "readers": readers,
+        "cohorts": _cohorts(results, left_out),
+        "permutations": list(_records(results, "table3", "tests", left_out)),
+        "others": [
+            _other(each, left_out) for each in results["sections"] if each["name"] not in LAID_OUT
+        ],
+    }
+
+
+def _records(results: dict, name: str, table: str, left_out: set[str]) -> Iterator[Record]:
+    """The rows of a table by column, without those of the readers left out."""
+    if found := section(results, name):
+        rows = records(found["tables"][table])
+        yield from (row for row in rows if row["subject"] not in left_out)
+
+
+def _cohorts(results: dict, left_out: set[str]) -> list[dict]:
+    """Per cohort, a line a subject: both stages' metrics and, for readers, McNemar's p-values."""
+    cohorts: dict[str, dict[str, dict]] = {}
+    for name in ("table2", "table3"):
+        for row in _records(results, name, "metrics", left_out):
+            lines = cohorts.setdefault(row["cohort"], {})
+            line = lines.setdefault(row["subject"], {"subject": row["subject"]})
+            line["kind"] = row["kind"]
+            stage = line.setdefault("aided" if row["stage"] == "with AI" else "unaided", {})
+            stage[row["metric"].removeprefix("micro-averaged ")] = row
+    tests = {
+        (row["cohort"], row["subject"], row["question"], row["unit"]): row
+        for row in _records(results, "table2", "tests", left_out)
+    }
+    for name, lines in cohorts.items():
+        for subject, line in lines.items():
+            line["tests"] = [tests.get((name, subject, *asked)) for asked in TESTS]
+    return [{"name": name, "lines": list(lines.values())} for name, lines in cohorts.items()]
+
+
+def _other(found: dict, left_out: set[str]) -> dict:
+    """A section whose tables are shown as they are."""
+    return {
+        "title": found["title"],
+        "name": found["name"],
+        "planned": found["planned"],
+        "tables": [
+            _shown(name, table, left_out) for name, table in sorted(found["tables"].items())
+        ],
+    }
+
+
+def _shown(name: str, table: dict, left_out: set[str]) -> dict:
+    """A table without the readers left out, without columns that hold nothing, cut if long."""
+    columns, rows = table["columns"], table["rows"]
+    if "subject" in columns:
+        subject = columns.index("subject")
+        rows = [row for row in rows if row[subject] not in left_out]
+    shown = rows[:ROWS_SHOWN]
+    kept = [at for at in range(len(columns)) if any(row[at] not in (None, "") for row in shown)]
+    return {
+        "name": name,
+        "columns": [columns[at].replace("_", " ") for at in kept],
+        "rows": [[(columns[at], row[at]) for at in kept] for row in shown],
+        "total": len(rows),
+    }

@@ -1,0 +1,42 @@
+"""Fix an analysis plan before anybody may see a result: the only place that registers one."""
+
+from django.db import transaction
+
+from analysis.models import RegisteredPlan
+from analysis.plan import Plan
+from readerstudy.audit.log import record
+from readerstudy.cohorts.models import Study
+from readerstudy.reading.lifecycle import NotPossible
+
+
+@transaction.atomic
+def register(study: Study, plan: Plan, *, by: str) -> RegisteredPlan:
+    """Register a plan; from now on it is the one that counts.
+
+    Raises NotPossible once the study is unblinded, or for the plan that counts already.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)  # no unblinding is under way now
+    if study.state == Study.State.UNBLINDED:
+        raise NotPossible(
+            ["The study is unblinded; a plan counts only if it was registered before that."]
+        )
+    document, sha256 = plan.to_document(), plan.sha256()
+    current = registered_plan(study)
+    if current and current.sha256 == sha256:
+        raise NotPossible([f"This very plan is registered already ({sha256[:12]}...)."])
+    registered = RegisteredPlan.objects.create(
+        study=study, document=document, sha256=sha256, registered_by=by
+    )
+    record("analysis.register_plan", actor=by, study=study.slug, detail={"plan": sha256})
+    return registered
+
+
+def registered_plan(study: Study) -> RegisteredPlan | None:
+    """The plan that counts: the last one registered."""
+    return RegisteredPlan.objects.filter(study=study).last()
+
+
+def plan_to_run(study: Study) -> Plan:
+    """The plan that counts; the default plan for a study that registered none."""
+    registered = registered_plan(study)
+    return Plan.from_document(registered.document) if registered else Plan()

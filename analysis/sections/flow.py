@@ -1,0 +1,97 @@
+"""The flow of patients and readings: who came in, what was read, and what is complete."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.document import table
+from analysis.plan import Plan
+from analysis.sections.parts import ALL_COHORTS, STAGES, parts, read_by_all
+from analysis.study_data import MISSING, Patients, StudyData
+from readerstudy.diagnosis import Etiology
+
+NAME = "flow"
+TITLE = "Patients and readings"
+READS = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientsRow:
+    """Patients of one cohort: all, with a result of the model, and by etiology.
+
+    ``read_by_all`` counts those whom every reader read in both stages; it is null for a training
+    cohort, which is not read.
+    """
+
+    cohort: str
+    role: str
+    patients: int
+    with_model_result: int
+    reactive_hyperplasia: int
+    tuberculous_lymphadenitis: int
+    lymphoma: int
+    metastatic_carcinoma: int
+    read_by_all: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingsRow:
+    """Readings of one reader in one stage and cohort, of those there were to be."""
+
+    cohort: str
+    subject: str
+    group: str
+    stage: str
+    expected: int
+    read: int
+
+
+def compute(data: StudyData, _plan: Plan) -> dict:
+    """Tables ``patients`` and ``readings``."""
+    return {
+        "tables": {
+            "patients": table(PatientsRow, _patients(data)),
+            "readings": table(ReadingsRow, _readings(data)),
+        }
+    }
+
+
+def _patients(data: StudyData) -> Iterator[PatientsRow]:
+    read = {part.cohort: int(read_by_all(*part.decisions).sum()) for part in parts(data)}
+    for cohort in data.cohorts:
+        is_training = cohort.role == "training"
+        of = data.training if is_training else data.testing
+        yield _patients_row(
+            cohort.name,
+            cohort.role,
+            of.of(of.cohort == cohort.name),
+            read_by_all=None if is_training else read.get(cohort.name, 0),
+        )
+    yield _patients_row(ALL_COHORTS, "testing", data.testing, read_by_all=read[ALL_COHORTS])
+
+
+def _patients_row(cohort: str, role: str, patients: Patients, *, read_by_all) -> PatientsRow:
+    counts = {e.value: int(np.sum(patients.truth == e.class_index)) for e in Etiology}
+    return PatientsRow(
+        cohort=cohort,
+        role=role,
+        patients=len(patients),
+        with_model_result=int(np.sum(patients.model != MISSING)),
+        read_by_all=read_by_all,
+        **counts,
+    )
+
+
+def _readings(data: StudyData) -> Iterator[ReadingsRow]:
+    for part in parts(data):
+        for index, reader in enumerate(data.readers):
+            for stage, decisions in zip(STAGES, part.decisions[index], strict=True):
+                yield ReadingsRow(
+                    cohort=part.cohort,
+                    subject=reader.code,
+                    group=reader.group,
+                    stage=stage,
+                    expected=decisions.size,
+                    read=int(np.sum(decisions != MISSING)),
+                )

@@ -1,0 +1,39 @@
+import pytest
+
+from inference.importer import import_predictions
+from readerstudy.cohorts.ingest import ImportRefused
+from tests import factories
+from tests.cohorts.ingest_files import write_folder
+from tests.inference.bundle_files import NAME, files_for, nothing_was_imported
+
+
+@pytest.fixture
+def draft(db):
+    """A study with three testing cases in two cohorts; its model is one with weights."""
+    return factories.make_draft(cases=3)
+
+
+@pytest.fixture
+def take(draft, tmp_path):
+    """A function from rows, or a bundle's files, to what their import comes to."""
+    numbers = iter(range(100))
+
+    def take(what, *, of=draft, **fields):
+        files = files_for(what) if isinstance(what, list) else what
+        source = write_folder(tmp_path / str(next(numbers)), files)
+        return import_predictions(study=of, source=source, **NAME | fields)
+
+    return take
+
+
+@pytest.fixture
+def refused(take):
+    """A function from a bundle to the problems for which it is refused, having changed nothing."""
+
+    def refused(what, **fields):
+        with pytest.raises(ImportRefused) as caught:
+            take(what, **fields)
+        assert nothing_was_imported()
+        return caught.value.problems
+
+    return refused

@@ -1,0 +1,101 @@
+"""A model that ran elsewhere is never run here, whoever asks; its predictions are judged alike."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+
+from inference import evaluating, queue, runner
+from inference.models import InferenceJob, ModelVersion, StudyModel
+from readerstudy.cohorts.models import Case
+from readerstudy.reading import lifecycle
+from tests import factories
+from tests.inference.bundle_files import external, rows_for
+
+pytestmark = pytest.mark.django_db
+REFUSAL = "predictions are imported, not computed"
+
+
+@pytest.fixture
+def study(draft, take):
+    """A draft whose stage 2 shows imported predictions, without heatmaps."""
+    take(rows_for(draft, heatmaps=False))
+    return draft
+
+
+@pytest.fixture
+def forced_job(study):
+    """A job that no door of the product makes."""
+    return InferenceJob.objects.create(
+        case=Case.objects.first(), model_version=external(), input_sha256="x"
+    )
+
+
+def test_it_is_not_queued(study):
+    for attempt in (
+        lambda: queue.enqueue(cases=Case.objects.all(), model_version=external()),
+        lambda: queue.retry_failed(cases=Case.objects.all(), model_version=external()),
+    ):
+        with pytest.raises(queue.NotComputed, match=REFUSAL):
+            attempt()
+    for step in (lifecycle.queue_model, lambda study: lifecycle.run_model(study, by="test")):
+        with pytest.raises(lifecycle.NotPossible, match=REFUSAL):
+            step(study)
+    with pytest.raises(CommandError, match=REFUSAL):
+        call_command("study", "study", "run-model")
+    assert not InferenceJob.objects.exists()
+
+
+def test_the_admin_action_says_why_it_is_not_run(study, client):
+    client.force_login(factories.make_user("admin", is_staff=True, is_superuser=True))
+    action = {"action": "run_model", "_selected_action": [study.pk]}
+    page = client.post("/admin/cohorts/study/", action, follow=True).content.decode()
+    assert "predictions are imported, not computed" in page
+    assert not InferenceJob.objects.exists()
+
+
+def test_a_job_that_was_forced_on_it_fails_with_the_reason(forced_job):
+    call_command("infer")
+    forced_job.refresh_from_db()
+    assert (forced_job.state, forced_job.attempts) == (InferenceJob.State.FAILED, 1)
+    assert REFUSAL in forced_job.reason
+    assert runner.run([forced_job.pk]) == []
+    assert queue.reap() == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"weights": "weights/x.safetensors"}, {"is_external": False}]
+)  # fmt: skip
+def test_the_database_keeps_it_without_weights(study, change):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ModelVersion.objects.filter(is_external=True).update(**change)
+
+
+def test_a_version_that_is_run_here_has_weights(draft):
+    own = ModelVersion.objects.filter(pk=draft.studymodel.model_version_id)
+    for change in ({"weights": ""}, {"is_external": True}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            own.update(**change)
+
+
+def test_its_predictions_are_evaluated_like_any_others(study, capsys):
+    cohorts, threshold = evaluating.stored(study)
+    assert threshold == 0.5
+    assert sorted(p for c in cohorts for p in c.probabilities[:, 0]) == [0.125, 0.225, 0.325]
+    call_command("evaluate_clahdm", "study", resamples=20)
+    assert "Sub-model 1 (n=2)" in capsys.readouterr().out
+
+
+def test_a_study_that_has_none_of_its_predictions_is_told_to_import(study):
+    other = factories.make_draft("other", cases=1)
+    StudyModel.objects.filter(study=other).update(model_version=external())
+    with pytest.raises(evaluating.NotNow, match="import its predictions first"):
+        evaluating.stored(other)
+    [reason] = lifecycle.missing_to_open(other)
+    assert "import those of Their CLA-HDM 2.1 (predictions imported) for this study" in reason
+
+
+def test_the_frozen_protocol_names_it_as_imported(study):
+    lifecycle.open_study(study, by="test")
+    study.protocol.refresh_from_db()
+    assert "Their CLA-HDM 2.1 (predictions imported)" in study.protocol.frozen_document
+    assert external().sha256 in study.protocol.frozen_document
