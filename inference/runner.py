@@ -7,6 +7,7 @@ import io
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -14,12 +15,13 @@ import numpy as np
 import torch
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
 from inference import queue
 from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
-from inference.clahdm.predict import CasePrediction, NonFiniteError, predict
+from inference.clahdm.predict import CasePrediction, NonFiniteError, Precision, predict
 from inference.clahdm.preprocess import preprocess
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
@@ -33,7 +35,8 @@ def run(job_ids: Sequence[int]) -> list[int]:
 
     One call holds all its images in memory: keep it to a batch (``queue.batches``).
     """
-    jobs = [job for job_id in job_ids if (job := queue.claim(job_id))]
+    with transaction.atomic():  # one commit, which is what claims cost
+        jobs = [job for job_id in job_ids if (job := queue.claim(job_id))]
     by_version: dict[int, list[InferenceJob]] = {}
     for job in jobs:
         by_version.setdefault(job.model_version_id, []).append(job)
@@ -67,13 +70,22 @@ def _run_batch(jobs: list[InferenceJob]) -> list[int]:
         queue.require_computed(jobs[0].model_version)
         model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
         inputs = {}
-        for job in jobs:
+        for job, pixels in _read_all(jobs):
             with failures.of(job):
-                inputs[job] = _inputs(job, size=model.input_size)
-        for job, result in _predict(model, inputs, failures):
-            with failures.of(job):
-                _store(job, result)
+                inputs[job] = _inputs(pixels.result(), size=model.input_size)
+        results = _predict(model, inputs, failures)
+        with transaction.atomic():  # again one commit; a job that fails takes back its own rows
+            for job, result in results:
+                with failures.of(job):
+                    _store(job, result)
     return failures.again
+
+
+def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
+    """Each job's `_pixels`, read in threads: decoding takes most of a job's time off the GPU."""
+    prefetch_related_objects([job.case for job in jobs], "image_set")
+    with ThreadPoolExecutor() as threads:
+        return [(job, threads.submit(_pixels, job)) for job in jobs]
 
 
 def _predict(
@@ -96,7 +108,7 @@ def _predict(
 def _forward(model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]) -> list[CasePrediction]:
     [threshold] = {job.model_version.threshold for job in inputs}
     bus, cdfi = torch.stack(list(inputs.values()), dim=1)
-    return predict(model, bus, cdfi, threshold=threshold)
+    return predict(model, bus, cdfi, threshold=threshold, precision=precision())
 
 
 def device() -> torch.device:
@@ -107,14 +119,24 @@ def device() -> torch.device:
     return torch.device(name)
 
 
+def precision() -> Precision:
+    """The configured precision; ``auto`` is bf16 on a GPU that has it, else fp32."""
+    if settings.INFERENCE_PRECISION != "auto":
+        return settings.INFERENCE_PRECISION
+    on_gpu = device().type == "cuda"
+    has_it = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "fp32"
+
+
 @lru_cache(maxsize=1)
 def _load(path: str, sha256: str) -> CLAHDM:
     """The network with these weights, verified against their digest; kept for the next job."""
-    return weights.load(path, sha256=sha256).model.to(device())
+    model = weights.load(path, sha256=sha256).model
+    return model.to(device(), memory_format=torch.channels_last)
 
 
 def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
-    """uint8 RGB arrays (H, W, 3) by modality.
+    """uint8 RGB arrays (H, W, 3) by modality; asks nothing of the database after `_read_all`.
 
     Raises ValueError when the images are not the ones that the job was made for.
     """
@@ -124,9 +146,8 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     return read_pixels(images)
 
 
-def _inputs(job: InferenceJob, *, size: int) -> torch.Tensor:
+def _inputs(pixels: dict[str, np.ndarray], *, size: int) -> torch.Tensor:
     """Both images as the network takes them, BUS first: float32, (2, 3, size, size)."""
-    pixels = _pixels(job)
     return torch.stack([preprocess(pixels[modality], size=size) for modality in Modality])
 
 

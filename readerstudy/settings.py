@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from environs import Env
+from environs import Env, validate
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -184,6 +184,9 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
+INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it, else fp32
+    "INFERENCE_PRECISION", "auto", validate=validate.OneOf(["auto", "fp32", "bf16"])
+)
 INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)
 INFERENCE_HEARTBEAT_SECONDS = env.float("INFERENCE_HEARTBEAT_SECONDS", 5.0)
 INFERENCE_STALE_SECONDS = env.float("INFERENCE_STALE_SECONDS", 60.0)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import torch
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -177,8 +178,12 @@ def test_a_batch_gives_each_case_what_it_would_get_alone(study, jobs):
     }
     for job in InferenceJob.objects.filter(pk__in=jobs):
         model = runner._load(job.model_version.weights.path, job.model_version.sha256)
-        [alone] = runner._forward(model, {job: runner._inputs(job, size=model.input_size)})
+        [alone] = runner._forward(model, {job: _inputs(job, model)})
         assert together[job.case_id] == pytest.approx(alone.probabilities.p_malignant, abs=1e-5)
+
+
+def _inputs(job, model):
+    return runner._inputs(runner._pixels(job), size=model.input_size)
 
 
 def test_a_case_that_spoils_its_batch_fails_alone(jobs, monkeypatch):
@@ -193,3 +198,50 @@ def test_a_case_that_spoils_its_batch_fails_alone(jobs, monkeypatch):
     assert runner.run(jobs) == []
     assert (state(jobs[0]).state, state(jobs[1]).state) == (State.FAILED, State.DONE)
     assert "NaN" in state(jobs[0]).reason
+
+
+def test_a_batch_asks_for_its_images_rows_once(jobs, django_assert_max_num_queries):
+    with django_assert_max_num_queries(100) as asked:
+        runner.run(jobs)
+    assert len(jobs) == 2
+    sql = [query["sql"] for query in asked.captured_queries]
+    assert sum('FROM "cohorts_image"' in each for each in sql) == 1
+
+
+def test_a_result_that_can_not_be_stored_takes_no_other_with_it(jobs, monkeypatch):
+    encode, calls = runner._png, []
+
+    def full(values):
+        calls.append(values)
+        if len(calls) == 1:
+            raise OSError("no space left on device")
+        return encode(values)
+
+    monkeypatch.setattr(runner, "_png", full)
+    assert runner.run(jobs) == jobs[:1]
+    assert (state(jobs[0]).state, state(jobs[1]).state) == (State.QUEUED, State.DONE)
+    assert state(jobs[0]).reason == "OSError: no space left on device"
+    done = Prediction.objects.filter(model_version__name="tiny")
+    assert [each.case_id for each in done] == [state(jobs[1]).case_id]
+
+
+def test_precision_is_as_configured_and_by_itself_bf16_on_a_gpu_alone(settings, monkeypatch):
+    monkeypatch.setattr(runner, "device", lambda: torch.device("cpu"))
+    assert runner.precision() == "fp32"
+    for has_it, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(runner, "device", lambda: torch.device("cuda"))
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has_it=has_it, **_: has_it)
+        assert runner.precision() == expected
+    settings.INFERENCE_PRECISION = "fp32"
+    assert runner.precision() == "fp32"
+
+
+def test_jobs_are_run_in_the_configured_precision(jobs, settings):
+    runner.run(jobs[:1])
+    settings.INFERENCE_PRECISION = "bf16"
+    job = state(jobs[0])
+    model = runner._load(job.model_version.weights.path, job.model_version.sha256)
+    [rough] = runner._forward(model, {job: _inputs(job, model)})
+    exact = Prediction.objects.get(case=job.case, model_version=job.model_version)
+    assert rough.probabilities.p_malignant != exact.p_malignant
+    assert rough.probabilities.p_malignant == pytest.approx(exact.p_malignant, abs=0.01)
