@@ -184,8 +184,8 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
-INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it, else fp32
-    "INFERENCE_PRECISION", "auto", validate=validate.OneOf(["auto", "fp32", "bf16"])
+INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs between machines
+    "INFERENCE_PRECISION", "fp32", validate=validate.OneOf(["auto", "fp32", "bf16"])
 )
 INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)
 INFERENCE_HEARTBEAT_SECONDS = env.float("INFERENCE_HEARTBEAT_SECONDS", 5.0)
