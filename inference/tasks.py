@@ -16,7 +16,7 @@ def run_jobs(job_ids: list[int]) -> None:
     """Run a batch of jobs; a message that comes twice finds nothing to do."""
     from inference.runner import run
 
-    send(run(job_ids))
+    send(run(job_ids).again)
 
 
 def send(job_ids: Iterable[int]) -> None:
@@ -31,7 +31,7 @@ def reap() -> None:
 
     When nothing runs although jobs wait, their messages were lost: they are sent for again.
     """
-    brought_back = queue.reap()
+    brought_back = queue.reap().again
     send(brought_back if queue.is_busy() else queue.waiting())
 
 
