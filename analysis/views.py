@@ -9,11 +9,15 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from analysis import dataset, exports, tables
+from inference.inputs import ModelInputs, model_inputs
+from inference.models import StudyModel
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.models import Investigator, Study, testing_cases
 from readerstudy.reading import sequence
+
+INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 
 
 def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -46,6 +50,8 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     context = {
         "study": study,
         "progress": sequence.progress_of(study.reader_set.order_by("code")),
+        "inputs": _inputs(study),
+        "listed": INPUTS_LISTED,
     }
     if study.state == Study.State.UNBLINDED:
         data = dataset.load(study)
@@ -58,6 +64,12 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
             "seed": tables.SEED,
         }
     return render(request, "analysis/results.html", context)
+
+
+def _inputs(study: Study) -> ModelInputs | None:
+    """What became of the cases at the model's hands; None while no model is chosen."""
+    chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
+    return chosen and model_inputs(testing_cases(study), model_version=chosen.model_version)
 
 
 @investigator_view

@@ -5,10 +5,11 @@ from pathlib import Path
 from django import forms
 from django.contrib import admin
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import OuterRef, Subquery
 
 from inference import progress, registry
 from inference.clahdm.card import WeightsError
-from inference.models import InferenceJob, ModelVersion
+from inference.models import InferenceJob, ModelVersion, Prediction
 from readerstudy.audit.admin import ReadOnlyAdmin
 
 MAX_UPLOAD_BYTES = 2**30
@@ -70,10 +71,20 @@ class InferenceJobAdmin(ReadOnlyAdmin):
     change_list_template = "admin/inference/jobs.html"
     list_display = [
         "pk", "case", "model_version", "state", "attempts", "heartbeat_at", "worker", "reason",
+        "notes",
     ]  # fmt: skip
     list_select_related = ["case__cohort__study", "model_version"]
     list_filter = ["state", "model_version", "case__cohort__study"]
     search_fields = ["case__case_id", "reason", "worker"]
+
+    def get_queryset(self, request):
+        same = ("case", "model_version", "input_sha256")
+        prediction = Prediction.objects.filter(**{name: OuterRef(name) for name in same})
+        return super().get_queryset(request).annotate(notes=Subquery(prediction.values("notes")))
+
+    @admin.display(description="Poor images")
+    def notes(self, job: InferenceJob) -> str:
+        return " ".join(job.notes or [])
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"progress": progress.by_version()})
