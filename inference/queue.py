@@ -164,14 +164,14 @@ def is_busy() -> bool:
 
 
 def batches(job_ids: Iterable[int]) -> list[list[int]]:
-    """Split jobs into the batches that a worker takes at once.
+    """Split those of these jobs that wait into the batches that a worker takes at once.
 
     A job that was tried before goes alone: if it is what kills the worker, it takes no others
     with it. Those tried least go first.
     """
     fresh, tried = [], []
-    known = InferenceJob.objects.filter(pk__in=list(job_ids)).order_by("strikes", "pk")
-    for job_id, attempts in known.values_list("pk", "attempts"):
+    waiting = InferenceJob.objects.filter(pk__in=list(job_ids), state=State.QUEUED)
+    for job_id, attempts in waiting.order_by("strikes", "pk").values_list("pk", "attempts"):
         (tried if attempts else fresh).append(job_id)
     size = settings.INFERENCE_BATCH_SIZE
     return [fresh[at : at + size] for at in range(0, len(fresh), size)] + [[pk] for pk in tried]

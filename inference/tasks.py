@@ -37,6 +37,8 @@ def reap() -> None:
 
 @worker_ready.connect
 def _catch_up(**_signal) -> None:
-    """A worker that starts also sends for jobs whose message was lost with the last worker."""
-    queue.reap()
-    send(queue.waiting())
+    """A worker that starts has the lost looked for, once it is through with the queue as it is.
+
+    To send for all that waits at once would double the messages that are still there.
+    """
+    reap.delay()

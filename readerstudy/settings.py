@@ -174,7 +174,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULE = {"reap": {"task": "inference.tasks.reap", "schedule": 60.0}}
+# A reap that waits behind a long queue is overtaken by the next: it lapses.
+CELERY_BEAT_SCHEDULE = {
+    "reap": {"task": "inference.tasks.reap", "schedule": 60.0, "options": {"expires": 60.0}}
+}
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
 INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)

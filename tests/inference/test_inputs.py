@@ -64,7 +64,7 @@ def test_the_investigator_sees_which_and_why():
     assert "Cases with a result of the model: 3. Without one yet: 1." in " ".join(page.split())
     assert "Failed: 1. With poor images: 1." in " ".join(page.split())
     for case, text in ((cases[0], REASON), (cases[2], NOTE)):
-        row = f'{COHORT}</td><th scope="row">{case.case_id}</th><td class="text">{text}</td>'
+        row = f'{COHORT}</td><th scope="row">{case.case_id}</th><td class="text prose">{text}</td>'
         assert row in page
     assert cases[1].case_id not in page
     assert cases[3].case_id not in page

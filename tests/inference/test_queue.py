@@ -238,9 +238,27 @@ def test_a_study_with_a_failed_case_does_not_open(study, jobs, media_root):
 def test_the_worker_starts_by_sending_for_what_waits(jobs, monkeypatch):
     sent = []
     monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
+    monkeypatch.setattr(tasks.reap, "delay", tasks.reap)
     tasks._catch_up()
     assert sent == [jobs]
     assert InferenceJob.objects.filter(state=State.QUEUED).count() == len(jobs)
+
+
+def test_while_another_worker_is_busy_only_what_was_lost_is_sent_for(jobs, settings, monkeypatch):
+    """What waits has its messages then; sending again would double them."""
+    sent = []
+    monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
+    queue.claim(jobs[0])
+    tasks.reap()
+    assert sent == []
+    age_heartbeat(jobs[0], settings)
+    tasks.reap()
+    assert sent == [[jobs[1]], [jobs[0]]]
+
+
+def test_only_jobs_that_wait_are_put_in_batches(jobs):
+    queue.finish(queue.claim(jobs[0]))
+    assert queue.batches(jobs) == [[jobs[1]]]
 
 
 def test_batches_are_of_bounded_size_and_tried_jobs_go_alone(study, settings):
