@@ -18,67 +18,83 @@ from django.db import DatabaseError, close_old_connections, connection, transact
 from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
-from inference import queue
+from inference import quality, queue
 from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
 from inference.clahdm.predict import CasePrediction, NonFiniteError, Precision, predict
 from inference.clahdm.preprocess import preprocess
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
+from inference.outcome import Outcome
 from readerstudy.diagnosis import Modality
 
 log = logging.getLogger(__name__)
+State = InferenceJob.State
 
 
-def run(job_ids: Sequence[int]) -> list[int]:
-    """Do those of these jobs that are still to be done; the ids of those to be tried again.
+def run(job_ids: Sequence[int]) -> Outcome:
+    """Do those of these jobs that are still to be done, in batches as ``queue.batches`` has them.
 
-    One call holds all its images in memory: keep it to a batch (``queue.batches``).
+    A worker told to stop in between (KeyboardInterrupt, SystemExit) puts back what it has in hand.
     """
-    with transaction.atomic():  # one commit, which is what claims cost
-        jobs = [job for job_id in job_ids if (job := queue.claim(job_id))]
-    by_version: dict[int, list[InferenceJob]] = {}
-    for job in jobs:
-        by_version.setdefault(job.model_version_id, []).append(job)
-    with _beating(jobs):
-        return [pk for batch in by_version.values() for pk in _run_batch(batch)]
+    outcome = Outcome()
+    for batch in queue.batches(job_ids):
+        _run_together(batch, outcome)
+    return outcome
 
 
-class _Failures:
-    """Notes the reason of every job of a batch that fails; ``again`` are those to be retried."""
-
-    def __init__(self):
-        self.again: list[int] = []
-
-    @contextmanager
-    def of(self, *jobs: InferenceJob) -> Iterator[None]:
-        """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
-        try:
-            yield
-        except Exception as error:
-            log.exception("Inference jobs %s", [job.pk for job in jobs])
-            # Bad input and bad weights stay bad; anything else may pass.
-            passing = not isinstance(error, ValueError | NonFiniteError)
-            reason = f"{type(error).__name__}: {error}"
-            self.again += [job.pk for job in jobs if queue.fail(job, reason=reason, retry=passing)]
+def _run_together(job_ids: list[int], outcome: Outcome) -> None:
+    jobs: list[InferenceJob] = []
+    alone = len(job_ids) == 1
+    try:
+        with transaction.atomic():  # one commit, which is what claims cost
+            jobs += [job for pk in job_ids if (job := queue.claim(pk, alone=alone))]
+        by_version: dict[int, list[InferenceJob]] = {}
+        for job in jobs:
+            by_version.setdefault(job.model_version_id, []).append(job)
+        with _beating(jobs):
+            for batch in by_version.values():
+                _run_batch(batch, outcome)
+    except (KeyboardInterrupt, SystemExit):
+        queue.put_back(jobs)
+        raise
 
 
-def _run_batch(jobs: list[InferenceJob]) -> list[int]:
-    """Read, predict and store jobs of one model version; the ids of those to be tried again."""
-    failures = _Failures()
-    with failures.of(*jobs):
+@contextmanager
+def _failing(outcome: Outcome, *jobs: InferenceJob) -> Iterator[None]:
+    """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("Inference jobs %s", [job.pk for job in jobs])
+        # Bad input and bad weights stay bad; anything else may pass.
+        passing = not isinstance(error, ValueError | NonFiniteError)
+        reason = f"{type(error).__name__}: {error}"
+        ends = {State.QUEUED: outcome.again, State.FAILED: outcome.failed, None: []}
+        for job in jobs:
+            ends[queue.fail(job, reason=reason, retry=passing)].append(job.pk)
+
+
+def _run_batch(jobs: list[InferenceJob], outcome: Outcome) -> None:
+    """Read, predict and store jobs of one model version."""
+    with _failing(outcome, *jobs):
         queue.require_computed(jobs[0].model_version)
         model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
-        inputs = {}
-        for job, pixels in _read_all(jobs):
-            with failures.of(job):
-                inputs[job] = _inputs(pixels.result(), size=model.input_size)
-        results = _predict(model, inputs, failures)
+        inputs, notes = {}, {}
+        for job, read in _read_all(jobs):
+            with _failing(outcome, job):
+                pixels = read.result()
+                notes[job] = quality.notes(**pixels, size=model.input_size)
+                inputs[job] = _inputs(pixels, size=model.input_size)
+        results = _predict(model, inputs, outcome)
+        stored = []
         with transaction.atomic():  # again one commit; a job that fails takes back its own rows
             for job, result in results:
-                with failures.of(job):
-                    _store(job, result)
-    return failures.again
+                with _failing(outcome, job):
+                    if _store(job, result, notes=notes[job]):
+                        stored.append(job)
+        outcome.done += [job.pk for job in stored]
+        outcome.poor |= {job.pk: notes[job] for job in stored if notes[job]}
 
 
 def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
@@ -89,7 +105,7 @@ def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
 
 
 def _predict(
-    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], failures: _Failures
+    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], outcome: Outcome
 ) -> list[tuple[InferenceJob, CasePrediction]]:
     """Predict all at once; if that fails, one by one, so that a bad case fails alone."""
     if not inputs:
@@ -100,7 +116,7 @@ def _predict(
         log.exception("A batch of %s failed; its cases are tried one by one", len(inputs))
     results = []
     for job, images in inputs.items():
-        with failures.of(job):
+        with _failing(outcome, job):
             results.append((job, *_forward(model, {job: images})))
     return results
 
@@ -152,9 +168,10 @@ def _inputs(pixels: dict[str, np.ndarray], *, size: int) -> torch.Tensor:
 
 
 @transaction.atomic
-def _store(job: InferenceJob, result: CasePrediction) -> None:
+def _store(job: InferenceJob, result: CasePrediction, *, notes: list[str]) -> bool:
+    """Store a job's result; False when it is another worker's by now, whose result counts."""
     if not queue.finish(job):
-        return  # given up for dead meanwhile: its successor's result counts
+        return False
     prediction, created = Prediction.objects.get_or_create(
         case=job.case,
         model_version=job.model_version,
@@ -163,6 +180,7 @@ def _store(job: InferenceJob, result: CasePrediction) -> None:
             "p_malignant": result.probabilities.p_malignant,
             "p_tuberculous": result.probabilities.p_tuberculous,
             "p_metastatic": result.probabilities.p_metastatic,
+            "notes": notes,
         },
     )
     if created:
@@ -170,6 +188,7 @@ def _store(job: InferenceJob, result: CasePrediction) -> None:
             Heatmap(prediction=prediction, level=level, modality=modality, png=_png(values))
             for (level, modality), values in result.heatmaps.items()
         )
+    return True
 
 
 def _png(values: np.ndarray) -> bytes:
