@@ -22,8 +22,8 @@ from tests.services.site import Job, Site, Sketch, wait_for_jobs
 
 pytestmark = pytest.mark.services
 
-KILLS = int(os.environ.get("READERSTUDY_KILLS", "8"))
-BROKERLESS_KILLS = 3
+KILLS = int(os.environ.get("READERSTUDY_KILLS", "5"))
+BROKERLESS_KILLS = 2
 CASES_A_KILL = 12
 START_UP = 6.0  # seconds in which kills at start-up come
 PAUSE = 0.3  # seconds in which other kills come, once the worker has done some cases
