@@ -141,6 +141,12 @@ def make_draft(
     return study
 
 
+def choose_model(study: Study, version: ModelVersion) -> None:
+    """Give a draft another model: its cases have no result of that one yet."""
+    study.studymodel.model_version = version
+    study.studymodel.save()
+
+
 def make_open(slug: str = "study", **fields) -> Study:
     study = make_draft(slug, **fields)
     lifecycle.open_study(study, by="test")

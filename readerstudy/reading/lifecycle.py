@@ -13,14 +13,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from inference import dispatch, queue
-from inference.models import InferenceJob, StudyModel
-from inference.results import predictions_of
+from inference.inputs import Told, model_inputs
+from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Case, Investigator, Protocol, Study, testing_cases
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
 State = Study.State
+FAILURES_TOLD = 5  # cases named when a study can't open
 
 
 class NotPossible(Exception):
@@ -219,20 +220,28 @@ def _missing_predictions(study: Study) -> list[str]:
     chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     if chosen is None:
         return ["No model version was chosen for the study."]
-    cases = list(testing_cases(study))
-    predicted = predictions_of(cases, model_version=chosen.model_version)
-    unpredicted = [case.pk for case in cases if case.pk not in predicted]
-    if not unpredicted:
-        return []
-    if chosen.model_version.is_external:
-        return [
-            f"{len(unpredicted)} cases have no prediction that fits their images; import those of "
-            f"{chosen.model_version} for this study."
-        ]
-    failed = InferenceJob.objects.filter(
-        model_version=chosen.model_version,
-        case__in=unpredicted,
-        state=InferenceJob.State.FAILED,
+    inputs = model_inputs(testing_cases(study), model_version=chosen.model_version)
+    reasons = []
+    if inputs.pending and chosen.model_version.is_external:
+        reasons.append(
+            f"{len(inputs.pending)} cases have no prediction that fits their images; import those "
+            f"of {chosen.model_version} for this study."
+        )
+    elif inputs.pending:
+        reasons.append(
+            f"{len(inputs.pending)} cases have no model result yet; run the model first."
+        )
+    if inputs.failed:
+        reasons.append(_failures(inputs.failed))
+    return reasons
+
+
+def _failures(failed: list[Told]) -> str:
+    """On which cases the model failed and why, the first few of them."""
+    lines = [f"{told.case.cohort_name} / {told.case.case_id}: {told.text}" for told in failed]
+    if more := lines[FAILURES_TOLD:]:
+        lines[FAILURES_TOLD:] = [f"and {len(more)} more, which the admin's job list has"]
+    return (
+        f"The model failed on {len(failed)} cases; run it again once the cause is gone. "
+        f"{'; '.join(lines)}."
     )
-    reasons = [f"{len(unpredicted)} cases have no model result yet; run the model first."]
-    return reasons + [f"The model failed on {job.case}: {job.reason}" for job in failed]

@@ -10,6 +10,7 @@ from PIL import Image as PillowImage
 from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Case, Cohort, Study
 from readerstudy.demo.phantoms import HOSPITALS, longest_px
+from readerstudy.demo.published.tables import published_cohorts
 from readerstudy.demo.source import write_source
 from readerstudy.diagnosis import Etiology
 
@@ -105,6 +106,5 @@ def test_the_case_mix_is_the_published_one_at_every_size(hospital):
 
 
 def test_the_published_counts_are_those_of_the_papers_table():
-    with (Path(__file__).parents[1] / "data" / "paper" / "cohorts.csv").open() as file:
-        published = [[int(row[e]) for e in Etiology] for row in csv.DictReader(file)]
+    published = [list(cohort.counts) for cohort in published_cohorts()]
     assert [list(hospital.cases.values()) for hospital in HOSPITALS] == published

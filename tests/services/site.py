@@ -16,7 +16,7 @@ import requests
 from readerstudy.diagnosis import Etiology
 from tests.servers import PATIENCE, ROOT, manage, site_environment, wait_until
 from tests.services.build import PASSWORD
-from tests.services.source import facts, write_source
+from tests.services.source import SIZE, facts, write_source
 
 TWO_SESSION, SEQUENTIAL = "two_session", "sequential"
 
@@ -32,6 +32,7 @@ class Sketch:
     readers: tuple[str, ...] = ("anna",)
     investigators: tuple[str, ...] = ("ivan",)
     steps: tuple[str, ...] = ("open",)
+    image_size: tuple[int, int] = SIZE
 
     @property
     def title(self) -> str:
@@ -60,7 +61,7 @@ class Site:
     def _describe(self, study: Sketch) -> dict:
         source = self.folder / "sources" / study.slug
         if study.cases:
-            write_source(source, cases=study.cases)
+            write_source(source, cases=study.cases, size=study.image_size)
         return {
             "slug": study.slug,
             "title": study.title,
@@ -74,6 +75,15 @@ class Site:
     def manage(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         """Run manage.py to its end, in this site."""
         return manage(*arguments, env=self.env, **options)
+
+    def queue_model(self, slug: str) -> None:
+        """Queue a study's jobs and send for no worker."""
+        self.manage(
+            "shell", "-v0", "-c",
+            "from readerstudy.cohorts.models import Study;"
+            "from readerstudy.reading.lifecycle import queue_model;"
+            f"queue_model(Study.objects.get(slug={slug!r}))",
+        )  # fmt: skip
 
     def rows(self, sql: str, *values) -> list[tuple]:
         """Ask the site's database; ``%s`` stands for a value on both systems."""
@@ -107,7 +117,8 @@ class Site:
     def jobs(self, slug: str) -> dict[str, "Job"]:
         """A study's inference jobs by case id."""
         rows = self.rows(
-            "SELECT c.case_id, j.id, j.state, j.attempts, j.worker, j.reason, j.finished_at,"
+            "SELECT c.case_id, j.id, j.state, j.attempts, j.strikes, j.worker, j.reason,"
+            " j.finished_at,"
             " (SELECT count(*) FROM inference_prediction p WHERE p.case_id = c.id),"
             " (SELECT count(*) FROM inference_heatmap h JOIN inference_prediction p"
             "  ON p.id = h.prediction_id WHERE p.case_id = c.id)"
@@ -162,6 +173,7 @@ class Job:
     id: int
     state: str
     attempts: int
+    strikes: int
     worker: str
     reason: str
     finished_at: object
