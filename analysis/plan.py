@@ -17,8 +17,11 @@ FORMAT = 1
 MAX_DOCUMENT = 20_000  # characters
 MAX_TEXT = 2000
 
-SectionName = Literal["flow", "table2", "table3", "times"]
-IntervalMethod = Literal["percentile", "basic"]
+SectionName = Literal[
+    "primary", "flow", "baseline", "table1", "table2", "table3", "mrmc", "roc", "confusion",
+    "errors", "switches", "agreement", "times", "experience",
+]  # fmt: skip
+IntervalMethod = Literal["percentile", "bca", "basic"]
 McNemarMethod = Literal["exact", "mid-p", "chi2", "chi2-corrected"]
 CellsMethod = Literal["none", "chi2", "chi2-corrected", "exact", "mid-p"]
 Alternative = Literal["two-sided", "greater", "less"]
@@ -29,7 +32,12 @@ Comparison = Literal[
 ]
 Group = Literal["all", "senior", "middle", "junior"]
 Covariance = Literal["delong", "jackknife", "unbiased"]
+MrmcMetric = Literal[
+    "share right", "malignancy accuracy", "malignancy sensitivity", "malignancy specificity"
+]
 MrmcReaders = Literal["random", "fixed"]
+ContinuousTest = Literal["rank", "mean", "welch"]
+CategoricalTest = Literal["chi-squared", "fisher"]
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text"}
 
@@ -67,8 +75,8 @@ class PrimaryEndpoint:
 class Intervals:
     """Bootstrap intervals, patients resampled.
 
-    "percentile" limits are inside [0, 1]; "basic" is the published recipe, whose limits may be
-    outside.
+    "percentile" and "bca" limits are inside [0, 1]; "basic" is the published recipe, whose limits
+    may be outside.
     """
 
     method: IntervalMethod = "percentile"
@@ -85,19 +93,40 @@ class McNemar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mrmc:
-    """Multi-reader multi-case analysis: its metrics, and whom its conclusion is to hold for."""
+class Permutation:
+    """Permutation tests of groups; exact, or of so many draws where that can't be computed."""
 
-    metrics: tuple[Metric, ...] = ("accuracy", "sensitivity", "specificity")
+    alternative: Alternative = "two-sided"
+    draws: int = _within(9999, at_least=1, at_most=1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mrmc:
+    """Multi-reader multi-case analysis: its metrics, and whom its conclusion is to hold for.
+
+    "share right" is of the four classes; the published accuracy and the others rise with it. The
+    rest are of benign against malignant.
+    """
+
+    metrics: tuple[MrmcMetric, ...] = get_args(MrmcMetric)
     covariance: Covariance = "delong"
     readers: MrmcReaders = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """Tests of whether the cohorts differ, chosen beforehand: see `stats.baseline_variable`."""
+
+    continuous: ContinuousTest = "rank"
+    categorical: CategoricalTest = "chi-squared"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that decides a result besides the data. Raises InvalidPlan when made wrongly.
 
-    ``sections`` are computed and shown in this order. ``seed`` is of every bootstrap.
+    ``sections`` are computed and shown in this order. ``seed`` is of all that
+    is drawn at random.
     """
 
     sections: tuple[SectionName, ...] = get_args(SectionName)
@@ -105,9 +134,10 @@ class Plan:
     intervals: Intervals = field(default_factory=Intervals)
     seed: int = _within(2022, at_least=0, at_most=2**63 - 1)
     mcnemar: McNemar = field(default_factory=McNemar)
-    permutation_alternative: Alternative = "two-sided"
+    permutation: Permutation = field(default_factory=Permutation)
     multiplicity: Multiplicity = "holm"
     mrmc: Mrmc = field(default_factory=Mrmc)
+    baseline: Baseline = field(default_factory=Baseline)
 
     def __post_init__(self):
         problems = [*_value_problems(Plan, self, ""), *self._conflicts()]

@@ -184,6 +184,11 @@ def read_all(study: Study, **answer) -> None:
 def finish(study: Study) -> None:
     """Lock and unblind."""
     lifecycle.lock_study(study, by="test")
+    unblind(study)
+
+
+def unblind(study: Study) -> None:
+    """Unblind a study that is locked."""
     lifecycle.unblind_study(study, by="test")
     study.refresh_from_db()
 

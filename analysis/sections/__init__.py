@@ -8,11 +8,30 @@ table}}`` (``analysis.document``). The same data and plan give the same result.
 from types import ModuleType
 
 from analysis.plan import Plan
-from analysis.sections import flow, table2, table3, times
+from analysis.sections import (
+    agreement,
+    baseline,
+    confusion,
+    errors,
+    experience,
+    flow,
+    mrmc,
+    primary,
+    roc,
+    switches,
+    table1,
+    table2,
+    table3,
+    times,
+)
 
 SECTIONS: dict[str, ModuleType] = {
-    section.NAME: section for section in (flow, table2, table3, times)
-}
+    section.NAME: section
+    for section in (
+        primary, flow, baseline, table1, table2, table3, mrmc, roc, confusion, errors, switches,
+        agreement, times, experience,
+    )
+}  # fmt: skip
 
 
 def was_planned(section: ModuleType, plan: Plan, *, registered: Plan | None) -> bool:

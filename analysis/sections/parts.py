@@ -1,4 +1,4 @@
-"""How a study is cut up: cohort by cohort and all together, stage by stage, group by group."""
+"""How a study is cut up: cohort by cohort and all together, and whose decisions are judged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analysis.study_data import MISSING, Patients, StudyData
 
 ALL_COHORTS = "All cohorts"
+ALL_READERS = "all readers"
 MODEL = "CLA-HDM"
 STAGES = ("without AI", "with AI")
 GROUPS = ("senior", "middle", "junior")
@@ -47,12 +48,35 @@ def _part(data: StudyData, cohort: str, chosen: NDArray[np.bool_]) -> Part:
     )
 
 
-def groups(data: StudyData) -> dict[str, list[int]]:
-    """Rows of the readers in each experience group that has any, seniors first."""
-    members = {g: [i for i, r in enumerate(data.readers) if r.group == g] for g in GROUPS}
-    return {group: rows for group, rows in members.items() if rows}
+@dataclass(frozen=True)
+class Readers:
+    """One reader, or several whose decisions are pooled; ``rows`` are theirs in StudyData."""
+
+    name: str
+    kind: str
+    rows: tuple[int, ...]
+
+
+def each_reader(data: StudyData) -> list[Readers]:
+    """The readers one by one."""
+    return [Readers(r.code, "reader", (row,)) for row, r in enumerate(data.readers)]
+
+
+def groups(data: StudyData) -> list[Readers]:
+    """The experience groups that have readers, seniors first."""
+    members = {g: [row for row, r in enumerate(data.readers) if r.group == g] for g in GROUPS}
+    return [Readers(group, "group", tuple(rows)) for group, rows in members.items() if rows]
+
+
+def all_readers(data: StudyData) -> Readers:
+    """All of them together."""
+    return Readers(ALL_READERS, "all", tuple(range(len(data.readers))))
 
 
 def read_by_all(*arms: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Patients, shape (n,), whom every row of every arm decided on; arms (n,) or (readers, n)."""
-    return np.all([np.atleast_2d(arm).min(axis=0) != MISSING for arm in arms], axis=0)
+    """Patients, shape (n,), whom every row of every arm decided on; arms (n,) or (readers, n).
+
+    An arm without readers decided on nobody.
+    """
+    rows = [np.atleast_2d(arm) for arm in arms]
+    return np.all([(each != MISSING).all(axis=0) & (len(each) > 0) for each in rows], axis=0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from analysis import stats
 from analysis.plan import Multiplicity
@@ -33,11 +34,11 @@ class MetricRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TestRow:
-    """One hypothesis test of two arms, in the order that ``question`` names them.
+    """One hypothesis test, as a rule of two arms in the order that ``question`` names them.
 
     ``unit`` says what was counted, ``n`` of them. McNemar: b units are right in the first arm
-    alone, c in the second alone. ``difference`` is the first arm's proportion right less the
-    second's. ``p_adjusted`` is for the ``family`` tests that were adjusted together.
+    alone, c in the second alone. ``difference`` is the first arm's ``metric`` less the second's,
+    with its limits. ``p_adjusted`` is for the ``family`` tests that were adjusted together.
     """
 
     __test__ = False  # not a test of ours, whatever its name
@@ -46,6 +47,7 @@ class TestRow:
     subject: str
     against: str
     cohort: str
+    metric: str
     test: str
     unit: str
     n: int
@@ -53,11 +55,30 @@ class TestRow:
     c: int | None = None
     statistic: float | None = None
     difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    interval: str | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
     adjustment: str | None = None
     family: int | None = None
     reason: str | None = None
+
+
+def of_rate(found: stats.Rate, *, reason: str, **named: Any) -> MetricRow:
+    """A count of a number as a row; ``reason`` says why there is none to count from."""
+    return MetricRow(
+        **named,
+        n=found.n,
+        count=found.count,
+        value=found.share,
+        low=found.low,
+        high=found.high,
+        level=found.level if found.n else None,
+        interval=found.method if found.n else None,
+        reason=None if found.n else reason,
+    )
 
 
 def adjusted(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from analysis import stats
 from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.decisions import Comparison, metric_rows
-from analysis.sections.parts import MODEL, STAGES, Part, parts, read_by_all
+from analysis.sections.decisions import Comparison, micro_rows
+from analysis.sections.parts import MODEL, STAGES, Part, each_reader, parts, read_by_all
 from analysis.sections.rows import MetricRow, TestRow, adjusted
 from analysis.study_data import StudyData
 
@@ -21,34 +21,34 @@ READS = ("intervals", "seed", "mcnemar", "multiplicity")
 def compute(data: StudyData, plan: Plan) -> dict:
     """Tables ``metrics`` and ``tests``.
 
-    p-values are adjusted over the readers, for one cohort, question and unit.
+    p-values are adjusted over the readers, for one cohort, question, unit and metric.
     """
     tests = [row for part in parts(data) for row in _tests(data, part, plan)]
     tests = adjusted(
         tests,
         method=plan.multiplicity,
-        family=lambda row: (row.cohort, row.question, row.unit),
+        family=lambda row: (row.cohort, row.question, row.unit, row.metric),
     )
     metrics = (row for part in parts(data) for row in _metrics(data, part, plan))
     return {"tables": {"metrics": table(MetricRow, metrics), "tests": table(TestRow, tests)}}
 
 
 def _metrics(data: StudyData, part: Part, plan: Plan) -> Iterator[MetricRow]:
-    yield from metric_rows(part, plan, part.patients.model, subject=MODEL, kind="model", stage="")
-    for index, reader in enumerate(data.readers):
-        for stage, decisions in zip(STAGES, part.decisions[index], strict=True):
-            yield from metric_rows(
-                part, plan, decisions, subject=reader.code, kind="reader", stage=stage
+    yield from micro_rows(part, plan, part.patients.model, subject=MODEL, kind="model", stage="")
+    for reader in each_reader(data):
+        for stage, decisions in zip(STAGES, part.decisions[reader.rows[0]], strict=True):
+            yield from micro_rows(
+                part, plan, decisions, subject=reader.name, kind=reader.kind, stage=stage
             )
 
 
 def _tests(data: StudyData, part: Part, plan: Plan) -> Iterator[TestRow]:
     """Per reader: without AI against the model, and with AI against without."""
-    for index, reader in enumerate(data.readers):
-        unaided, aided = part.decisions[index]
+    for reader in each_reader(data):
+        unaided, aided = part.decisions[reader.rows[0]]
         for comparison in (
-            Comparison("reader vs model", reader.code, MODEL, unaided, part.patients.model),
-            Comparison("with vs without AI", reader.code, "itself", aided, unaided),
+            Comparison("reader vs model", reader.name, MODEL, unaided, part.patients.model),
+            Comparison("with vs without AI", reader.name, "itself", aided, unaided),
         ):
             yield from _mcnemar(part, comparison, plan)
 
@@ -56,35 +56,59 @@ def _tests(data: StudyData, part: Part, plan: Plan) -> Iterator[TestRow]:
 def _mcnemar(part: Part, comparison: Comparison, plan: Plan) -> Iterator[TestRow]:
     """Patient level (the valid one) first, then the published one-vs-rest cells."""
     read = read_by_all(comparison.a, comparison.b)
-    n = int(read.sum())
-    if not n:
+    if not read.any():
         yield comparison.row(
-            part, test="McNemar", unit="patients", n=0, reason="Nobody was read in both arms."
+            part,
+            metric="share right",
+            test="McNemar",
+            unit="patients",
+            n=0,
+            reason="Nobody was read in both arms.",
         )
         return
     truth, a, b = part.patients.truth[read], comparison.a[read], comparison.b[read]
-    patients = stats.mcnemar_patient_level(
+    found = stats.mcnemar_patient_level(
         correct_a=a == truth, correct_b=b == truth, method=plan.mcnemar.patients
     )
-    found = [("patients", n, patients)]
+    difference = stats.paired_difference_of(
+        correct_a=a == truth, correct_b=b == truth, level=plan.intervals.level
+    )
+    yield comparison.row(
+        part,
+        metric="share right",
+        unit="patients",
+        n=truth.size,
+        difference=difference.estimate,
+        low=difference.interval.low,
+        high=difference.interval.high,
+        level=difference.interval.level,
+        interval="Tango's score",
+        **_counted(found),
+    )
     if plan.mcnemar.cells != "none":
-        cells = stats.mcnemar_one_vs_rest(
-            truth=truth, decision_a=a, decision_b=b, method=plan.mcnemar.cells
-        )
-        found += [
-            ("one-vs-rest cells: accuracy", 4 * n, cells.accuracy),
-            ("one-vs-rest cells: sensitivity", n, cells.sensitivity),
-            ("one-vs-rest cells: specificity", 3 * n, cells.specificity),
-        ]
-    for unit, count, result in found:
+        yield from _cells(part, comparison, plan.mcnemar.cells, truth=truth, a=a, b=b)
+
+
+def _cells(part: Part, comparison: Comparison, method: str, *, truth, a, b) -> Iterator[TestRow]:
+    found = stats.mcnemar_one_vs_rest(truth=truth, decision_a=a, decision_b=b, method=method)
+    for metric, times in (("accuracy", 4), ("sensitivity", 1), ("specificity", 3)):
+        result = getattr(found, metric)
+        n = times * truth.size
         yield comparison.row(
             part,
-            test=f"McNemar, {result.method}",
-            unit=unit,
-            n=count,
-            b=result.b,
-            c=result.c,
-            statistic=result.statistic,
-            difference=(result.b - result.c) / count,
-            p_value=result.p_value,
+            metric=f"micro-averaged {metric}",
+            unit="one-vs-rest cells",
+            n=n,
+            difference=(result.b - result.c) / n,
+            **_counted(result),
         )
+
+
+def _counted(found: stats.McNemarResult) -> dict:
+    return {
+        "test": f"McNemar, {found.method}",
+        "b": found.b,
+        "c": found.c,
+        "statistic": found.statistic,
+        "p_value": found.p_value,
+    }

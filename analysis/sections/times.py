@@ -1,6 +1,7 @@
 """Reading times: from the first showing of a case to the submit, by the server's clock.
 
-Whatever a reader did in between is part of it, so medians and quartiles are told, not means.
+Whatever a reader did in between is part of it, so medians and quartiles are told, not means, and
+ranks are compared.
 """
 
 from collections.abc import Iterator
@@ -9,20 +10,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import stats
 from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.parts import STAGES, Part, groups, parts
-from analysis.study_data import StudyData
+from analysis.sections.parts import (
+    ALL_READERS,
+    STAGES,
+    Part,
+    all_readers,
+    each_reader,
+    groups,
+    parts,
+)
+from analysis.sections.rows import TestRow, adjusted
+from analysis.study_data import AIDED, UNAIDED, StudyData
 
 NAME = "times"
 TITLE = "Reading times"
-READS = ()
+READS = ("multiplicity",)
+QUESTION = "with vs without AI"
 NO_READING = "Nothing was read."
+NO_PAIR = "No case was read in both stages."
+NO_CHANGE = "No time changed."
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimesRow:
-    """Median and quartiles of n readings' times, in seconds; quantiles of type 7."""
+    """Median and quartiles of n readings' times, in seconds; quantiles of type 7.
+
+    Stage "change" is of readings of both stages: the time with AI less that without.
+    """
 
     cohort: str
     subject: str
@@ -35,27 +52,88 @@ class TimesRow:
     reason: str | None = None
 
 
-def compute(data: StudyData, _plan: Plan) -> dict:
-    """Table ``times``: each reader, each group's readings together, and all readings."""
-    return {"tables": {"times": table(TimesRow, _times(data))}}
+def compute(data: StudyData, plan: Plan) -> dict:
+    """Tables ``times`` and ``tests``: each reader's cases, and over readers their median changes.
+
+    Readers' p-values are adjusted over the readers of one cohort; that over readers is not.
+    """
+    tests = adjusted(
+        [row for part in parts(data) for row in _reader_tests(data, part)],
+        method=plan.multiplicity,
+        family=lambda row: row.cohort,
+    )
+    tests += [_over_readers(part) for part in parts(data)]
+    times = (row for part in parts(data) for row in _times(data, part))
+    return {"tables": {"times": table(TimesRow, times), "tests": table(TestRow, tests)}}
 
 
-def _times(data: StudyData) -> Iterator[TimesRow]:
-    subjects = [(reader.code, "reader", [at]) for at, reader in enumerate(data.readers)]
-    subjects += [(group, "group", members) for group, members in groups(data).items()]
-    subjects += [("all readers", "all", list(range(len(data.readers))))]
-    for part in parts(data):
-        for subject, kind, members in subjects:
-            for stage, name in enumerate(STAGES):
-                yield _row(part, subject, kind, name, part.seconds[members, stage])
+def _times(data: StudyData, part: Part) -> Iterator[TimesRow]:
+    for readers in (*each_reader(data), *groups(data), all_readers(data)):
+        named = {"cohort": part.cohort, "subject": readers.name, "kind": readers.kind}
+        members = list(readers.rows)
+        unaided, aided = part.seconds[members, UNAIDED], part.seconds[members, AIDED]
+        for stage, seconds in zip(STAGES, (unaided, aided), strict=True):
+            yield _row(seconds, stage=stage, reason=NO_READING, **named)
+        yield _row(aided - unaided, stage="change", reason=NO_PAIR, **named)
 
 
-def _row(part: Part, subject: str, kind: str, stage: str, seconds: NDArray[np.float64]) -> TimesRow:
+def _row(seconds: NDArray[np.float64], *, reason: str, **named: str) -> TimesRow:
     taken = seconds[~np.isnan(seconds)]
-    named = {"cohort": part.cohort, "subject": subject, "kind": kind, "stage": stage}
     if not taken.size:
-        return TimesRow(**named, n=0, reason=NO_READING)
+        return TimesRow(**named, n=0, reason=reason)
     first, median, third = np.quantile(taken, [0.25, 0.5, 0.75]).tolist()
     return TimesRow(
         **named, n=taken.size, median=median, first_quartile=first, third_quartile=third
+    )
+
+
+def _reader_tests(data: StudyData, part: Part) -> Iterator[TestRow]:
+    for readers in each_reader(data):
+        unaided, aided = part.seconds[readers.rows[0]]
+        both = ~np.isnan(unaided) & ~np.isnan(aided)
+        if not both.any():
+            yield _test(part, readers.name, unit="cases", n=0, reason=NO_PAIR)
+            continue
+        found = stats.wilcoxon_signed_rank(first=aided[both], second=unaided[both])
+        change = float(np.median(aided[both] - unaided[both]))
+        yield _found(part, readers.name, found, unit="cases", n=int(both.sum()), change=change)
+
+
+def _over_readers(part: Part) -> TestRow:
+    unaided, aided = part.seconds[:, UNAIDED], part.seconds[:, AIDED]
+    if np.isnan(aided - unaided).all():
+        return _test(part, ALL_READERS, unit="readers", n=0, reason=NO_PAIR)
+    found = stats.reading_times(unaided=unaided, aided=aided)
+    n = found.median_changes.n
+    if found.over_readers is None:
+        return _test(part, ALL_READERS, unit="readers", n=n, reason="It takes two readers.")
+    change = found.median_changes.median
+    return _found(part, ALL_READERS, found.over_readers, unit="readers", n=n, change=change)
+
+
+def _found(
+    part: Part, subject: str, found: stats.Comparison, *, unit: str, n: int, change: float
+) -> TestRow:
+    return _test(
+        part,
+        subject,
+        test=found.method,
+        unit=unit,
+        n=n,
+        statistic=found.statistic,
+        difference=change,
+        p_value=found.p_value,
+        reason=NO_CHANGE if found.p_value is None else None,
+    )
+
+
+def _test(part: Part, subject: str, *, test: str = "Wilcoxon signed rank", **found) -> TestRow:
+    return TestRow(
+        question=QUESTION,
+        subject=subject,
+        against="itself",
+        cohort=part.cohort,
+        metric="median change, seconds",
+        test=test,
+        **found,
     )

@@ -139,6 +139,32 @@ class Site:
         )  # fmt: skip
         return self.folder / "media" / name
 
+    def run(self, slug: str, number: int) -> "Run":
+        """An analysis run of a study."""
+        [row] = self.rows(
+            "SELECT r.state, r.steps_done, r.worker, r.planned, r.reason, r.results_sha256"
+            " FROM analysis_analysisrun r JOIN cohorts_study s ON s.id = r.study_id"
+            " WHERE s.slug = %s AND r.number = %s",
+            slug, number,
+        )  # fmt: skip
+        return Run(*row)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An analysis run's row."""
+
+    state: str
+    steps_done: int
+    worker: str
+    planned: bool
+    reason: str
+    results_sha256: str
+
+    @property
+    def pid(self) -> int:
+        return int(self.worker.rsplit(":", 1)[1])
+
 
 @dataclass(frozen=True)
 class Job:
@@ -198,6 +224,15 @@ class Client:
             f"{self.address}/api/v1/{slug}/readings/",
             json=body,
             cookies=self.session.cookies.get_dict(),
+            headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
+            timeout=60,
+        )
+
+    def start_run(self, slug: str, **form: str) -> requests.Response:
+        """Press the button that starts an analysis; the page that it leads to."""
+        return self.session.post(
+            f"{self.address}/results/{slug}/runs/",
+            data=form,
             headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
             timeout=60,
         )

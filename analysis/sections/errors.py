@@ -1,0 +1,85 @@
+"""False-negative and false-positive rates, and how far the AI brought them down.
+
+Four classes, micro-averaged, and benign against malignant, for each group and all readers. Source
+of the figures: Zhu et al., BMC Medicine 2022, 20:269, doi 10.1186/s12916-022-02469-z.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import stats
+from analysis.document import table
+from analysis.plan import Plan
+from analysis.sections.bootstrap import metric_rows
+from analysis.sections.decisions import NOT_BY_ALL
+from analysis.sections.parts import STAGES, Part, Readers, all_readers, groups, parts, read_by_all
+from analysis.sections.rows import MetricRow
+from analysis.study_data import AIDED, UNAIDED, StudyData
+from readerstudy.diagnosis import Etiology, Malignancy
+
+NAME = "errors"
+TITLE = "False-negative and false-positive rates"
+READS = ("intervals", "seed")
+RATES = {
+    "false-negative rate": "false_negative_rate",
+    "false-positive rate": "false_positive_rate",
+}
+LEVEL_1 = [list(Malignancy).index(etiology.malignancy) for etiology in Etiology]
+
+
+def compute(data: StudyData, plan: Plan) -> dict:
+    """Table ``metrics``: each rate by stage, and its ``absolute reduction`` and ``relative
+    reduction`` with AI, under stage "change"."""
+    rows = (
+        row
+        for part in parts(data)
+        for readers in (*groups(data), all_readers(data))
+        for row in _rows(part, plan, readers)
+    )
+    return {"tables": {"metrics": table(MetricRow, rows)}}
+
+
+def _rows(part: Part, plan: Plan, readers: Readers) -> Iterator[MetricRow]:
+    named = {"cohort": part.cohort, "subject": readers.name, "kind": readers.kind}
+    members = list(readers.rows)
+    arms = part.decisions[members, UNAIDED], part.decisions[members, AIDED]
+    read = read_by_all(*arms)
+    if not read.any():
+        yield MetricRow(
+            **named, stage="change", metric="four-class false-negative rate", n=0, reason=NOT_BY_ALL
+        )
+        return
+    truth, before, after = part.patients.truth[read], *(arm[..., read] for arm in arms)
+    yield from _of_level("four-class", plan, truth, before, after, of="micro", named=named)
+    level_1 = (
+        stats.to_level_1(labels=labels, level_1_of=LEVEL_1) for labels in (truth, before, after)
+    )
+    yield from _of_level("malignancy", plan, *level_1, of=1, n_classes=2, named=named)
+
+
+def _of_level(
+    level: str,
+    plan: Plan,
+    truth: NDArray[np.integer],
+    before: NDArray[np.integer],
+    after: NDArray[np.integer],
+    *,
+    named: dict[str, str],
+    **of: Any,
+) -> Iterator[MetricRow]:
+    for words, rate in RATES.items():
+        metric = f"{level} {words}"
+        old, new = (
+            stats.metric_statistic(truth=truth, decision=arm, metric=rate, **of)
+            for arm in (before, after)
+        )
+        for stage, statistic in zip(STAGES, (old, new), strict=True):
+            yield from metric_rows({metric: statistic}, plan, n=before.size, stage=stage, **named)
+        changes = {
+            f"{metric}, absolute reduction": stats.difference_of(old, new),
+            f"{metric}, relative reduction": stats.relative_reduction_of(old, new),
+        }
+        yield from metric_rows(changes, plan, n=before.size, stage="change", **named)
