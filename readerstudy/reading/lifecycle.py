@@ -8,6 +8,8 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -71,12 +73,14 @@ def missing_to_open(study: Study) -> list[str]:
 
 
 @transaction.atomic
-def open_study(study: Study, *, by: str) -> None:
+def open_study(study: Study, *, by: str, at: datetime | None = None) -> None:
     """Draw all orders, freeze the protocol, take readings from now on.
 
+    ``at`` opens a synthetic study in the past, for readings that are simulated with their times.
     Raises NotPossible with every reason.
     """
-    study = _enter(study, State.OPEN, require=State.DRAFT, reasons=missing_to_open)
+    reasons = partial(_against_opening, at=at)
+    study = _enter(study, State.OPEN, require=State.DRAFT, reasons=reasons, at=at)
     protocol = study.protocol
     cases = {CaseKey(case.cohort_name, case.case_id): case for case in testing_cases(study)}
     orders = [
@@ -89,7 +93,8 @@ def open_study(study: Study, *, by: str) -> None:
     protocol.frozen_sha256 = hashlib.sha256(document.encode()).hexdigest()
     protocol.frozen_at = study.opened_at
     protocol.save()
-    record("study.open", actor=by, study=study.slug, detail={"protocol": protocol.frozen_sha256})
+    detail = {"protocol": protocol.frozen_sha256} | ({"as_of": at.isoformat()} if at else {})
+    record("study.open", actor=by, study=study.slug, detail=detail)
 
 
 @transaction.atomic
@@ -106,8 +111,15 @@ def unblind_study(study: Study, *, by: str) -> None:
     record("study.unblind", actor=by, study=study.slug)
 
 
-def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: []) -> Study:
-    """Move the study, held under lock, to a state."""
+def _enter(
+    study: Study,
+    state: str,
+    *,
+    require: str,
+    reasons: Callable[[Study], list[str]] = lambda _study: [],
+    at: datetime | None = None,
+) -> Study:
+    """Move the study, held under lock, to a state, as of now or of ``at``."""
     study = Study.objects.select_for_update().get(pk=study.pk)
     list(Reader.objects.select_for_update().filter(study=study))  # no submit is under way now
     against = reasons(study)
@@ -116,7 +128,7 @@ def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: [])
     if against:
         raise NotPossible(against)
     study.state = state
-    setattr(study, {"open": "opened_at"}.get(state, f"{state}_at"), timezone.now())
+    setattr(study, {"open": "opened_at"}.get(state, f"{state}_at"), at or timezone.now())
     study.save()
     return study
 
@@ -180,6 +192,16 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
         "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
         "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
     }
+
+
+def _against_opening(study: Study, *, at: datetime | None) -> list[str]:
+    """All that is missing, and what is wrong with the time."""
+    reasons = []
+    if at is not None and not study.is_synthetic:
+        reasons.append("A study is opened as of now, unless it is synthetic.")
+    if at is not None and at > timezone.now():
+        reasons.append("A study is not opened in the future.")
+    return reasons + missing_to_open(study)
 
 
 def _missing_protocol(study: Study) -> list[str]:
