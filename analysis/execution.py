@@ -47,7 +47,7 @@ def _computed(run: AnalysisRun) -> dict:
     data = dataset.load(run.study)
     registered = registered_plan(run.study)
     document = results.compute(
-        study={"slug": run.study.slug, "is_synthetic": run.study.is_synthetic},
+        study={field: getattr(run.study, field) for field in ("slug", "is_synthetic", "notice")},
         data=data,
         plan=Plan.from_document(run.plan_document),
         registered=registered and Plan.from_document(registered.document),
