@@ -98,20 +98,20 @@ def panel(axes: "Axes", matrix: Matrix | None, title: str, *, left: bool, below:
     if not matrix or not sum(matrix.values()):
         axes.text(1.5, 1.5, "no decision", ha="center", va="center", color=theme.GREY)
         return
-    for y, truth in enumerate(ETIOLOGIES):
-        total = sum(matrix.get((truth, decision), 0) for decision in ETIOLOGIES)
-        for x, decision in enumerate(ETIOLOGIES):
-            count = matrix.get((truth, decision), 0)
-            share = count / total if total else 0.0
-            _cell(axes, x, y, count, share if total else None)
-            theme.box(axes, x=x - 0.5, y=y - 0.5, width=1, height=1, zorder=0,
-                      facecolor=theme.BLUE, alpha=0.7 * share, edgecolor="none")  # fmt: skip
-
-
-def _cell(axes: "Axes", x: int, y: int, count: int, share: float | None) -> None:
-    text = f"{count}" if share is None else f"{count}\n{100 * share:.0f}%"
-    axes.text(x, y, text, ha="center", va="center", fontsize=theme.SMALL, linespacing=1.1,
-              fontweight="bold" if x == y else "normal")  # fmt: skip
+    totals = [sum(matrix.get((truth, said), 0) for said in ETIOLOGIES) for truth in ETIOLOGIES]
+    shares = [
+        [matrix.get((truth, said), 0) / total if total else 0.0 for said in ETIOLOGIES]
+        for truth, total in zip(ETIOLOGIES, totals, strict=True)
+    ]
+    theme.shade(axes, shares)
+    for y, (truth, total) in enumerate(zip(ETIOLOGIES, totals, strict=True)):
+        for x, said in enumerate(ETIOLOGIES):
+            count = matrix.get((truth, said), 0)
+            axes.text(
+                x, y, f"{count}\n{100 * shares[y][x]:.0f}%" if total else f"{count}",
+                ha="center", va="center", fontsize=theme.SMALL, linespacing=1.1,
+                fontweight="bold" if x == y else "normal", in_layout=False,
+            )  # fmt: skip
 
 
 def _right(matrix: Matrix) -> int:

@@ -113,7 +113,7 @@ def finish(figure: "Figure", *notes: str) -> "Figure":
     )  # fmt: skip
     if layout := figure.get_layout_engine():
         layout.set(rect=above)
-        figure.draw_without_rendering()
+        layout.execute(figure)
         figure.set_layout_engine("none")
         for legend in figure.legends:  # the layout leaves room for it, but at the very foot
             legend.set_bbox_to_anchor(above, transform=figure.transFigure)
@@ -133,6 +133,15 @@ def box(axes: "Axes", *, x: float, y: float, width: float, height: float, **look
     axes.add_patch(Rectangle((x, y), width, height, **looks))
 
 
+def shade(axes: "Axes", shares: list[list[float]]) -> None:
+    """Cells of equal size, shaded by shares of 0 to 1; pale enough for black print on them."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("shares", ["white", "#4d9ccb"])
+    edges = [place - 0.5 for place in range(len(shares) + 1)]  # cells are named by their middles
+    axes.pcolormesh(edges, edges, shares, cmap=shades, vmin=0, vmax=1, in_layout=False)
+
+
 def arrow(
     axes: "Axes", start: tuple, end: tuple, *, color: str = BLACK, bend: float = 0.0, gap: float = 3
 ) -> None:
@@ -144,3 +153,13 @@ def arrow(
             "shrinkA": gap, "shrinkB": gap, "connectionstyle": f"arc3,rad={bend}",
         },
     )  # fmt: skip
+
+
+def text_width(text: str, size: float) -> float:
+    """How wide a line of text is, in mm, set in this size in points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    looks = FontProperties(family=_SETTINGS["font.family"], size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, looks, ismath=False)
+    return width / 72 / MM
