@@ -1,11 +1,12 @@
 # make demo [PORT=8000]   a demo study on this machine
 # make test               everything, with real PostgreSQL, Redis, Celery and Chromium
+# make bench              every benchmark, one line a figure; on a machine with nothing else to do
 # make weights            the demo's weights, trained anew
 PORT ?= 8000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
 
-.PHONY: demo test weights lint
+.PHONY: demo test bench weights lint
 
 demo: .venv/runtime
 	READERSTUDY_DEMO=1 exec $(PY) manage.py demo --port $(PORT)
@@ -17,6 +18,9 @@ test: .venv/dev
 	READERSTUDY_VAR=.venv/check $(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m pytest -n 2 --dist loadfile
 	$(PY) -m tests.servers $(PY) -m pytest -n 2 --dist loadfile tests/rules
+
+bench: .venv/dev
+	set -e; for file in benchmarks/*.py; do $(PY) $$file; done
 
 # The demo's weights anew, and their evaluation: see docs/model.md.
 weights: export READERSTUDY_VAR = .venv/weights

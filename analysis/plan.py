@@ -93,6 +93,14 @@ class McNemar:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Permutation:
+    """Permutation tests of groups; exact, or of so many draws where that can't be computed."""
+
+    alternative: Alternative = "two-sided"
+    draws: int = _within(9999, at_least=1, at_most=1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mrmc:
     """Multi-reader multi-case analysis: its metrics, and whom its conclusion is to hold for.
 
@@ -117,7 +125,8 @@ class Baseline:
 class Plan:
     """Everything that decides a result besides the data. Raises InvalidPlan when made wrongly.
 
-    ``sections`` are computed and shown in this order. ``seed`` is of every bootstrap.
+    ``sections`` are computed and shown in this order. ``seed`` is of all that
+    is drawn at random.
     """
 
     sections: tuple[SectionName, ...] = get_args(SectionName)
@@ -125,7 +134,7 @@ class Plan:
     intervals: Intervals = field(default_factory=Intervals)
     seed: int = _within(2022, at_least=0, at_most=2**63 - 1)
     mcnemar: McNemar = field(default_factory=McNemar)
-    permutation_alternative: Alternative = "two-sided"
+    permutation: Permutation = field(default_factory=Permutation)
     multiplicity: Multiplicity = "holm"
     mrmc: Mrmc = field(default_factory=Mrmc)
     baseline: Baseline = field(default_factory=Baseline)

@@ -8,8 +8,9 @@ from django.core.paginator import Paginator
 from analysis.document import records, section
 
 READERS_SHOWN = 30  # on one page; the files have all
-ROWS_SHOWN = 200  # of a table that has no layout of its own
-LAID_OUT = {"table2", "table3"}
+ROWS_SHOWN = 100  # of a table that has no layout of its own
+LAID_OUT = {"primary", "table2", "table3"}
+FOR_FIGURES = {("roc", "curves"), ("confusion", "counts")}
 TESTS = [
     (question, unit)
     for question in ("reader vs model", "with vs without AI")
@@ -30,6 +31,7 @@ def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
     left_out = set(codes) - set(readers.object_list)
     return {
         "results": results,
+        "primary": _primary(results),
         "planned": [each["title"] for each in results["sections"] if each["planned"]],
         "readers": readers,
         "cohorts": _cohorts(results, left_out),
@@ -45,6 +47,16 @@ def _records(results: dict, name: str, table: str, left_out: set[str]) -> Iterat
     if found := section(results, name):
         rows = records(found["tables"][table])
         yield from (row for row in rows if row["subject"] not in left_out)
+
+
+def _primary(results: dict) -> dict | None:
+    """The primary endpoint's test and its arms."""
+    found = section(results, "primary")
+    if found is None:
+        return None
+    [test] = records(found["tables"]["tests"])
+    arms = [row for row in records(found["tables"]["metrics"]) if row["metric"] == test["metric"]]
+    return {"planned": found["planned"], "test": test, "arms": arms}
 
 
 def _cohorts(results: dict, left_out: set[str]) -> list[dict]:
@@ -74,22 +86,32 @@ def _other(found: dict, left_out: set[str]) -> dict:
         "name": found["name"],
         "planned": found["planned"],
         "tables": [
-            _shown(name, table, left_out) for name, table in sorted(found["tables"].items())
+            _shown(name, table, left_out)
+            for name, table in sorted(found["tables"].items())
+            if (found["name"], name) not in FOR_FIGURES
         ],
     }
 
 
 def _shown(name: str, table: dict, left_out: set[str]) -> dict:
-    """A table without the readers left out, without columns that hold nothing, cut if long."""
+    """A table without the readers left out, cut if long. What is one for all rows is told once,
+    and columns that hold nothing are left out."""
     columns, rows = table["columns"], table["rows"]
     if "subject" in columns:
         subject = columns.index("subject")
         rows = [row for row in rows if row[subject] not in left_out]
     shown = rows[:ROWS_SHOWN]
-    kept = [at for at in range(len(columns)) if any(row[at] not in (None, "") for row in shown)]
+    kept, told = [], []
+    for at, column in enumerate(columns):
+        values = {row[at] for row in shown}
+        if values - {None, ""} and (len(values) > 1 or len(shown) == 1):
+            kept.append(at)
+        elif values - {None, ""}:
+            told.append((column, *values))
     return {
         "name": name,
-        "columns": [columns[at].replace("_", " ") for at in kept],
-        "rows": [[(columns[at], row[at]) for at in kept] for row in shown],
+        "columns": [columns[at] for at in kept],
+        "rows": [[row[at] for at in kept] for row in shown],
+        "told": told,
         "total": len(rows),
     }

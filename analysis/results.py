@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from analysis import sections
+from analysis import canonical, sections
 from analysis.document import FORMAT
 from analysis.plan import Plan
 from analysis.study_data import StudyData
@@ -51,6 +51,7 @@ def _section(number: int, name: str, *, data, plan, registered, begin) -> dict:
     begin(number, section.TITLE)
     try:
         found = section.compute(data, plan)
+        canonical.to_text(found)  # a NaN is this section's fault
     except Exception as error:
         raise SectionFailed(f"{section.TITLE}: {type(error).__name__}: {error}") from error
     return {

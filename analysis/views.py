@@ -16,10 +16,14 @@ from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.sealing import require_unsealed
+from inference.inputs import ModelInputs, model_inputs
+from inference.models import StudyModel
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.models import Study, testing_cases
 from readerstudy.reading import sequence
 from readerstudy.reading.lifecycle import NotPossible
+
+INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 
 
 @require_GET
@@ -102,6 +106,8 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
         "runs": _runs(study),
         "form": form,
         "is_unblinded": study.state == Study.State.UNBLINDED,
+        "inputs": _inputs(study),
+        "listed": INPUTS_LISTED,
     }
     return render(request, "analysis/results.html", context, status=400 if form.errors else 200)
 
@@ -114,6 +120,12 @@ def _runs(study: Study) -> list[AnalysisRun]:
         runs.reap(study=study)
         rows = rows.all()
     return list(rows)
+
+
+def _inputs(study: Study) -> ModelInputs | None:
+    """What became of the cases at the model's hands; None while no model is chosen."""
+    chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
+    return chosen and model_inputs(testing_cases(study), model_version=chosen.model_version)
 
 
 def _run(study: Study, number: int) -> AnalysisRun:

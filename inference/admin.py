@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,7 +16,7 @@ from django.urls import path
 from inference import progress, registry
 from inference.clahdm.card import WeightsError
 from inference.importer import DEFAULT_THRESHOLD, import_predictions
-from inference.models import InferenceJob, ModelVersion
+from inference.models import InferenceJob, ModelVersion, Prediction
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.ingest import ImportRefused
 from readerstudy.cohorts.models import Study
@@ -157,10 +158,20 @@ class InferenceJobAdmin(ReadOnlyAdmin):
     change_list_template = "admin/inference/jobs.html"
     list_display = [
         "pk", "case", "model_version", "state", "attempts", "heartbeat_at", "worker", "reason",
+        "notes",
     ]  # fmt: skip
     list_select_related = ["case__cohort__study", "model_version"]
     list_filter = ["state", "model_version", "case__cohort__study"]
     search_fields = ["case__case_id", "reason", "worker"]
+
+    def get_queryset(self, request):
+        same = ("case", "model_version", "input_sha256")
+        prediction = Prediction.objects.filter(**{name: OuterRef(name) for name in same})
+        return super().get_queryset(request).annotate(notes=Subquery(prediction.values("notes")))
+
+    @admin.display(description="Poor images")
+    def notes(self, job: InferenceJob) -> str:
+        return " ".join(job.notes or [])
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(request, {"progress": progress.by_version()})

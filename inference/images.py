@@ -14,8 +14,8 @@ from readerstudy.diagnosis import Modality
 def read_pixels(images: Iterable[Image]) -> dict[str, np.ndarray]:
     """uint8 RGB arrays (H, W, 3) by modality, of one case's images.
 
-    Raises ValueError when a stored file is not the one that was imported, or a modality is
-    missing, and OSError when a file can't be read.
+    Raises ValueError when a stored file is not the one that was imported or is no image, or a
+    modality is missing, and OSError when a file can't be read.
     """
     pixels = {}
     for image in images:
@@ -23,8 +23,15 @@ def read_pixels(images: Iterable[Image]) -> dict[str, np.ndarray]:
             data = file.read()
         if hashlib.sha256(data).hexdigest() != image.sha256:
             raise ValueError(f"the stored {image.modality} image has not its SHA-256 any more")
-        pixels[image.modality] = np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
+        pixels[image.modality] = _decode(data, image)
     missing = set(Modality) - set(pixels)
     if missing:
         raise ValueError(f"the case has no {', '.join(sorted(missing)).upper()} image")
     return pixels
+
+
+def _decode(data: bytes, image: Image) -> np.ndarray:
+    try:
+        return np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
+    except (OSError, SyntaxError) as error:  # what Pillow says of a file that is none or is cut
+        raise ValueError(f"the stored {image.modality} image can't be decoded") from error

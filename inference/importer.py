@@ -76,14 +76,16 @@ def import_predictions(
     version: str,
     threshold: float = DEFAULT_THRESHOLD,
     by: str = "",
+    statement: str = "",
     label: str = "",
     progress=iter,
 ) -> Imported:
     """Import a folder or ZIP with its table, and have the study's stage 2 show it.
 
     Imported once more, the same predictions change nothing; for another study with the same
-    cohorts and cases they are stored there too. `label` is what messages call the source;
-    `progress` wraps the list of rows, as tqdm does.
+    cohorts and cases they are stored there too. `statement` says on a new version's card what the
+    importer knows of the model. `label` is what messages call the source; `progress` wraps the
+    list of rows, as tqdm does.
 
     Raises ImportRefused with every problem found.
     """
@@ -104,7 +106,7 @@ def import_predictions(
             cases = _cases(study)
             if _known(cases) != known:
                 raise _refusal("the study's cases changed meanwhile; import again")
-            card = _card(rows, study=study, by=by)
+            card = _card(rows, study=study, by=by, statement=statement)
             model_version = _version(**wanted, sha256=digest.hexdigest(), card=card)
             stored = _store(model_version, rows, cases, folder)
             return _choose(study, model_version, rows, stored=stored, by=by)
@@ -146,11 +148,12 @@ def _known(cases: dict[CaseKey, Case]) -> dict[CaseKey, KnownCase]:
     }
 
 
-def _card(rows: list[PredictionRow], *, study: Study, by: str) -> dict:
+def _card(rows: list[PredictionRow], *, study: Study, by: str, statement: str) -> dict:
     """What is known of a model that ran elsewhere."""
     return {
         "origin": "predictions made elsewhere and imported",
         "trained": "stated by whoever imported; not checked here",
+        **({"statement": statement} if statement else {}),
         "imported_by": by,
         "study": study.slug,
         "cases": len(rows),

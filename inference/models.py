@@ -72,7 +72,8 @@ class InferenceJob(models.Model):
     """One case to be run through one model version.
 
     ``attempts`` counts the claims; the claim that raised it last owns the job, so a worker that
-    was given up for dead can't finish over its successor.
+    was given up for dead can't finish over its successor. ``strikes`` are the claims that tell
+    against the case: it was alone in a worker's hands, and was neither done nor put back.
     """
 
     class State(models.TextChoices):
@@ -86,6 +87,7 @@ class InferenceJob(models.Model):
     input_sha256 = models.CharField(max_length=64, help_text="Digest of both images' digests")
     state = models.CharField(max_length=7, choices=State, default=State.QUEUED, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    strikes = models.PositiveSmallIntegerField(default=0, help_text="Attempts that count")
     heartbeat_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, blank=True)
     reason = models.TextField(blank=True, help_text="Why the last attempt failed")
@@ -118,6 +120,9 @@ class Prediction(models.Model):
     p_malignant = models.FloatField(help_text="Sub-model 1")
     p_tuberculous = models.FloatField(help_text="Sub-model 2, given benign")
     p_metastatic = models.FloatField(help_text="Sub-model 3, given malignant")
+    notes = models.JSONField(
+        default=list, help_text="What makes the images poor inputs, a sentence each"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -61,13 +62,17 @@ def enqueue(*, cases: Iterable[Case], model_version: ModelVersion) -> list[int]:
     )
 
 
-def claim(job_id: int) -> InferenceJob | None:
-    """Take a queued job for this worker; None when it is not (or no longer) to be done."""
-    taken = InferenceJob.objects.filter(
-        pk=job_id, state=State.QUEUED, attempts__lt=settings.INFERENCE_MAX_ATTEMPTS
-    ).update(
+def claim(job_id: int, *, alone: bool = True) -> InferenceJob | None:
+    """Take a queued job for this worker; None when it is not (or no longer) to be done.
+
+    A claim ``alone`` is a strike until the job is done or put back. One for a batch is none, since
+    whatever befalls the batch may be another job's doing; only a job never tried before gets it.
+    """
+    open_to_it = Q(strikes__lt=settings.INFERENCE_MAX_ATTEMPTS) if alone else Q(attempts=0)
+    taken = InferenceJob.objects.filter(open_to_it, pk=job_id, state=State.QUEUED).update(
         state=State.RUNNING,
         attempts=F("attempts") + 1,
+        strikes=F("strikes") + int(alone),
         heartbeat_at=timezone.now(),
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
@@ -92,22 +97,40 @@ def finish(job: InferenceJob) -> bool:
     return bool(_owned(job).update(state=State.DONE, finished_at=now, reason=""))
 
 
-def fail(job: InferenceJob, *, reason: str, retry: bool) -> bool:
-    """Give the job up with its reason, or put it back if it has attempts left and may succeed.
+def put_back(jobs: Iterable[InferenceJob]) -> None:
+    """Queue these jobs again as if they had not been claimed: their worker was told to stop."""
+    for job in jobs:
+        _owned(job).update(
+            state=State.QUEUED,
+            strikes=max(job.strikes - 1, 0),
+            reason="The worker was told to stop; queued again.",
+        )
 
-    True when it was put back.
+
+def fail(job: InferenceJob, *, reason: str, retry: bool) -> State | None:
+    """Give the job up with its reason, or queue it again if it has attempts left and may succeed.
+
+    The state that it is in now; None when it is not ours any more.
     """
-    again = retry and job.attempts < settings.INFERENCE_MAX_ATTEMPTS
+    again = retry and job.strikes < settings.INFERENCE_MAX_ATTEMPTS
+    state = State.QUEUED if again else State.FAILED
     ours = _owned(job).update(
-        state=State.QUEUED if again else State.FAILED,
-        reason=reason,
-        finished_at=None if again else timezone.now(),
+        state=state, reason=reason, finished_at=None if again else timezone.now()
     )
-    return bool(ours and again)
+    return state if ours else None
 
 
-def reap() -> list[int]:
-    """Re-queue jobs whose worker stopped beating and return their ids.
+class Reaped(NamedTuple):
+    """Ids of the jobs that a dead worker held."""
+
+    again: list[int]
+    """Queued again."""
+    given_up: list[int]
+    """Failed: no attempt is left."""
+
+
+def reap() -> Reaped:
+    """Re-queue jobs whose worker stopped beating.
 
     Past the cap they end as failed instead: a case that kills its worker must not kill forever.
     """
@@ -115,23 +138,28 @@ def reap() -> list[int]:
         state=State.RUNNING,
         heartbeat_at__lt=timezone.now() - timedelta(seconds=settings.INFERENCE_STALE_SECONDS),
     )
-    spent = Q(attempts__gte=settings.INFERENCE_MAX_ATTEMPTS)
+    spent = Q(strikes__gte=settings.INFERENCE_MAX_ATTEMPTS)
     with transaction.atomic():
-        _give_up(
-            stale.filter(spent), "The worker died at each attempt; the input may be the cause."
+        given_up = _end_as(
+            stale.filter(spent),
+            state=State.FAILED,
+            finished_at=timezone.now(),
+            reason="The worker died each time it had this case alone; the case may be the cause.",
+        ) + _end_as(
+            InferenceJob.objects.filter(spent, state=State.QUEUED),
+            state=State.FAILED,
+            finished_at=timezone.now(),
+            reason="No attempt is left for it.",
         )
-        _give_up(
-            InferenceJob.objects.filter(spent, state=State.QUEUED), "No attempt is left for it."
-        )
-        ids = list(stale.select_for_update().values_list("pk", flat=True))
-        InferenceJob.objects.filter(pk__in=ids).update(
-            state=State.QUEUED, reason="The worker stopped; queued again."
-        )
+        again = _end_as(stale, state=State.QUEUED, reason="The worker stopped; queued again.")
+    return Reaped(again, given_up)
+
+
+def _end_as(jobs: QuerySet[InferenceJob], **fields) -> list[int]:
+    """Update these jobs, held under lock, and return their ids."""
+    ids = list(jobs.select_for_update().values_list("pk", flat=True))
+    InferenceJob.objects.filter(pk__in=ids).update(**fields)
     return ids
-
-
-def _give_up(jobs: QuerySet[InferenceJob], reason: str) -> None:
-    jobs.update(state=State.FAILED, finished_at=timezone.now(), reason=reason)
 
 
 def retry_failed(*, cases: Iterable[Case], model_version: ModelVersion) -> int:
@@ -143,7 +171,7 @@ def retry_failed(*, cases: Iterable[Case], model_version: ModelVersion) -> int:
     failed = InferenceJob.objects.filter(
         case__in=[case.pk for case in cases], model_version=model_version, state=State.FAILED
     )
-    return failed.update(state=State.QUEUED, attempts=0, finished_at=None)
+    return failed.update(state=State.QUEUED, strikes=0, finished_at=None)
 
 
 def waiting() -> list[int]:
@@ -157,14 +185,14 @@ def is_busy() -> bool:
 
 
 def batches(job_ids: Iterable[int]) -> list[list[int]]:
-    """Split jobs into the batches that a worker takes at once.
+    """Split those of these jobs that wait into the batches that a worker takes at once.
 
     A job that was tried before goes alone: if it is what kills the worker, it takes no others
-    with it.
+    with it. Those tried least go first.
     """
     fresh, tried = [], []
-    known = InferenceJob.objects.filter(pk__in=list(job_ids)).order_by("pk")
-    for job_id, attempts in known.values_list("pk", "attempts"):
+    waiting = InferenceJob.objects.filter(pk__in=list(job_ids), state=State.QUEUED)
+    for job_id, attempts in waiting.order_by("strikes", "pk").values_list("pk", "attempts"):
         (tried if attempts else fresh).append(job_id)
     size = settings.INFERENCE_BATCH_SIZE
     return [fresh[at : at + size] for at in range(0, len(fresh), size)] + [[pk] for pk in tried]

@@ -7,6 +7,7 @@ import io
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -14,70 +15,97 @@ import numpy as np
 import torch
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
-from inference import queue
+from inference import quality, queue
 from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
-from inference.clahdm.predict import CasePrediction, NonFiniteError, predict
+from inference.clahdm.predict import CasePrediction, NonFiniteError, Precision, predict
 from inference.clahdm.preprocess import preprocess
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
+from inference.outcome import Outcome
 from readerstudy.diagnosis import Modality
 
 log = logging.getLogger(__name__)
+State = InferenceJob.State
 
 
-def run(job_ids: Sequence[int]) -> list[int]:
-    """Do those of these jobs that are still to be done; the ids of those to be tried again.
+def run(job_ids: Sequence[int]) -> Outcome:
+    """Do those of these jobs that are still to be done, in batches as ``queue.batches`` has them.
 
-    One call holds all its images in memory: keep it to a batch (``queue.batches``).
+    A worker told to stop in between (KeyboardInterrupt, SystemExit) puts back what it has in hand.
     """
-    jobs = [job for job_id in job_ids if (job := queue.claim(job_id))]
-    by_version: dict[int, list[InferenceJob]] = {}
-    for job in jobs:
-        by_version.setdefault(job.model_version_id, []).append(job)
-    with _beating(jobs):
-        return [pk for batch in by_version.values() for pk in _run_batch(batch)]
+    outcome = Outcome()
+    for batch in queue.batches(job_ids):
+        _run_together(batch, outcome)
+    return outcome
 
 
-class _Failures:
-    """Notes the reason of every job of a batch that fails; ``again`` are those to be retried."""
-
-    def __init__(self):
-        self.again: list[int] = []
-
-    @contextmanager
-    def of(self, *jobs: InferenceJob) -> Iterator[None]:
-        """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
-        try:
-            yield
-        except Exception as error:
-            log.exception("Inference jobs %s", [job.pk for job in jobs])
-            # Bad input and bad weights stay bad; anything else may pass.
-            passing = not isinstance(error, ValueError | NonFiniteError)
-            reason = f"{type(error).__name__}: {error}"
-            self.again += [job.pk for job in jobs if queue.fail(job, reason=reason, retry=passing)]
+def _run_together(job_ids: list[int], outcome: Outcome) -> None:
+    jobs: list[InferenceJob] = []
+    alone = len(job_ids) == 1
+    try:
+        with transaction.atomic():  # one commit, which is what claims cost
+            jobs += [job for pk in job_ids if (job := queue.claim(pk, alone=alone))]
+        by_version: dict[int, list[InferenceJob]] = {}
+        for job in jobs:
+            by_version.setdefault(job.model_version_id, []).append(job)
+        with _beating(jobs):
+            for batch in by_version.values():
+                _run_batch(batch, outcome)
+    except (KeyboardInterrupt, SystemExit):
+        queue.put_back(jobs)
+        raise
 
 
-def _run_batch(jobs: list[InferenceJob]) -> list[int]:
-    """Read, predict and store jobs of one model version; the ids of those to be tried again."""
-    failures = _Failures()
-    with failures.of(*jobs):
+@contextmanager
+def _failing(outcome: Outcome, *jobs: InferenceJob) -> Iterator[None]:
+    """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("Inference jobs %s", [job.pk for job in jobs])
+        # Bad input and bad weights stay bad; anything else may pass.
+        passing = not isinstance(error, ValueError | NonFiniteError)
+        reason = f"{type(error).__name__}: {error}"
+        ends = {State.QUEUED: outcome.again, State.FAILED: outcome.failed, None: []}
+        for job in jobs:
+            ends[queue.fail(job, reason=reason, retry=passing)].append(job.pk)
+
+
+def _run_batch(jobs: list[InferenceJob], outcome: Outcome) -> None:
+    """Read, predict and store jobs of one model version."""
+    with _failing(outcome, *jobs):
         queue.require_computed(jobs[0].model_version)
         model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
-        inputs = {}
-        for job in jobs:
-            with failures.of(job):
-                inputs[job] = _inputs(job, size=model.input_size)
-        for job, result in _predict(model, inputs, failures):
-            with failures.of(job):
-                _store(job, result)
-    return failures.again
+        inputs, notes = {}, {}
+        for job, read in _read_all(jobs):
+            with _failing(outcome, job):
+                pixels = read.result()
+                notes[job] = quality.notes(**pixels, size=model.input_size)
+                inputs[job] = _inputs(pixels, size=model.input_size)
+        results = _predict(model, inputs, outcome)
+        stored = []
+        with transaction.atomic():  # again one commit; a job that fails takes back its own rows
+            for job, result in results:
+                with _failing(outcome, job):
+                    if _store(job, result, notes=notes[job]):
+                        stored.append(job)
+        outcome.done += [job.pk for job in stored]
+        outcome.poor |= {job.pk: notes[job] for job in stored if notes[job]}
+
+
+def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
+    """Each job's `_pixels`, read in threads: decoding takes most of a job's time off the GPU."""
+    prefetch_related_objects([job.case for job in jobs], "image_set")
+    with ThreadPoolExecutor() as threads:
+        return [(job, threads.submit(_pixels, job)) for job in jobs]
 
 
 def _predict(
-    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], failures: _Failures
+    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], outcome: Outcome
 ) -> list[tuple[InferenceJob, CasePrediction]]:
     """Predict all at once; if that fails, one by one, so that a bad case fails alone."""
     if not inputs:
@@ -88,7 +116,7 @@ def _predict(
         log.exception("A batch of %s failed; its cases are tried one by one", len(inputs))
     results = []
     for job, images in inputs.items():
-        with failures.of(job):
+        with _failing(outcome, job):
             results.append((job, *_forward(model, {job: images})))
     return results
 
@@ -96,7 +124,7 @@ def _predict(
 def _forward(model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]) -> list[CasePrediction]:
     [threshold] = {job.model_version.threshold for job in inputs}
     bus, cdfi = torch.stack(list(inputs.values()), dim=1)
-    return predict(model, bus, cdfi, threshold=threshold)
+    return predict(model, bus, cdfi, threshold=threshold, precision=precision())
 
 
 def device() -> torch.device:
@@ -107,14 +135,24 @@ def device() -> torch.device:
     return torch.device(name)
 
 
+def precision() -> Precision:
+    """The configured precision; ``auto`` is bf16 on a GPU that has it, else fp32."""
+    if settings.INFERENCE_PRECISION != "auto":
+        return settings.INFERENCE_PRECISION
+    on_gpu = device().type == "cuda"
+    has_it = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "fp32"
+
+
 @lru_cache(maxsize=1)
 def _load(path: str, sha256: str) -> CLAHDM:
     """The network with these weights, verified against their digest; kept for the next job."""
-    return weights.load(path, sha256=sha256).model.to(device())
+    model = weights.load(path, sha256=sha256).model
+    return model.to(device(), memory_format=torch.channels_last)
 
 
 def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
-    """uint8 RGB arrays (H, W, 3) by modality.
+    """uint8 RGB arrays (H, W, 3) by modality; asks nothing of the database after `_read_all`.
 
     Raises ValueError when the images are not the ones that the job was made for.
     """
@@ -124,16 +162,16 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     return read_pixels(images)
 
 
-def _inputs(job: InferenceJob, *, size: int) -> torch.Tensor:
+def _inputs(pixels: dict[str, np.ndarray], *, size: int) -> torch.Tensor:
     """Both images as the network takes them, BUS first: float32, (2, 3, size, size)."""
-    pixels = _pixels(job)
     return torch.stack([preprocess(pixels[modality], size=size) for modality in Modality])
 
 
 @transaction.atomic
-def _store(job: InferenceJob, result: CasePrediction) -> None:
+def _store(job: InferenceJob, result: CasePrediction, *, notes: list[str]) -> bool:
+    """Store a job's result; False when it is another worker's by now, whose result counts."""
     if not queue.finish(job):
-        return  # given up for dead meanwhile: its successor's result counts
+        return False
     prediction, created = Prediction.objects.get_or_create(
         case=job.case,
         model_version=job.model_version,
@@ -142,6 +180,7 @@ def _store(job: InferenceJob, result: CasePrediction) -> None:
             "p_malignant": result.probabilities.p_malignant,
             "p_tuberculous": result.probabilities.p_tuberculous,
             "p_metastatic": result.probabilities.p_metastatic,
+            "notes": notes,
         },
     )
     if created:
@@ -149,6 +188,7 @@ def _store(job: InferenceJob, result: CasePrediction) -> None:
             Heatmap(prediction=prediction, level=level, modality=modality, png=_png(values))
             for (level, modality), values in result.heatmaps.items()
         )
+    return True
 
 
 def _png(values: np.ndarray) -> bytes:

@@ -16,7 +16,7 @@ def run_jobs(job_ids: list[int]) -> None:
     """Run a batch of jobs; a message that comes twice finds nothing to do."""
     from inference.runner import run
 
-    send(run(job_ids))
+    send(run(job_ids).again)
 
 
 def send(job_ids: Iterable[int]) -> None:
@@ -31,12 +31,14 @@ def reap() -> None:
 
     When nothing runs although jobs wait, their messages were lost: they are sent for again.
     """
-    brought_back = queue.reap()
+    brought_back = queue.reap().again
     send(brought_back if queue.is_busy() else queue.waiting())
 
 
 @worker_ready.connect
 def _catch_up(**_signal) -> None:
-    """A worker that starts also sends for jobs whose message was lost with the last worker."""
-    queue.reap()
-    send(queue.waiting())
+    """A worker that starts has the lost looked for, once it is through with the queue as it is.
+
+    To send for all that waits at once would double the messages that are still there.
+    """
+    reap.delay()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from environs import Env
+from environs import Env, validate
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -174,20 +174,23 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A reap that waits behind a long queue or run is overtaken by the next: it lapses.
 CELERY_BEAT_SCHEDULE = {
-    "reap": {"task": "inference.tasks.reap", "schedule": 60.0},
-    "reap-analysis": {
-        "task": "analysis.tasks.reap",
-        "schedule": 60.0,
-        "options": {"expires": 60.0},  # one that waits behind a long run is overtaken by the next
-    },
+    name: {"task": task, "schedule": 60.0, "options": {"expires": 60.0}}
+    for name, task in (
+        ("reap", "inference.tasks.reap"),
+        ("reap-analysis", "analysis.tasks.reap"),
+    )
 }
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
+INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs between machines
+    "INFERENCE_PRECISION", "fp32", validate=validate.OneOf(["auto", "fp32", "bf16"])
+)
 INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)
 INFERENCE_HEARTBEAT_SECONDS = env.float("INFERENCE_HEARTBEAT_SECONDS", 5.0)
 INFERENCE_STALE_SECONDS = env.float("INFERENCE_STALE_SECONDS", 60.0)
-INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 3)
+INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
 
 ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)

@@ -141,6 +141,12 @@ def make_draft(
     return study
 
 
+def choose_model(study: Study, version: ModelVersion) -> None:
+    """Give a draft another model: its cases have no result of that one yet."""
+    study.studymodel.model_version = version
+    study.studymodel.save()
+
+
 def make_open(slug: str = "study", **fields) -> Study:
     study = make_draft(slug, **fields)
     lifecycle.open_study(study, by="test")
@@ -178,6 +184,11 @@ def read_all(study: Study, **answer) -> None:
 def finish(study: Study) -> None:
     """Lock and unblind."""
     lifecycle.lock_study(study, by="test")
+    unblind(study)
+
+
+def unblind(study: Study) -> None:
+    """Unblind a study that is locked."""
     lifecycle.unblind_study(study, by="test")
     study.refresh_from_db()
 

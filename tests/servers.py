@@ -22,7 +22,7 @@ import redis
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0  # seconds that a server may take to answer
+PATIENCE = float(os.environ.get("READERSTUDY_PATIENCE", "60"))  # seconds a server may take
 
 
 def free_port() -> int:
@@ -163,11 +163,30 @@ def gunicorn(env: dict[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def celery_worker(env: dict[str, str], *, name: str = "w1") -> Iterator[subprocess.Popen]:
-    """A separate worker, as an installation runs it."""
-    command = [sys.executable, "-m", "celery", "-A", "readerstudy", "worker", "-Q", "inference",
+def celery_worker(
+    env: dict[str, str], *, name: str = "w1", app: str = "readerstudy"
+) -> Iterator[subprocess.Popen]:
+    """A separate worker, as an installation runs it; ``app`` may name another application."""
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", "inference",
                "-P", "solo", "-c", "1", "-n", f"{name}@%h", "--loglevel", "WARNING"]  # fmt: skip
     with started(command, cwd=ROOT, env=env) as process:
+        yield process
+
+
+@contextmanager
+def hasty_beat(env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
+    """Celery's beat, which calls the reaper each second."""
+    command = [sys.executable, "-m", "celery", "-A", "tests.services.hasty_beat", "beat",
+               "--schedule", str(folder / "schedule"), "--pidfile="]  # fmt: skip
+    with started(command, cwd=ROOT, env=env) as process:
+        yield process
+
+
+@contextmanager
+def infer(env: dict[str, str], **options) -> Iterator[subprocess.Popen]:
+    """The process that does a broker's work where there is none."""
+    command = [sys.executable, "manage.py", "infer"]
+    with started(command, cwd=ROOT, env=env, **options) as process:
         yield process
 
 

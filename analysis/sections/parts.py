@@ -74,5 +74,9 @@ def all_readers(data: StudyData) -> Readers:
 
 
 def read_by_all(*arms: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Patients, shape (n,), whom every row of every arm decided on; arms (n,) or (readers, n)."""
-    return np.all([np.atleast_2d(arm).min(axis=0) != MISSING for arm in arms], axis=0)
+    """Patients, shape (n,), whom every row of every arm decided on; arms (n,) or (readers, n).
+
+    An arm without readers decided on nobody.
+    """
+    rows = [np.atleast_2d(arm) for arm in arms]
+    return np.all([(each != MISSING).all(axis=0) & (len(each) > 0) for each in rows], axis=0)

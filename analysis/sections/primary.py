@@ -23,12 +23,13 @@ from analysis.sections.parts import (
     groups,
     read_by_all,
 )
+from analysis.sections.permutation import paired_test
 from analysis.sections.rows import MetricRow, TestRow
 from analysis.study_data import AIDED, UNAIDED, StudyData
 
 NAME = "primary"
 TITLE = "Primary endpoint"
-READS = ("primary", "intervals", "seed", "permutation_alternative")
+READS = ("primary", "intervals", "seed", "permutation")
 BENCHMARK_GROUP = "senior"
 
 
@@ -84,7 +85,7 @@ def _test(part: Part, plan: Plan, first: _Arm, second: _Arm) -> TestRow:
         plan.primary.comparison, first.subject, against, first.decisions, second.decisions
     )
     metric = f"micro-averaged {plan.primary.metric}"
-    test = f"exact paired permutation, {plan.permutation_alternative}"
+    test = "paired permutation"
     named = {"metric": metric, "test": test, "unit": "patients"}
     if not len(comparison.a) or not len(comparison.b):
         return comparison.row(part, **named, n=0, reason="The study has no such readers.")
@@ -92,9 +93,8 @@ def _test(part: Part, plan: Plan, first: _Arm, second: _Arm) -> TestRow:
     if not read.any():
         return comparison.row(part, **named, n=0, reason=NOT_BY_ALL)
     a, b, truth = comparison.a[..., read], comparison.b[..., read], part.patients.truth[read]
-    found = stats.paired_permutation(
-        a=a == truth, b=b == truth, alternative=plan.permutation_alternative
-    )
+    found = paired_test(a == truth, b == truth, plan)
+    named["test"] = f"{found.method}, {found.alternative}"
     arms = (
         stats.metric_statistic(truth=truth, decision=arm, metric=plan.primary.metric, of="micro")
         for arm in (a, b)

@@ -11,12 +11,13 @@ from analysis.plan import Plan
 from analysis.sections.bootstrap import estimates, limits
 from analysis.sections.decisions import NOT_BY_ALL, Comparison, micro_rows
 from analysis.sections.parts import MODEL, STAGES, Part, groups, parts, read_by_all
+from analysis.sections.permutation import paired_test
 from analysis.sections.rows import MetricRow, TestRow, adjusted
 from analysis.study_data import AIDED, UNAIDED, StudyData
 
 NAME = "table3"
 TITLE = "Experience groups, without and with AI"
-READS = ("intervals", "seed", "permutation_alternative", "multiplicity")
+READS = ("intervals", "seed", "permutation", "multiplicity")
 BENCHMARK_GROUP = "senior"
 SHARE_RIGHT = "share right"
 
@@ -63,7 +64,7 @@ def _permutation(part: Part, comparison: Comparison, plan: Plan) -> TestRow:
     """The test, and a bootstrap interval of the difference; several readers are pooled."""
     named = {
         "metric": SHARE_RIGHT,
-        "test": f"exact paired permutation, {plan.permutation_alternative}",
+        "test": "paired permutation",
         "unit": "patients",
     }
     read = read_by_all(comparison.a, comparison.b)
@@ -72,9 +73,8 @@ def _permutation(part: Part, comparison: Comparison, plan: Plan) -> TestRow:
     truth, a, b = (
         labels[..., read] for labels in (part.patients.truth, comparison.a, comparison.b)
     )
-    result = stats.paired_permutation(
-        a=a == truth, b=b == truth, alternative=plan.permutation_alternative
-    )
+    result = paired_test(a == truth, b == truth, plan)
+    named["test"] = f"{result.method}, {result.alternative}"
     # The micro-averaged sensitivity is the share right.
     arms = (
         stats.metric_statistic(truth=truth, decision=arm, metric="sensitivity", of="micro")

@@ -21,9 +21,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from analysis.stats._checks import confidence_level, positives, same_patients, score_array
+from analysis.stats._placements import placements
 from analysis.stats.intervals import Interval
 
 
@@ -127,7 +128,7 @@ def delong_covariance(*, truth: ArrayLike, scores: ArrayLike) -> DeLongCurves:
     ValueError
         As in `delong_auc`.
     """
-    placed = _placements(truth, scores)
+    placed = _whole_placements(truth, scores)
     # Doubled placements are integers, so that equal ones have a variance of exactly 0.
     m, n = placed.n_positive, placed.n_negative
     spread = np.atleast_2d(np.cov(placed.positive)) / n**2 / m
@@ -159,7 +160,7 @@ def delong_paired(
     """
     score_a, score_b = score_array("score_a", score_a), score_array("score_b", score_b)
     same_patients(score_a=score_a, score_b=score_b)
-    placed = _placements(truth, np.stack([score_a, score_b]))
+    placed = _whole_placements(truth, np.stack([score_a, score_b]))
     m, n = placed.n_positive, placed.n_negative
     variance = (
         np.var(placed.positive[0] - placed.positive[1], ddof=1) / (4 * n**2) / m
@@ -224,7 +225,7 @@ def delong_unpaired(
 
 
 @dataclass(frozen=True, eq=False)
-class _Placements:
+class _WholePlacements:
     """Placements times twice the number of their opponents: whole numbers.
 
     `positive`, shape (n_curves, n_positive), and `negative`, shape (n_curves, n_negative).
@@ -246,16 +247,17 @@ class _Placements:
         return self.positive.sum(axis=1) / (2 * self.n_positive * self.n_negative)
 
 
-def _placements(truth: ArrayLike, rows: ArrayLike) -> _Placements:
+def _whole_placements(truth: ArrayLike, rows: ArrayLike) -> _WholePlacements:
     truth = positives("truth", truth)
     rows = np.atleast_2d(score_array("scores", rows, max_ndim=2))
     same_patients(truth=truth, scores=rows)
-    if min(truth.sum(), (~truth).sum()) < 2:
+    m, n = truth.sum(), (~truth).sum()
+    if min(m, n) < 2:
         raise ValueError("DeLong's variance needs at least 2 positive and 2 negative patients")
-    ranks = rankdata(rows, axis=1)
-    positive = ranks[:, truth] - rankdata(rows[:, truth], axis=1)
-    negative = truth.sum() - (ranks[:, ~truth] - rankdata(rows[:, ~truth], axis=1))
-    return _Placements(positive=2 * positive, negative=2 * negative)
+    shares = placements(rows[:, truth], rows[:, ~truth])
+    return _WholePlacements(
+        positive=np.rint(2 * n * shares.positive), negative=np.rint(2 * m * shares.negative)
+    )
 
 
 def _test(

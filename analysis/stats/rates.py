@@ -1,16 +1,9 @@
-"""A count out of a number, with its share and Wilson's interval.
-
-Reference: Wilson, Journal of the American Statistical Association 1927, 22:209,
-doi 10.1080/01621459.1927.10502953; Brown, Cai & DasGupta, Statistical Science 2001, 16:101,
-doi 10.1214/ss/1009213286.
-"""
+"""A count out of a number, which may be none, with its share and Wilson's interval."""
 
 from dataclasses import dataclass
-from math import sqrt
-
-from scipy.special import ndtri
 
 from analysis.stats._checks import confidence_level, whole_number
+from analysis.stats.proportions import proportion
 
 
 @dataclass(frozen=True)
@@ -45,16 +38,7 @@ def rate(*, count: int, n: int, level: float = 0.95, independent: bool = True) -
         raise ValueError(f"count must be at most n, got {count} of {n}")
     share = low = high = None
     if n:
-        share = count / n
-        low, high = _wilson(count, n, level)
+        found = proportion(count=count, n=n, level=level)
+        share, low, high = found.estimate, found.interval.low, found.interval.high
     method = "Wilson" if independent else "Wilson, as if independent"
     return Rate(count=count, n=n, share=share, low=low, high=high, level=level, method=method)
-
-
-def _wilson(count: int, n: int, level: float) -> tuple[float, float]:
-    """The limits of SciPy's binomtest, without the test that it makes each time."""
-    z = float(ndtri((1 + level) / 2))
-    centre = (count + z**2 / 2) / (n + z**2)
-    reach = z / (n + z**2) * sqrt(count * (n - count) / n + z**2 / 4)
-    low = 0.0 if count == 0 else centre - reach
-    return low, 1.0 if count == n else centre + reach

@@ -63,7 +63,8 @@ class WeightedAUC:
     def __call__(self, weights: NDArray[np.number]) -> NDArray[np.float64]:
         negative = np.take(weights, self.negative_patient, axis=1)
         positive = np.take(weights, self.positive_patient, axis=1)
-        running = np.empty((len(weights), self.negative_patient.size + 1), weights.dtype)
+        wide = np.result_type(weights, np.int64)
+        running = np.empty((len(weights), self.negative_patient.size + 1), wide)
         running[:, 0] = 0
         np.cumsum(negative, axis=1, out=running[:, 1:])
         outscored = np.take(running, self.below, axis=1)

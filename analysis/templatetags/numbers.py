@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.utils.html import format_html_join
 
 register = template.Library()
 METHODS = {
@@ -40,10 +41,27 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+@register.simple_tag
+def table_rows(table: dict[str, list]) -> str:
+    """The rows of a table without a layout of its own; fast, for it may have many cells."""
+    return format_html_join(
+        "\n",
+        "<tr>{}</tr>",
+        (
+            (format_html_join("", "<td>{}</td>", zip(map(_cell, table["columns"], row))),)
+            for row in table["rows"]
+        ),
+    )
+
+
 @register.filter
-def cell(pair: tuple[str, Any]) -> str:
-    """A (column, value) of a table without a layout of its own: at most three decimals."""
-    column, value = pair
+def heading(column: str) -> str:
+    """A column's name for people."""
+    return column.replace("_", " ").capitalize()
+
+
+def _cell(column: str, value: Any) -> str:
+    """At most three decimals."""
     if isinstance(value, float):
         return p_value(value) if column.startswith("p_") else f"{value:.3f}"
     return "" if value is None else str(value)

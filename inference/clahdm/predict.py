@@ -28,6 +28,9 @@ Heatmaps = dict[tuple[int, Modality], np.ndarray]
 Path = Literal["all", "gated"]
 """Which sub-models a case goes through: all three, or the first and the one its gate chooses."""
 
+Precision = Literal["fp32", "bf16"]
+"""What the extractors compute in: float32, or bfloat16 where that loses little (autocast)."""
+
 
 class NonFiniteError(ArithmeticError):
     """A sub-model gave NaN or infinity; the message names it and the cases' rows in the batch."""
@@ -63,6 +66,7 @@ def predict(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     path: Path = "all",
+    precision: Precision = "fp32",
 ) -> list[CasePrediction]:
     """Diagnose a batch of cases.
 
@@ -80,6 +84,10 @@ def predict(
         "all" runs the three sub-models on every case, as a study needs. "gated" runs the first,
         then on each case only the branch that its gate chooses: two thirds of the work, the same
         diagnosis and heatmaps, and None for the probability that was not asked for.
+    precision
+        "bf16" has the extractors of a float32 model compute in bfloat16: faster where the device
+        has it, and probabilities within about 0.01 of float32's, so that a case that close to the
+        threshold may come out on its other side. The head and the heatmaps stay in float32.
 
     Returns
     -------
@@ -91,16 +99,18 @@ def predict(
     ------
     ValueError
         If the model is in training mode, the shapes do not fit, an image holds NaN or infinity,
-        the threshold is outside [0, 1], or the path has another name.
+        the threshold is outside [0, 1], or the path or the precision has another name.
     NonFiniteError
         If a sub-model gives NaN or infinity.
     """
-    if path not in get_args(Path):
-        raise ValueError(f"path must be one of {', '.join(get_args(Path))}, got {path!r}")
+    for name, value, known in (("path", path, Path), ("precision", precision, Precision)):
+        if value not in get_args(known):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(known))}, got {value!r}")
     _check_inputs(model, bus, cdfi)
     like = next(model.parameters())
-    bus, cdfi = bus.to(like), cdfi.to(like)
-    runs = _run_all(model, bus, cdfi, threshold=threshold, path=path)
+    # Channels last is the layout in which convolutions are fastest, on processors and GPUs alike.
+    bus, cdfi = (each.to(like, memory_format=torch.channels_last) for each in (bus, cdfi))
+    runs = _run_all(model, bus, cdfi, threshold=threshold, path=path, precision=precision)
     cases = [
         HierarchicalProbabilities(
             p, *(runs[branch.value].p_positive.get(row) for branch in Malignancy), threshold
@@ -112,17 +122,27 @@ def predict(
 
 
 def _run_all(
-    model: CLAHDM, bus: Tensor, cdfi: Tensor, *, threshold: float, path: Path
+    model: CLAHDM,
+    bus: Tensor,
+    cdfi: Tensor,
+    *,
+    threshold: float,
+    path: Path,
+    precision: Precision,
 ) -> dict[str, _Run]:
     """Every sub-model's pass, over all rows or those of its branch."""
+
+    def run(name: str, rows: list[int]) -> _Run:
+        return _run(model, name, bus, cdfi, rows=rows, precision=precision)
+
     everyone = list(range(len(bus)))
-    runs = {MALIGNANCY_SUB_MODEL: _run(model, MALIGNANCY_SUB_MODEL, bus, cdfi, rows=everyone)}
+    runs = {MALIGNANCY_SUB_MODEL: run(MALIGNANCY_SUB_MODEL, everyone)}
     first = runs[MALIGNANCY_SUB_MODEL].p_positive
     for branch in Malignancy:
         rows = everyone
         if path == "gated":
             rows = [row for row, p in first.items() if gate(p, threshold=threshold) is branch]
-        runs[branch.value] = _run(model, branch.value, bus, cdfi, rows=rows)
+        runs[branch.value] = run(branch.value, rows)
     return runs
 
 
@@ -139,14 +159,24 @@ def _check_inputs(model: CLAHDM, bus: Tensor, cdfi: Tensor) -> None:
         raise ValueError(f"{len(bus)} BUS images but {len(cdfi)} CDFI images")
 
 
-@torch.no_grad()
-def _run(model: CLAHDM, name: str, bus: Tensor, cdfi: Tensor, *, rows: list[int]) -> _Run:
+@torch.inference_mode()
+def _run(
+    model: CLAHDM,
+    name: str,
+    bus: Tensor,
+    cdfi: Tensor,
+    *,
+    rows: list[int],
+    precision: Precision,
+) -> _Run:
     sub_model = model[name]
     if not rows:
         return _Run(sub_model, bus[:0], cdfi[:0], {})
     if len(rows) < len(bus):
         bus, cdfi = bus[rows], cdfi[rows]
-    bus_maps, cdfi_maps = sub_model.features(bus, cdfi)
+    with torch.autocast(bus.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        maps = sub_model.features(bus, cdfi)
+    bus_maps, cdfi_maps = (each.to(bus.dtype) for each in maps)
     logits = sub_model.head(bus_maps, cdfi_maps).cpu()
     _check_finite(name, logits, rows)
     p_positive = positive_probability(logits.double()).tolist()

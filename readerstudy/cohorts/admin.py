@@ -79,7 +79,8 @@ class StudyAdmin(admin.ModelAdmin):
         return {} if obj else self.prepopulated_fields
 
     def get_readonly_fields(self, request, obj=None):
-        fixed = ["slug"] if obj and obj.state != Study.State.DRAFT else []
+        under_way = obj and obj.state != Study.State.DRAFT
+        fixed = ["slug", "is_synthetic", "notice"] if under_way else []
         return [*self.readonly_fields, *fixed]
 
     def has_delete_permission(self, request, obj=None):

@@ -55,12 +55,20 @@ def _rank(row: str) -> str:
     return f"(CASE {row}.state {cases} END)"
 
 
+_IDENTITY_CHANGES = " OR ".join(
+    f"NEW.{column} <> OLD.{column}" for column in ("slug", "is_synthetic", "notice")
+)
+
+
 @refuses(
-    update=f"{_rank('NEW')} < {_rank('OLD')} OR (OLD.state <> 'draft' AND NEW.slug <> OLD.slug)",
+    update=f"{_rank('NEW')} < {_rank('OLD')} OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
     delete="OLD.state <> 'draft'",
 )
 class Study(models.Model):
-    """One reader study. Its state moves forward only (reading/lifecycle.py)."""
+    """One reader study. Its state moves forward only (reading/lifecycle.py).
+
+    Once it is under way, what is synthetic stays so, and goes on saying so.
+    """
 
     class State(models.TextChoices):
         DRAFT = "draft"
@@ -75,6 +83,11 @@ class Study(models.Model):
     )
     is_synthetic = models.BooleanField(
         default=False, help_text="Images or readings are simulated; every page says so"
+    )
+    notice = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="What every page of a synthetic study says of it; blank: that it is simulated",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     opened_at = models.DateTimeField(null=True, editable=False)

@@ -1,17 +1,31 @@
 """A synthetic cohort as a folder that import_cohort takes: a manifest and phantom images."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
-from readerstudy.demo.phantoms import Hospital, draw_phantom
+from readerstudy.demo.phantoms import Hospital, Instrument, Technique, draw_phantom
 from readerstudy.diagnosis import Etiology
 
 MASKS = "masks"
+_COMPRESS_LEVEL = 1  # an import compresses anew
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceCase:
+    """A case to be drawn. `baseline` has the manifest's columns but for the diameter, which is the
+    phantom's; `seed` is the phantom's too."""
+
+    case_id: str
+    etiology: Etiology
+    baseline: Mapping[str, object]
+    instrument: Instrument
+    seed: int
 
 
 def write_source(
@@ -23,23 +37,42 @@ def write_source(
     masks: bool = False,
     progress=iter,
 ) -> None:
-    """Write manifest.csv and two PNGs a case; the same arguments write the same bytes.
+    """Write a cohort with these counts; the same arguments write the same bytes.
 
-    Cases of `counts` (see `Hospital.mix`) come in random order, each scanned by one of the
-    hospital's instruments. With `masks`, masks/CASE_ID.png has 255 inside the node, 0 elsewhere;
-    an import takes no notice of it. ``progress`` wraps the list of cases, as tqdm does. Raises
-    ValueError if there are no cases.
+    Cases of `counts` (see `Hospital.mix`) come in random order, with invented baseline
+    characteristics, each scanned by one of the hospital's instruments. For `masks`, `progress`
+    and what is raised, see `write_cases`.
     """
     etiologies = [etiology for etiology, count in counts.items() for _ in range(count)]
-    if not etiologies:
-        raise ValueError("a cohort has at least one case")
     rng = np.random.default_rng(seed)
-    cases = [Etiology(etiologies[at]) for at in rng.permutation(len(etiologies))]
+    cases = [
+        _invent(f"phantom-{number:03}", Etiology(etiologies[at]), hospital=hospital, rng=rng)
+        for number, at in enumerate(rng.permutation(len(etiologies)), start=1)
+    ]
+    write_cases(folder, cases, technique=hospital.technique, masks=masks, progress=progress)
+
+
+def write_cases(
+    folder: Path,
+    cases: Sequence[SourceCase],
+    *,
+    technique: Technique,
+    size: tuple[int, int] | None = None,
+    masks: bool = False,
+    progress=iter,
+) -> None:
+    """Write manifest.csv and two PNGs a case, in this order.
+
+    `size` is the pictures' (height, width) in pixels, by default the instrument's. With `masks`,
+    masks/CASE_ID.png has 255 inside the node, 0 elsewhere; an import takes no notice of it.
+    ``progress`` wraps the list of cases, as tqdm does. Raises ValueError if there are no cases.
+    """
+    if not cases:
+        raise ValueError("a cohort has at least one case")
     if masks:
         (folder / MASKS).mkdir(exist_ok=True)
     rows = [
-        _case(folder, f"phantom-{number:03}", etiology, hospital=hospital, rng=rng, mask=masks)
-        for number, etiology in enumerate(progress(cases), start=1)
+        _write(folder, case, technique=technique, size=size, mask=masks) for case in progress(cases)
     ]
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -47,36 +80,55 @@ def write_source(
         writer.writerows(rows)
 
 
-def _case(
-    folder: Path,
-    name: str,
-    etiology: Etiology,
-    *,
-    hospital: Hospital,
-    rng: np.random.Generator,
-    mask: bool,
-) -> dict:
-    phantom = draw_phantom(
+def _invent(
+    case_id: str, etiology: Etiology, *, hospital: Hospital, rng: np.random.Generator
+) -> SourceCase:
+    return SourceCase(
+        case_id=case_id,
         etiology=etiology,
         seed=int(rng.integers(2**31)),
         instrument=hospital.choose(rng),
-        technique=hospital.technique,
+        baseline={
+            "sex": rng.choice(list(Sex)),
+            "age": int(np.clip(rng.normal(48, 17), 18, 90)),
+            "location": rng.choice([Location.LEFT, Location.RIGHT]),
+            "neck_level": rng.choice(list(NeckLevel)),
+            "pathologic_method": rng.choice(list(PathologicMethod)),
+        },
     )
-    Image.fromarray(phantom.bus).save(folder / f"{name}-bus.png")
-    Image.fromarray(phantom.cdfi).save(folder / f"{name}-cdfi.png")
+
+
+def _write(
+    folder: Path,
+    case: SourceCase,
+    *,
+    technique: Technique,
+    size: tuple[int, int] | None,
+    mask: bool,
+) -> dict:
+    """Draw a case; its row of the manifest."""
+    phantom = draw_phantom(
+        etiology=case.etiology,
+        seed=case.seed,
+        size=size,
+        instrument=case.instrument,
+        technique=technique,
+    )
+    bus, cdfi = f"{case.case_id}-bus.png", f"{case.case_id}-cdfi.png"
+    _save(folder / bus, phantom.bus)
+    _save(folder / cdfi, phantom.cdfi)
     if mask:
-        inside = phantom.mask.astype(np.uint8) * 255
-        Image.fromarray(inside).save(folder / MASKS / f"{name}.png")
+        _save(folder / MASKS / f"{case.case_id}.png", phantom.mask.astype(np.uint8) * 255)
     return {
-        "case_id": name,
-        "bus_file": f"{name}-bus.png",
-        "cdfi_file": f"{name}-cdfi.png",
-        "sex": rng.choice(list(Sex)),
-        "age": int(np.clip(rng.normal(48, 17), 18, 90)),
+        "case_id": case.case_id,
+        "bus_file": bus,
+        "cdfi_file": cdfi,
+        **case.baseline,
         "diameter_mm": phantom.diameter_mm,
-        "location": rng.choice([Location.LEFT, Location.RIGHT]),
-        "neck_level": rng.choice(list(NeckLevel)),
-        "pathologic_method": rng.choice(list(PathologicMethod)),
-        "etiology": etiology.value,
+        "etiology": case.etiology.value,
         "instrument": phantom.instrument.name,
     }
+
+
+def _save(file: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save(file, compress_level=_COMPRESS_LEVEL)

@@ -6,6 +6,7 @@ truth, the pathologic method, the cohort, the hospital, the instrument, a file n
 id, or another reader's work. All functions take an assignment that ``sequence`` found current.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.files.base import File
@@ -126,11 +127,25 @@ def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> by
     return bytes(heatmap.png)
 
 
+def require_aids(assignments: Iterable[Assignment]) -> None:
+    """Raise AidMissing unless all of one reader's assignments in stage 2 have AI output."""
+    aided = [assignment for assignment in assignments if assignment.stage == Stage.AIDED]
+    if aided:
+        version = _version(aided[0])
+        predicted = predictions_of([each.case for each in aided], model_version=version)
+        if len(predicted) < len(aided):
+            raise AidMissing(NO_RESULT)
+
+
+def _version(assignment: Assignment) -> ModelVersion:
+    """The model version of the assignment's study."""
+    return ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
+
+
 def _prediction(assignment: Assignment) -> Prediction:
     """The prediction of this case by its study's model."""
-    version = ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
     case = assignment.case
-    prediction = predictions_of([case], model_version=version).get(case.pk)
+    prediction = predictions_of([case], model_version=_version(assignment)).get(case.pk)
     if prediction is None:
         raise AidMissing(NO_RESULT)
     return prediction

@@ -8,19 +8,22 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from inference import dispatch, queue
-from inference.models import InferenceJob, StudyModel
-from inference.results import predictions_of
+from inference.inputs import Told, model_inputs
+from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Case, Investigator, Protocol, Study, testing_cases
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
 State = Study.State
+FAILURES_TOLD = 5  # cases named when a study can't open
 
 
 class NotPossible(Exception):
@@ -70,12 +73,14 @@ def missing_to_open(study: Study) -> list[str]:
 
 
 @transaction.atomic
-def open_study(study: Study, *, by: str) -> None:
+def open_study(study: Study, *, by: str, at: datetime | None = None) -> None:
     """Draw all orders, freeze the protocol, take readings from now on.
 
+    ``at`` opens a synthetic study in the past, for readings that are simulated with their times.
     Raises NotPossible with every reason.
     """
-    study = _enter(study, State.OPEN, require=State.DRAFT, reasons=missing_to_open)
+    reasons = partial(_against_opening, at=at)
+    study = _enter(study, State.OPEN, require=State.DRAFT, reasons=reasons, at=at)
     protocol = study.protocol
     cases = {CaseKey(case.cohort_name, case.case_id): case for case in testing_cases(study)}
     orders = [
@@ -88,7 +93,8 @@ def open_study(study: Study, *, by: str) -> None:
     protocol.frozen_sha256 = hashlib.sha256(document.encode()).hexdigest()
     protocol.frozen_at = study.opened_at
     protocol.save()
-    record("study.open", actor=by, study=study.slug, detail={"protocol": protocol.frozen_sha256})
+    detail = {"protocol": protocol.frozen_sha256} | ({"as_of": at.isoformat()} if at else {})
+    record("study.open", actor=by, study=study.slug, detail=detail)
 
 
 @transaction.atomic
@@ -105,8 +111,15 @@ def unblind_study(study: Study, *, by: str) -> None:
     record("study.unblind", actor=by, study=study.slug)
 
 
-def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: []) -> Study:
-    """Move the study, held under lock, to a state."""
+def _enter(
+    study: Study,
+    state: str,
+    *,
+    require: str,
+    reasons: Callable[[Study], list[str]] = lambda _study: [],
+    at: datetime | None = None,
+) -> Study:
+    """Move the study, held under lock, to a state, as of now or of ``at``."""
     study = Study.objects.select_for_update().get(pk=study.pk)
     list(Reader.objects.select_for_update().filter(study=study))  # no submit is under way now
     against = reasons(study)
@@ -115,7 +128,7 @@ def _enter(study: Study, state: str, *, require: str, reasons=lambda _study: [])
     if against:
         raise NotPossible(against)
     study.state = state
-    setattr(study, {"open": "opened_at"}.get(state, f"{state}_at"), timezone.now())
+    setattr(study, {"open": "opened_at"}.get(state, f"{state}_at"), at or timezone.now())
     study.save()
     return study
 
@@ -181,6 +194,16 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
     }
 
 
+def _against_opening(study: Study, *, at: datetime | None) -> list[str]:
+    """All that is missing, and what is wrong with the time."""
+    reasons = []
+    if at is not None and not study.is_synthetic:
+        reasons.append("A study is opened as of now, unless it is synthetic.")
+    if at is not None and at > timezone.now():
+        reasons.append("A study is not opened in the future.")
+    return reasons + missing_to_open(study)
+
+
 def _missing_protocol(study: Study) -> list[str]:
     if Protocol.objects.filter(study=study).exists():
         return []
@@ -219,20 +242,28 @@ def _missing_predictions(study: Study) -> list[str]:
     chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     if chosen is None:
         return ["No model version was chosen for the study."]
-    cases = list(testing_cases(study))
-    predicted = predictions_of(cases, model_version=chosen.model_version)
-    unpredicted = [case.pk for case in cases if case.pk not in predicted]
-    if not unpredicted:
-        return []
-    if chosen.model_version.is_external:
-        return [
-            f"{len(unpredicted)} cases have no prediction that fits their images; import those of "
-            f"{chosen.model_version} for this study."
-        ]
-    failed = InferenceJob.objects.filter(
-        model_version=chosen.model_version,
-        case__in=unpredicted,
-        state=InferenceJob.State.FAILED,
+    inputs = model_inputs(testing_cases(study), model_version=chosen.model_version)
+    reasons = []
+    if inputs.pending and chosen.model_version.is_external:
+        reasons.append(
+            f"{len(inputs.pending)} cases have no prediction that fits their images; import those "
+            f"of {chosen.model_version} for this study."
+        )
+    elif inputs.pending:
+        reasons.append(
+            f"{len(inputs.pending)} cases have no model result yet; run the model first."
+        )
+    if inputs.failed:
+        reasons.append(_failures(inputs.failed))
+    return reasons
+
+
+def _failures(failed: list[Told]) -> str:
+    """On which cases the model failed and why, the first few of them."""
+    lines = [f"{told.case.cohort_name} / {told.case.case_id}: {told.text}" for told in failed]
+    if more := lines[FAILURES_TOLD:]:
+        lines[FAILURES_TOLD:] = [f"and {len(more)} more, which the admin's job list has"]
+    return (
+        f"The model failed on {len(failed)} cases; run it again once the cause is gone. "
+        f"{'; '.join(lines)}."
     )
-    reasons = [f"{len(unpredicted)} cases have no model result yet; run the model first."]
-    return reasons + [f"The model failed on {job.case}: {job.reason}" for job in failed]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from readerstudy.cohorts.models import Protocol, Study
@@ -61,18 +61,18 @@ def current_assignment(reader: Reader) -> Assignment | None:
     """
     if reader.study.state != Study.State.OPEN:
         return None
-    order = ("stage", "position")
-    if reader.study.protocol.design == Protocol.Design.SEQUENTIAL:
-        order = ("position", "stage")
-    assignment = (
-        Assignment.objects.filter(reader=reader, reading__isnull=True)
-        .select_related("case")
-        .order_by(*order)
-        .first()
-    )
+    assignment = unread(reader).select_related("case").first()
     if assignment and assignment.stage == Stage.AIDED and washout_ends(reader):
         return None
     return assignment
+
+
+def unread(reader: Reader) -> QuerySet[Assignment]:
+    """All that is left to this reader, in the order in which it will be read."""
+    order = ("stage", "position")
+    if reader.study.protocol.design == Protocol.Design.SEQUENTIAL:
+        order = ("position", "stage")
+    return Assignment.objects.filter(reader=reader, reading__isnull=True).order_by(*order)
 
 
 def washout_ends(reader: Reader) -> datetime | None:

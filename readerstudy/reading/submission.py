@@ -1,15 +1,19 @@
 """Take a reading: once, in order, consistent, and never lost once acknowledged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from datetime import datetime
+from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from readerstudy.audit.log import record
+from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
 from readerstudy.reading import blinding, sequence
-from readerstudy.reading.errors import AlreadyRead, Invalid, KeyReused, OutOfOrder
+from readerstudy.reading.errors import AlreadyRead, Invalid, KeyReused, OutOfOrder, StudyNotOpen
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
 
@@ -19,6 +23,17 @@ class Submission:
 
     reading: Reading
     replayed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedReading:
+    """What a simulated reader says of the case of this code, and when."""
+
+    code: str
+    malignancy: str
+    etiology: str
+    started_at: datetime
+    submitted_at: datetime
 
 
 def present(assignment: Assignment) -> Presentation:
@@ -42,8 +57,7 @@ def submit_reading(
     if first:
         _require_same(first, reader=reader, code=code, malignancy=malignancy, etiology=etiology)
         return Submission(first, replayed=True)
-    if not is_consistent(malignancy, etiology):
-        raise Invalid("Choose benign or malignant, then an etiology of that branch.")
+    _require_consistent(malignancy, etiology)
     assignment = require_unread(reader, code)
     shown = Presentation.objects.filter(assignment=assignment).first()
     if shown is None:
@@ -65,6 +79,45 @@ def submit_reading(
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
     )
     return Submission(reading, replayed=False)
+
+
+@transaction.atomic
+def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) -> None:
+    """Store all that is left to a simulated reader, in the stored order.
+
+    The reader is one of a synthetic study, whose user can't sign in. The rules are those of
+    people's readings; the times are the simulation's: a case is opened once the one before it is
+    submitted, none before the study is open and none in the future. Raises one of ``errors``;
+    nothing is stored then.
+    """
+    reader = Reader.objects.select_for_update().get(pk=reader.pk)
+    assignments = _require_simulated(reader, readings)
+    for reading in readings:
+        _require_consistent(reading.malignancy, reading.etiology)
+    _require_one_after_the_other(reader, readings)
+    blinding.require_aids(assignments)
+    read = list(zip(assignments, readings, strict=True))
+    Presentation.objects.bulk_create(
+        Presentation(assignment=assignment, at=reading.started_at) for assignment, reading in read
+    )
+    Reading.objects.bulk_create(
+        Reading(
+            assignment=assignment,
+            malignancy=reading.malignancy,
+            etiology=reading.etiology,
+            idempotency_key=uuid4(),
+            started_at=reading.started_at,
+            submitted_at=reading.submitted_at,
+        )
+        for assignment, reading in read
+    )
+    record(
+        "reading.simulate",
+        actor=reader.user.get_username(),
+        study=reader.study.slug,
+        target=reader.code,
+        detail={"readings": len(readings)},
+    )
 
 
 def require_unread(reader: Reader, code: str) -> Assignment:
@@ -90,3 +143,33 @@ def _require_same(first: Reading, *, reader: Reader, code: str, malignancy: str,
     )
     if sent != stored:
         raise KeyReused("This submit was already used for another diagnosis, which stands.")
+
+
+def _require_consistent(malignancy: str, etiology: str) -> None:
+    if not is_consistent(malignancy, etiology):
+        raise Invalid("Choose benign or malignant, then an etiology of that branch.")
+
+
+def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> list[Assignment]:
+    """The assignments that these readings are of, which must be all that is left to the reader."""
+    if not reader.study.is_synthetic or reader.user.is_active:
+        raise Invalid("Only a reader of a synthetic study who can't sign in is simulated.")
+    if reader.study.state != Study.State.OPEN:
+        raise StudyNotOpen("This study takes no readings now.")
+    if reader.study.protocol.washout_days:
+        raise Invalid("A washout is not simulated.")
+    assignments = list(sequence.unread(reader).select_related("case"))
+    if [reading.code for reading in readings] != [assignment.code for assignment in assignments]:
+        raise OutOfOrder("These are not the cases left to this reader, in their order.")
+    return assignments
+
+
+def _require_one_after_the_other(reader: Reader, readings: Sequence[SimulatedReading]) -> None:
+    read = Reading.objects.filter(assignment__reader=reader)
+    free_from = read.aggregate(last=Max("submitted_at"))["last"] or reader.study.opened_at
+    for reading in readings:
+        if not free_from <= reading.started_at <= reading.submitted_at:
+            raise Invalid("A case is opened once the one before it is submitted.")
+        free_from = reading.submitted_at
+    if free_from > timezone.now():
+        raise Invalid("A reading is not in the future.")

@@ -69,12 +69,15 @@ def test_geometry_stays_within_its_bounds():
     """A bright square of known place and size: moved by at most the shift, the turn and scale."""
     image = torch.zeros(64, 3, 100, 100)
     image[..., 40:60, 40:60] = 255
-    for moved in augment(image, image, generator=generator(), amount=Augmentation(flip=0.5)):
+    amount = Augmentation(flip=0.5)
+    for moved in augment(image, image, generator=generator(), amount=amount):
         lit = (moved[:, 0] > 80).nonzero()
         for case in range(64):
             centre = lit[lit[:, 0] == case][:, 1:].float().mean(dim=0)
-            assert (centre - 49.5).abs().max() <= 6 * 1.1 + 1
-        assert ((moved[:, 0] / 255).sum(dim=(1, 2)) ** 0.5 / 20).sub(1).abs().max() < 0.3
+            assert (centre - 49.5).abs().max() <= 100 * amount.shift * (1 + amount.scale) + 1
+        assert ((moved[:, 0] / 255).sum(dim=(1, 2)) ** 0.5 / 20).sub(
+            1
+        ).abs().max() < amount.scale + 0.2
 
 
 def _hue(pixels: np.ndarray) -> np.ndarray:

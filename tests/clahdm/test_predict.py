@@ -179,3 +179,23 @@ def test_gated_path_leaves_the_other_branch_alone(tiny, images, threshold):
 def test_refuses_an_unknown_path(tiny, images):
     with pytest.raises(ValueError, match="path must be one of all, gated"):
         predict(tiny, *images, path="soft")
+
+
+def test_bfloat16_is_near_float32(tiny, images, threshold):
+    """Probabilities to 0.01, and the heatmaps of the same decisions to 10% of their range."""
+    exact, rough = (
+        predict(tiny, *images, threshold=threshold, precision=precision)
+        for precision in ("fp32", "bf16")
+    )
+    for a, b in zip(exact, rough, strict=True):
+        assert b.probabilities.soft() == pytest.approx(a.probabilities.soft(), abs=0.01)
+        if b.probabilities.etiology is a.probabilities.etiology:
+            for key in FOUR:
+                one, other = (each.heatmaps[key].astype(int) for each in (a, b))
+                assert np.abs(one - other).max() <= 25
+    assert [b.probabilities for b in rough] != [a.probabilities for a in exact]
+
+
+def test_refuses_an_unknown_precision(tiny, images):
+    with pytest.raises(ValueError, match="precision must be one of fp32, bf16"):
+        predict(tiny, *images, precision="fp16")

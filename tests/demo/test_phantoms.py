@@ -188,7 +188,7 @@ def test_necrosis_leaves_nearly_black_patches(everyone):
     for phantom in everyone:
         smooth = ndimage.gaussian_filter(phantom.bus[..., 0].astype(float), 1.5)
         black[Sign.NECROSIS in phantom.signs].append(np.mean(smooth[phantom.mask] < 15))
-    assert np.mean(black[True]) > 3 * np.mean(black[False])
+    assert np.mean(black[True]) > 2 * np.mean(black[False])  # a lymphoma's cortex is dark too
 
 
 def test_speckle_is_fully_developed():

@@ -9,8 +9,9 @@ from PIL import Image as PillowImage
 
 from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Case, Cohort, Study
-from readerstudy.demo.phantoms import HOSPITALS, longest_px
-from readerstudy.demo.source import write_source
+from readerstudy.demo.phantoms import HOSPITALS, draw_phantom, longest_px
+from readerstudy.demo.published.tables import published_cohorts
+from readerstudy.demo.source import SourceCase, write_cases, write_source
 from readerstudy.diagnosis import Etiology
 
 COUNTS = {Etiology.REACTIVE: 1, Etiology.METASTATIC: 1}
@@ -105,6 +106,37 @@ def test_the_case_mix_is_the_published_one_at_every_size(hospital):
 
 
 def test_the_published_counts_are_those_of_the_papers_table():
-    with (Path(__file__).parents[1] / "data" / "paper" / "cohorts.csv").open() as file:
-        published = [[int(row[e]) for e in Etiology] for row in csv.DictReader(file)]
-    assert [list(hospital.cases.values()) for hospital in HOSPITALS] == published
+    published = [cohort.counts for cohort in published_cohorts()]
+    assert [tuple(hospital.cases.values()) for hospital in HOSPITALS] == published
+
+
+def test_cases_are_drawn_in_the_order_and_as_they_are_told(tmp_path):
+    told = [
+        SourceCase(
+            case_id=f"case-{number}",
+            etiology=etiology,
+            baseline={"sex": "male", "age": 40 + number, "location": "midline",
+                      "neck_level": "IIa", "pathologic_method": "excisional_biopsy"},
+            instrument=HOSPITALS[number].instruments[0],
+            seed=number,
+        )
+        for number, etiology in enumerate((Etiology.LYMPHOMA, Etiology.REACTIVE))
+    ]  # fmt: skip
+    write_cases(tmp_path, told, technique=HOSPITALS[1].technique, size=(64, 80))
+    for row, case in zip(rows(tmp_path), told, strict=True):
+        phantom = draw_phantom(
+            etiology=case.etiology,
+            seed=case.seed,
+            size=(64, 80),
+            instrument=case.instrument,
+            technique=HOSPITALS[1].technique,
+        )
+        assert (row["case_id"], row["etiology"]) == (case.case_id, case.etiology)
+        assert row["instrument"] == case.instrument.name
+        assert float(row["diameter_mm"]) == phantom.diameter_mm
+        assert {column: row[column] for column in case.baseline} == {
+            column: str(value) for column, value in case.baseline.items()
+        }
+        for column, pixels in (("bus_file", phantom.bus), ("cdfi_file", phantom.cdfi)):
+            with PillowImage.open(tmp_path / row[column]) as image:
+                assert (np.asarray(image) == pixels).all()

@@ -39,6 +39,7 @@ def test_from_draft_to_results(browser, served, tmp_path):
         screenshot(page, "admin-study-draft")
         _open_to_reading(page, site, address)
         _sealed(browser, address)
+        _register_plan(browser, address)
         _act(page, "Unblind: unseal the results")
         _told(page, "The study is open; this needs it to be locked", kind="error")
         _act(page, "Lock: take no more readings")
@@ -81,15 +82,42 @@ def _sealed(browser, address: str) -> None:
         expect(page.get_by_text("2 of 2")).to_have_count(2)
         expect(page.get_by_role("link", name="Metrics (CSV)")).to_have_count(0)
         screenshot(page, "results-sealed")
-        page.goto("/results/life/metrics.csv")
+        page.goto("/results/life/runs/1/metrics.csv")
         expect(page.get_by_text("Results stay sealed")).to_be_visible()
+
+
+def _register_plan(browser, address: str) -> None:
+    with window(browser, address) as page:
+        sign_in(page, "irene")
+        page.get_by_role("link", name="Progress and results").click()
+        fits_the_width(page)
+        page.get_by_label("Plan (JSON)").fill('{"seed": -1}')
+        page.get_by_role("button", name="Register this plan").click()
+        expect(page.get_by_role("alert")).to_contain_text("seed: must be at least 0, not -1.")
+        screenshot(page, "plan-refused")
+        page.get_by_label("Plan (JSON)").fill('{"intervals": {"resamples": 200}}')
+        page.get_by_role("button", name="Register this plan").click()
+        expect(page.locator("#plan")).to_contain_text("Registered by irene")
+        page.get_by_text("The registered plan").click()
+        expect(page.locator("#plan pre")).to_contain_text('"resamples": 200')
+        screenshot(page, "plan-registered")
 
 
 def _results(browser, address: str, folder) -> None:
     with window(browser, address) as page:
         sign_in(page, "irene")
         page.get_by_role("link", name="Progress and results").click()
+        expect(page.get_by_text("no analysis was run yet")).to_be_visible()
+        page.get_by_role("button", name="Run analysis").click()
+        # The page shows them by itself, once the child process has stored them.
+        expect(page.locator("#cohort-1")).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("By the plan that was registered before")).to_be_visible()
         screenshot(page, "results")
+        fits_the_width(page)
+        for section in ("#baseline", "#mrmc"):
+            page.locator(f"{section} summary").click()
+            expect(page.locator(f"{section} table").first).to_be_visible()
+        screenshot(page, "results-unfolded")
         fits_the_width(page)
         expect(page.get_by_text("CLA-HDM test (untrained model): its output")).to_be_visible()
         line = page.locator("#cohort-1 [data-subject=R1]")
@@ -98,7 +126,7 @@ def _results(browser, address: str, folder) -> None:
         for name in ("metrics", "tests"):
             with page.expect_download() as download:
                 page.get_by_role("link", name=f"{name.capitalize()} (CSV)").click()
-            assert download.value.suggested_filename == f"life-{name}.csv"
+            assert download.value.suggested_filename == f"life-run-1-{name}.csv"
             download.value.save_as(folder / name)
             rows = list(csv.DictReader((folder / name).open(encoding="utf-8")))
             assert {row["n"] for row in rows if row["subject"] == "R1"} >= {str(CASES)}

@@ -78,6 +78,8 @@ def test_results_without_a_single_reading(browser, served):
             expect(page.get_by_role("heading", name="Results are sealed")).to_be_visible()
             screenshot(page, f"results-sealed-{slug}")
         page.goto("/results/unread/")
+        page.get_by_role("button", name="Run analysis").click()
+        expect(page.locator("#cohort-1")).to_be_visible(timeout=120_000)
         expect(page.locator("[data-subject=CLA-HDM]").first).to_be_visible()
         screenshot(page, "results-unread")
 

@@ -1,6 +1,12 @@
+from collections.abc import Callable
+from dataclasses import asdict
+
 import pytest
 
+from inference.clahdm import weights
 from inference.importer import import_predictions
+from inference.models import ModelVersion
+from inference.registry import CheckedWeights, register
 from readerstudy.cohorts.ingest import ImportRefused
 from tests import factories
 from tests.cohorts.ingest_files import write_folder
@@ -37,3 +43,17 @@ def refused(take):
         return caught.value.problems
 
     return refused
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory) -> CheckedWeights:
+    """A file with the tiny network's untrained weights."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    model, card = weights.untrained("tiny", 0)
+    return CheckedWeights(path, weights.save(model, path, card=card), asdict(card))
+
+
+@pytest.fixture
+def tiny(tiny_weights) -> Callable[[], ModelVersion]:
+    """Registers the untrained tiny network as a model version."""
+    return lambda: register(name="tiny", version="1", checked=tiny_weights)

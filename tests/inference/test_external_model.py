@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from inference import evaluating, queue, runner
 from inference.models import InferenceJob, ModelVersion, StudyModel
+from inference.outcome import Outcome
 from readerstudy.cohorts.models import Case
 from readerstudy.reading import lifecycle
 from tests import factories
@@ -54,12 +55,13 @@ def test_the_admin_action_says_why_it_is_not_run(study, client):
 
 
 def test_a_job_that_was_forced_on_it_fails_with_the_reason(forced_job):
-    call_command("infer")
+    with pytest.raises(CommandError, match="Cases failed: 1"):
+        call_command("infer")
     forced_job.refresh_from_db()
     assert (forced_job.state, forced_job.attempts) == (InferenceJob.State.FAILED, 1)
     assert REFUSAL in forced_job.reason
-    assert runner.run([forced_job.pk]) == []
-    assert queue.reap() == []
+    assert runner.run([forced_job.pk]) == Outcome()
+    assert queue.reap().again == []
 
 
 @pytest.mark.parametrize(

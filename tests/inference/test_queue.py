@@ -1,9 +1,11 @@
 """The job table: work is done once, whatever dies or comes twice."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+import torch
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from inference import queue, runner, tasks
@@ -19,13 +21,10 @@ State = InferenceJob.State
 
 
 @pytest.fixture
-def study(settings):
+def study(tiny):
     """A draft whose cases await their first run through an untrained model."""
     study = factories.make_draft(cases=2)
-    call_command("add_model", "tiny", "1", untrained="tiny")
-    chosen = study.studymodel
-    chosen.model_version = type(chosen.model_version).objects.get(name="tiny")
-    chosen.save()
+    factories.choose_model(study, tiny())
     return study
 
 
@@ -54,7 +53,7 @@ def test_a_job_is_claimed_by_one_worker(jobs):
 
 
 def test_a_job_ends_with_one_prediction_and_four_maps(jobs):
-    assert runner.run(jobs[:1]) == []
+    assert runner.run(jobs[:1]).done == jobs[:1]
     assert state(jobs[0]).state == State.DONE
     prediction = Prediction.objects.get(case=state(jobs[0]).case, model_version__name="tiny")
     assert prediction.heatmap_set.count() == 4
@@ -63,22 +62,22 @@ def test_a_job_ends_with_one_prediction_and_four_maps(jobs):
 def test_a_message_that_comes_twice_finds_nothing_to_do(jobs):
     tasks.run_jobs(jobs[:1])
     before = (Prediction.objects.count(), Heatmap.objects.count())
-    assert runner.run(jobs[:1]) == []
+    assert runner.run(jobs[:1]) == runner.Outcome()
     assert (Prediction.objects.count(), Heatmap.objects.count()) == before
     assert state(jobs[0]).attempts == 1
 
 
 def test_the_reaper_leaves_living_workers_alone(jobs):
     queue.claim(jobs[0])
-    assert queue.reap() == []
+    assert queue.reap() == ([], [])
     assert state(jobs[0]).state == State.RUNNING
 
 
 def test_the_reaper_brings_back_what_a_dead_worker_held(jobs, settings):
     queue.claim(jobs[0])
     age_heartbeat(jobs[0], settings)
-    assert queue.reap() == [jobs[0]]
-    assert runner.run(jobs[:1]) == []
+    assert queue.reap() == ([jobs[0]], [])
+    assert runner.run(jobs[:1]).done == jobs[:1]
     assert (state(jobs[0]).state, state(jobs[0]).attempts) == (State.DONE, 2)
 
 
@@ -94,22 +93,92 @@ def test_a_worker_given_up_for_dead_can_store_nothing(jobs, settings):
     assert queue.finish(successor)
 
 
+def die(job_id, settings, *, alone=True):
+    """A worker takes the job and is never heard of again."""
+    assert queue.claim(job_id, alone=alone)
+    age_heartbeat(job_id, settings)
+    return queue.reap()
+
+
 def test_a_case_that_kills_its_worker_ends_as_failed(jobs, settings):
-    for _ in range(settings.INFERENCE_MAX_ATTEMPTS):
-        assert queue.claim(jobs[0])
-        age_heartbeat(jobs[0], settings)
-        queue.reap()
+    for _ in range(settings.INFERENCE_MAX_ATTEMPTS - 1):
+        assert die(jobs[0], settings) == ([jobs[0]], [])
+    assert die(jobs[0], settings) == ([], [jobs[0]])
     job = state(jobs[0])
     assert (job.state, job.attempts) == (State.FAILED, settings.INFERENCE_MAX_ATTEMPTS)
-    assert "died at each attempt" in job.reason
+    assert "died each time" in job.reason
     assert queue.claim(jobs[0]) is None
+
+
+def test_a_death_in_company_tells_against_no_case(jobs, settings):
+    settings.INFERENCE_MAX_ATTEMPTS = 1
+    assert die(jobs[0], settings, alone=False) == ([jobs[0]], [])
+    assert (state(jobs[0]).attempts, state(jobs[0]).strikes) == (1, 0)
+    assert die(jobs[0], settings) == ([], [jobs[0]])
+
+
+def test_a_job_that_was_tried_is_not_taken_in_company(jobs, settings):
+    die(jobs[0], settings, alone=False)
+    assert queue.claim(jobs[0], alone=False) is None
+    assert queue.claim(jobs[0])
+
+
+def test_a_message_that_names_tried_jobs_together_still_runs_each_alone(jobs, monkeypatch):
+    """It was sent before they were tried: the message outlives what it was right about."""
+    InferenceJob.objects.filter(pk__in=jobs).update(attempts=1)
+    whole, sizes = runner._forward, []
+
+    def counted(model, inputs):
+        sizes.append(len(inputs))
+        return whole(model, inputs)
+
+    monkeypatch.setattr(runner, "_forward", counted)
+    assert runner.run(jobs).done == jobs
+    assert sizes == [1, 1]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_worker_told_to_stop_puts_back_what_it_has(jobs, monkeypatch, stop, together):
+    def stopped(model, inputs):
+        raise stop
+
+    monkeypatch.setattr(runner, "_forward", stopped)
+    with pytest.raises(stop):
+        runner.run(jobs[:together])
+    left = [state(pk) for pk in jobs]
+    assert {(job.state, job.strikes) for job in left} == {(State.QUEUED, 0)}
+    assert [bool(job.attempts) for job in left] == [True, together == 2]
+
+
+def test_batches_that_were_done_before_the_stop_stay_done(jobs, monkeypatch, settings):
+    settings.INFERENCE_BATCH_SIZE = 1
+    whole = runner._store
+
+    def stopped(job, *rest, **more):
+        if job.pk == jobs[1]:
+            raise KeyboardInterrupt
+        return whole(job, *rest, **more)
+
+    monkeypatch.setattr(runner, "_store", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(jobs)
+    assert [state(pk).state for pk in jobs] == [State.DONE, State.QUEUED]
+
+
+def test_a_failed_job_gets_all_its_attempts_again(study, jobs, settings):
+    for _ in range(settings.INFERENCE_MAX_ATTEMPTS):
+        die(jobs[0], settings)
+    assert jobs[0] in lifecycle.queue_model(study)
+    assert die(jobs[0], settings) == ([jobs[0]], [])
 
 
 def test_a_poison_image_fails_with_its_reason_and_the_rest_is_done(jobs, media_root):
     poisoned = state(jobs[0]).case
     image = Image.objects.get(case=poisoned, modality="bus")
     (media_root / image.file.name).write_bytes(b"no image")
-    call_command("infer")
+    with pytest.raises(CommandError, match="Cases failed: 1"):
+        call_command("infer")
     assert state(jobs[0]).state == State.FAILED
     assert "SHA-256" in state(jobs[0]).reason
     assert state(jobs[1]).state == State.DONE
@@ -123,12 +192,24 @@ def test_an_image_that_was_swapped_on_disk_is_not_predicted(jobs, media_root):
     assert "SHA-256" in state(jobs[0]).reason
 
 
+def test_a_stored_file_that_is_no_image_fails_at_once(jobs, media_root):
+    """Its digest is right, so no other attempt can find it better."""
+    image = Image.objects.get(case=state(jobs[0]).case, modality="cdfi")
+    (media_root / image.file.name).write_bytes(b"no image")
+    image.sha256 = hashlib.sha256(b"no image").hexdigest()
+    image.save()
+    digest = queue.input_digest(Image.objects.filter(case=image.case))
+    InferenceJob.objects.filter(pk=jobs[0]).update(input_sha256=digest)
+    assert runner.run(jobs).failed == jobs[:1]
+    assert "cdfi image can't be decoded" in state(jobs[0]).reason
+
+
 def test_a_passing_fault_is_tried_again_up_to_the_cap(jobs, settings, monkeypatch):
     def out_of_memory(model, inputs):
         raise RuntimeError("CUDA out of memory")
 
     monkeypatch.setattr(runner, "_forward", out_of_memory)
-    again = [runner.run(jobs[:1]) for _ in range(settings.INFERENCE_MAX_ATTEMPTS)]
+    again = [runner.run(jobs[:1]).again for _ in range(settings.INFERENCE_MAX_ATTEMPTS)]
     assert again == [jobs[:1]] * (settings.INFERENCE_MAX_ATTEMPTS - 1) + [[]]
     assert state(jobs[0]).state == State.FAILED
     assert state(jobs[0]).reason == "RuntimeError: CUDA out of memory"
@@ -146,18 +227,40 @@ def test_tampered_weights_are_not_run(study, jobs, media_root):
 def test_a_study_with_a_failed_case_does_not_open(study, jobs, media_root):
     image = Image.objects.get(case=state(jobs[0]).case, modality="cdfi")
     (media_root / image.file.name).unlink()
-    call_command("infer")
+    with pytest.raises(CommandError):
+        call_command("infer")
+    job = state(jobs[0])
     with pytest.raises(lifecycle.NotPossible) as refusal:
         lifecycle.open_study(study, by="test")
-    assert any("The model failed on" in reason for reason in refusal.value.reasons)
+    [reason] = refusal.value.reasons
+    assert reason.startswith("The model failed on 1 cases;")
+    assert f"{job.case.cohort.name} / {job.case.case_id}: {job.reason}" in reason
 
 
 def test_the_worker_starts_by_sending_for_what_waits(jobs, monkeypatch):
     sent = []
     monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
+    monkeypatch.setattr(tasks.reap, "delay", tasks.reap)
     tasks._catch_up()
     assert sent == [jobs]
     assert InferenceJob.objects.filter(state=State.QUEUED).count() == len(jobs)
+
+
+def test_while_another_worker_is_busy_only_what_was_lost_is_sent_for(jobs, settings, monkeypatch):
+    """What waits has its messages then; sending again would double them."""
+    sent = []
+    monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
+    queue.claim(jobs[0])
+    tasks.reap()
+    assert sent == []
+    age_heartbeat(jobs[0], settings)
+    tasks.reap()
+    assert sent == [[jobs[1]], [jobs[0]]]
+
+
+def test_only_jobs_that_wait_are_put_in_batches(jobs):
+    queue.finish(queue.claim(jobs[0]))
+    assert queue.batches(jobs) == [[jobs[1]]]
 
 
 def test_batches_are_of_bounded_size_and_tried_jobs_go_alone(study, settings):
@@ -177,8 +280,12 @@ def test_a_batch_gives_each_case_what_it_would_get_alone(study, jobs):
     }
     for job in InferenceJob.objects.filter(pk__in=jobs):
         model = runner._load(job.model_version.weights.path, job.model_version.sha256)
-        [alone] = runner._forward(model, {job: runner._inputs(job, size=model.input_size)})
+        [alone] = runner._forward(model, {job: _inputs(job, model)})
         assert together[job.case_id] == pytest.approx(alone.probabilities.p_malignant, abs=1e-5)
+
+
+def _inputs(job, model):
+    return runner._inputs(runner._pixels(job), size=model.input_size)
 
 
 def test_a_case_that_spoils_its_batch_fails_alone(jobs, monkeypatch):
@@ -190,6 +297,57 @@ def test_a_case_that_spoils_its_batch_fails_alone(jobs, monkeypatch):
         return whole(model, inputs)
 
     monkeypatch.setattr(runner, "_forward", spoiled)
-    assert runner.run(jobs) == []
+    outcome = runner.run(jobs)
+    assert (outcome.failed, outcome.done, outcome.again) == ([jobs[0]], [jobs[1]], [])
     assert (state(jobs[0]).state, state(jobs[1]).state) == (State.FAILED, State.DONE)
     assert "NaN" in state(jobs[0]).reason
+
+
+def test_a_batch_asks_for_its_images_rows_once(jobs, django_assert_max_num_queries):
+    with django_assert_max_num_queries(100) as asked:
+        runner.run(jobs)
+    assert len(jobs) == 2
+    sql = [query["sql"] for query in asked.captured_queries]
+    assert sum('FROM "cohorts_image"' in each for each in sql) == 1
+
+
+def test_a_result_that_can_not_be_stored_takes_no_other_with_it(jobs, monkeypatch):
+    encode, calls = runner._png, []
+
+    def full(values):
+        calls.append(values)
+        if len(calls) == 1:
+            raise OSError("no space left on device")
+        return encode(values)
+
+    monkeypatch.setattr(runner, "_png", full)
+    outcome = runner.run(jobs)
+    assert (outcome.again, outcome.done) == (jobs[:1], jobs[1:])
+    assert (state(jobs[0]).state, state(jobs[1]).state) == (State.QUEUED, State.DONE)
+    assert state(jobs[0]).reason == "OSError: no space left on device"
+    done = Prediction.objects.filter(model_version__name="tiny")
+    assert [each.case_id for each in done] == [state(jobs[1]).case_id]
+
+
+def test_precision_is_fp32_and_on_request_what_the_device_has(settings, monkeypatch):
+    assert runner.precision() == "fp32"
+    settings.INFERENCE_PRECISION = "auto"
+    monkeypatch.setattr(runner, "device", lambda: torch.device("cpu"))
+    assert runner.precision() == "fp32"
+    for has_it, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(runner, "device", lambda: torch.device("cuda"))
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has_it=has_it, **_: has_it)
+        assert runner.precision() == expected
+    settings.INFERENCE_PRECISION = "bf16"
+    assert runner.precision() == "bf16"
+
+
+def test_jobs_are_run_in_the_configured_precision(jobs, settings):
+    runner.run(jobs[:1])
+    settings.INFERENCE_PRECISION = "bf16"
+    job = state(jobs[0])
+    model = runner._load(job.model_version.weights.path, job.model_version.sha256)
+    [rough] = runner._forward(model, {job: _inputs(job, model)})
+    exact = Prediction.objects.get(case=job.case, model_version=job.model_version)
+    assert rough.probabilities.p_malignant != exact.p_malignant
+    assert rough.probabilities.p_malignant == pytest.approx(exact.p_malignant, abs=0.01)

@@ -89,5 +89,6 @@ def test_the_results_say_whose_predictions_they_judge(study):
     factories.read_all(study)
     factories.finish(study)
     factories.make_investigator(study)
-    page = sign_in("ivan").get("/results/study/").content.decode()
+    run = factories.analyse(study)
+    page = sign_in("ivan").get(f"/results/study/runs/{run.number}/").content.decode()
     assert f"CLA-HDM in these tables is {SHOWN}: it ran elsewhere." in page

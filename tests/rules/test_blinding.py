@@ -57,6 +57,7 @@ HIDDEN = [
         "truth": list(Etiology),
         "ids": ["HIDDEN-1", "HIDDEN-2"],
         "other_readers": ["HIDDENREADER1"],
+        "notes": ["HIDDEN: BUS is overexposed."],
     },
     {
         "cohorts": ["a-COHORT"],
@@ -66,6 +67,7 @@ HIDDEN = [
         "truth": list(reversed(Etiology)),
         "ids": ["z-HIDDEN", "HIDDEN-0"],
         "other_readers": ["HIDDENREADER2", "HIDDENREADER3", "HIDDENREADER4"],
+        "notes": [],
     },
 ]
 GIVEAWAYS = ("HIDDEN", "COHORT", "HOSPITAL", "INSTRUMENT", "biopsy", "images/", "cohort",
@@ -115,7 +117,7 @@ def _case(cohort, case_id, etiology, *, hidden, model, p_malignant) -> None:
                              sha256=hashlib.sha256(png).hexdigest())  # fmt: skip
     prediction = Prediction.objects.create(
         case=case, model_version=model, input_sha256=input_digest(case.image_set.all()),
-        p_malignant=p_malignant, p_tuberculous=0.3, p_metastatic=0.6,
+        p_malignant=p_malignant, p_tuberculous=0.3, p_metastatic=0.6, notes=hidden["notes"],
     )  # fmt: skip
     Heatmap.objects.bulk_create(
         Heatmap(prediction=prediction, level=level, modality=modality, png=MAP)

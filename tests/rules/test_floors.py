@@ -35,6 +35,9 @@ SECTIONS_KNOW = (
     "analysis.study_data",
     "analysis.document",
     "readerstudy.diagnosis",
+    "readerstudy.cohorts.vocabulary",
+    "inference.clahdm.hierarchy",
+    "inference.clahdm.evaluation",
 )
 # The parts that can be lifted out, and all of the house that each may know.
 PURE = {
@@ -45,7 +48,7 @@ PURE = {
     "analysis.plan": ("analysis.canonical",),
     "analysis.study_data": ("analysis.canonical",),
     "analysis.sections": SECTIONS_KNOW,
-    "analysis.results": (*SECTIONS_KNOW, "analysis.sections"),
+    "analysis.results": (*SECTIONS_KNOW, "analysis.canonical"),
     "readerstudy.diagnosis": (),
     "readerstudy.cohorts.vocabulary": (),
     "readerstudy.demo.published": (

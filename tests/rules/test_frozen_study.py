@@ -51,6 +51,24 @@ def test_an_open_study_gets_no_new_case_and_no_new_reader():
         )
 
 
+@pytest.mark.parametrize(
+    "change", ["is_synthetic = NOT is_synthetic", "notice = 'other'", "slug = 'other'"]
+)
+def test_what_an_open_study_is_called_and_says_of_itself_is_fixed(change):
+    sql = f"UPDATE cohorts_study SET {change} WHERE slug = %s"
+    factories.make_draft("draft")
+    assert not refused(sql.replace("'other'", "'draft-2'"), ["draft"])
+    factories.make_open("open")
+    assert refused(sql, ["open"])
+
+
+def test_the_admin_offers_no_such_change(admin_client):
+    for study, offered in ((factories.make_draft("draft"), True), (factories.make_open(), False)):
+        page = admin_client.get(f"/admin/cohorts/study/{study.pk}/change/").content.decode()
+        for name in ("slug", "is_synthetic", "notice"):
+            assert (f'name="{name}"' in page) == offered, name
+
+
 def test_no_case_moves_from_a_draft_into_an_open_study():
     study, draft = factories.make_open(), factories.make_draft("draft")
     case = Case.objects.filter(cohort__study=draft).first()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 NUL = "%00"
 ODD_PATHS = [
     f"/read/{'s' * 65}/", f"/read/{'s' * 5000}/", f"/api/v1/{'s' * 300}/case/",
-    f"/results/{'s' * 65}/", f"/results/{'s' * 400}/metrics.csv", f"/read/study/{'c' * 3000}/",
+    f"/results/{'s' * 65}/", f"/results/{'s' * 400}/runs/1/", f"/read/study/{'c' * 3000}/",
     f"/read/study/{'c' * 3000}/bus.png", f"/read/{NUL}/", f"/read/study{NUL}/", f"/{NUL}",
     f"/admin/{NUL}", f"/admin/cohorts/case/{NUL}/change/", f"/admin/{'a' * 3000}/",
     "/read/study%0A/", "/read/study%0D%0ASet-Cookie:x=1/", "/read/%ff%fe/", "/read/%ED%A0%80/",
@@ -26,7 +26,7 @@ ODD_PATHS = [
     "/read/study/CODE/heatmap/99999999999999999999/bus.png",
     "/api/v1/study/case/?format=xml", "/api/v1/study/case/?format=api", "/api/v1/study/case.json",
     "/api/v1/study/case/?format=" + NUL, "/api", "/api/", "/api/v1/", "/api/v2/study/case/",
-    "/results/study/metrics.xlsx", "/accounts/", "/accounts/login/", "/static/%00", "/static/../",
+    "/results/study/runs/x/", "/accounts/", "/accounts/login/", "/static/%00", "/static/../",
     "/%E2%80%AE", "/" + "x" * 8000, "/?next=//evil.example", "/.env", "/.git/config", "/var/",
 ]  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""The web process never imports torch: it would start slowly and eat memory in every worker."""
+"""The web process imports neither torch nor SciPy: it would start slowly and eat memory in every
+worker."""
 
 import os
 import subprocess
@@ -49,7 +50,8 @@ statuses += [call(application, "POST", "/accounts/sign-in/", sign_in=("admin", "
 print("SERVED", statuses)
 
 from inference import tasks  # what sends the messages
-HEAVY = {"torch", "torchvision", "monai"}
+from analysis import tasks as analysis_tasks
+HEAVY = {"torch", "torchvision", "monai", "scipy", "statsmodels", "pandas", "matplotlib"}
 print("LOADED", sorted(HEAVY & {name.split(".")[0] for name in sys.modules}))
 """
 

@@ -16,7 +16,7 @@ import requests
 from readerstudy.diagnosis import Etiology
 from tests.servers import PATIENCE, ROOT, manage, site_environment, wait_until
 from tests.services.build import PASSWORD
-from tests.services.source import facts, write_source
+from tests.services.source import SIZE, facts, write_source
 
 TWO_SESSION, SEQUENTIAL = "two_session", "sequential"
 
@@ -32,6 +32,7 @@ class Sketch:
     readers: tuple[str, ...] = ("anna",)
     investigators: tuple[str, ...] = ("ivan",)
     steps: tuple[str, ...] = ("open",)
+    image_size: tuple[int, int] = SIZE
 
     @property
     def title(self) -> str:
@@ -60,7 +61,7 @@ class Site:
     def _describe(self, study: Sketch) -> dict:
         source = self.folder / "sources" / study.slug
         if study.cases:
-            write_source(source, cases=study.cases)
+            write_source(source, cases=study.cases, size=study.image_size)
         return {
             "slug": study.slug,
             "title": study.title,
@@ -74,6 +75,15 @@ class Site:
     def manage(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         """Run manage.py to its end, in this site."""
         return manage(*arguments, env=self.env, **options)
+
+    def queue_model(self, slug: str) -> None:
+        """Queue a study's jobs and send for no worker."""
+        self.manage(
+            "shell", "-v0", "-c",
+            "from readerstudy.cohorts.models import Study;"
+            "from readerstudy.reading.lifecycle import queue_model;"
+            f"queue_model(Study.objects.get(slug={slug!r}))",
+        )  # fmt: skip
 
     def rows(self, sql: str, *values) -> list[tuple]:
         """Ask the site's database; ``%s`` stands for a value on both systems."""
@@ -107,7 +117,8 @@ class Site:
     def jobs(self, slug: str) -> dict[str, "Job"]:
         """A study's inference jobs by case id."""
         rows = self.rows(
-            "SELECT c.case_id, j.id, j.state, j.attempts, j.worker, j.reason, j.finished_at,"
+            "SELECT c.case_id, j.id, j.state, j.attempts, j.strikes, j.worker, j.reason,"
+            " j.finished_at,"
             " (SELECT count(*) FROM inference_prediction p WHERE p.case_id = c.id),"
             " (SELECT count(*) FROM inference_heatmap h JOIN inference_prediction p"
             "  ON p.id = h.prediction_id WHERE p.case_id = c.id)"
@@ -128,6 +139,32 @@ class Site:
         )  # fmt: skip
         return self.folder / "media" / name
 
+    def run(self, slug: str, number: int) -> "Run":
+        """An analysis run of a study."""
+        [row] = self.rows(
+            "SELECT r.state, r.steps_done, r.worker, r.planned, r.reason, r.results_sha256"
+            " FROM analysis_analysisrun r JOIN cohorts_study s ON s.id = r.study_id"
+            " WHERE s.slug = %s AND r.number = %s",
+            slug, number,
+        )  # fmt: skip
+        return Run(*row)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An analysis run's row."""
+
+    state: str
+    steps_done: int
+    worker: str
+    planned: bool
+    reason: str
+    results_sha256: str
+
+    @property
+    def pid(self) -> int:
+        return int(self.worker.rsplit(":", 1)[1])
+
 
 @dataclass(frozen=True)
 class Job:
@@ -136,6 +173,7 @@ class Job:
     id: int
     state: str
     attempts: int
+    strikes: int
     worker: str
     reason: str
     finished_at: object
@@ -186,6 +224,15 @@ class Client:
             f"{self.address}/api/v1/{slug}/readings/",
             json=body,
             cookies=self.session.cookies.get_dict(),
+            headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
+            timeout=60,
+        )
+
+    def start_run(self, slug: str, **form: str) -> requests.Response:
+        """Press the button that starts an analysis; the page that it leads to."""
+        return self.session.post(
+            f"{self.address}/results/{slug}/runs/",
+            data=form,
             headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
             timeout=60,
         )

@@ -26,15 +26,15 @@ class Fact:
 
 
 def facts(cases: int) -> list[Fact]:
-    """The cases of a source: an age of its own each, the etiologies in turn."""
+    """The cases of a source: an age of its own each (of the first 29), the etiologies in turn."""
     etiologies = list(Etiology)
     return [
-        Fact(f"hidden-{number}", FIRST_AGE + 3 * number, etiologies[number % len(etiologies)])
+        Fact(f"hidden-{number}", FIRST_AGE + 3 * number % 87, etiologies[number % len(etiologies)])
         for number in range(cases)
     ]
 
 
-def write_source(folder: Path, *, cases: int, seed: int = 0) -> Path:
+def write_source(folder: Path, *, cases: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Path:
     """Write manifest.csv and two PNGs a case into a new folder."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def write_source(folder: Path, *, cases: int, seed: int = 0) -> Path:
     for fact in facts(cases):
         names = {m: f"{fact.case_id}-{m}.png" for m in ("bus", "cdfi")}
         for modality, name in names.items():
-            Image.fromarray(draw(rng, coloured=modality == "cdfi")).save(folder / name)
+            Image.fromarray(draw(rng, size, coloured=modality == "cdfi")).save(folder / name)
         rows.append(
             {
                 "case_id": fact.case_id,
@@ -65,9 +65,9 @@ def write_source(folder: Path, *, cases: int, seed: int = 0) -> Path:
     return folder
 
 
-def draw(rng: np.random.Generator, *, coloured: bool) -> np.ndarray:
+def draw(rng: np.random.Generator, size: tuple[int, int], *, coloured: bool) -> np.ndarray:
     """A dark oval on a grey ground, uint8 of shape (height, width, 3)."""
-    height, width = SIZE
+    height, width = size
     y, x = np.mgrid[0:height, 0:width]
     across, down = rng.uniform(0.4, 0.6, 2)
     distance = ((x / width - across) / 0.25) ** 2 + ((y / height - down) / 0.2) ** 2

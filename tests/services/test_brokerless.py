@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -62,14 +61,6 @@ def _state(site: Site, slug: str) -> tuple[str, int]:
     return job.state, job.attempts
 
 
-@contextmanager
-def _infer(site: Site):
-    with servers.started(
-        [sys.executable, "manage.py", "infer"], cwd=servers.ROOT, env=site.env
-    ) as process:
-        yield process
-
-
 def test_a_child_process_empties_the_queue_and_ends(site):
     command = subprocess.Popen(
         [sys.executable, "manage.py", "study", "plain", "run-model"],
@@ -87,13 +78,18 @@ def test_a_case_that_kills_its_worker_at_each_attempt_fails(site):
     with blocked(site.image("deadly", FIRST)):
         site.manage("study", "deadly", "run-model")
         child = _kill_in_mid_job(site, "deadly", attempt=1)
-        with _infer(site) as second:
-            assert _kill_in_mid_job(site, "deadly", attempt=2).pid == second.pid != child.pid
-        site.manage("infer", timeout=60)
+        for attempt in range(2, ATTEMPTS + 2):
+            with servers.infer(site.env) as process:
+                assert _kill_in_mid_job(site, "deadly", attempt=attempt).pid == process.pid
+                assert process.pid != child.pid
+        last = site.manage("infer", timeout=60, check=False, capture_output=True, text=True)
     jobs = site.jobs("deadly")
-    assert (jobs[FIRST].state, jobs[FIRST].attempts) == ("failed", ATTEMPTS)
+    # The first death was the whole batch's; then it had its attempts alone.
+    assert (jobs[FIRST].state, jobs[FIRST].attempts) == ("failed", 1 + ATTEMPTS)
     assert "worker died" in jobs[FIRST].reason
     assert jobs[FIRST].predictions == 0
+    assert last.returncode == 1
+    assert f"{FIRST}: {jobs[FIRST].reason}" in last.stderr
     # It was in the first batch too, went down with it once, and was then done on its own.
     assert (jobs[SECOND].state, jobs[SECOND].attempts, jobs[SECOND].heatmaps) == ("done", 2, 4)
 
@@ -113,5 +109,7 @@ def test_a_lowered_cap_ends_a_waiting_job_instead_of_the_command_running_on(site
         _kill_in_mid_job(site, "lowered", attempt=1)
         site.manage("shell", "-c", "from inference import queue; queue.reap()")
     assert _state(site, "lowered") == ("queued", 1)
-    servers.manage("infer", env=site.env | {"INFERENCE_MAX_ATTEMPTS": "1"}, timeout=20)
+    capped = site.env | {"INFERENCE_MAX_ATTEMPTS": "1"}
+    last = servers.manage("infer", env=capped, timeout=60, check=False)
+    assert last.returncode == 1
     assert _state(site, "lowered") == ("failed", 1)

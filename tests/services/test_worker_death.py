@@ -1,9 +1,7 @@
 """What becomes of jobs when a worker is killed, a message comes twice, or a case is poison."""
 
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,17 +36,9 @@ def test_a_worker_that_is_restarted_at_once_finishes_the_job_too(built, tmp_path
         _wait_for(site, RESTART, "running")
         worker.kill()
         worker.wait()
-    with servers.celery_worker(site.env), _hasty_beat(site, tmp_path):
+    with servers.celery_worker(site.env), servers.hasty_beat(site.env, tmp_path):
         [job] = wait_for_jobs(site, RESTART, "done", patience=40).values()
     assert (job.attempts, job.predictions, job.heatmaps) == (2, 1, 4)
-
-
-def _hasty_beat(site: Site, folder: Path):
-    command = ["-m", "celery", "-A", "tests.services.hasty_beat", "beat", "--schedule"]
-    return servers.started(
-        [sys.executable, *command, str(folder / "schedule"), "--pidfile="],
-        cwd=servers.ROOT, env=site.env,
-    )  # fmt: skip
 
 
 def _with(site: Site, **more: str) -> Site:

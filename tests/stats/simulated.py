@@ -1,12 +1,13 @@
 """Cases that several tests share: the simulated study that R analysed, and made-up diagnoses."""
 
-import csv
 import json
 from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+
+from tests.stats import simulated_study
 
 DATA = Path(__file__).parents[1] / "data" / "stats"
 
@@ -18,19 +19,11 @@ def reference(name):
 @cache
 def study():
     """{(reader, treatment): {column: array in the order of the cases}} of sim6x2x368.csv."""
-    with (DATA / "sim6x2x368.csv").open(newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: int(row["case"]))
-    columns = ("truth", "rating", "binary", "score")
+    columns = {name: simulated_study.study(name) for name in ("rating", "binary", "score")}
     return {
         (reader, treatment): {
-            name: np.array(
-                [
-                    float(row[name])
-                    for row in rows
-                    if (int(row["reader"]), int(row["treatment"])) == (reader, treatment)
-                ]
-            )
-            for name in columns
+            "truth": columns["rating"][0],
+            **{name: rows[treatment - 1, reader - 1] for name, (_, rows) in columns.items()},
         }
         for reader, treatment in product(range(1, 7), (1, 2))
     }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import permutation_test
+from scipy.stats import binom, permutation_test
 
 from analysis.stats import mcnemar_patient_level, micro_metrics_from_correct, paired_permutation
 
@@ -117,6 +117,32 @@ def test_one_reader_an_arm_is_the_exact_mcnemar_test(n_patients, chance):
     a, b = simulated(1, n_patients, 0.62, seed=7)[0], simulated(1, n_patients, chance, seed=8)[0]
     mcnemar = mcnemar_patient_level(correct_a=a, correct_b=b, method="exact")
     assert paired_permutation(a=a, b=b).p_value == pytest.approx(mcnemar.p_value, rel=1e-11, abs=0)
+
+
+@pytest.mark.parametrize(("readers_a", "readers_b"), [(2, 2), (1, 3), (2, 3)])
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_leaving_out_chances_too_small_for_a_double_changes_nothing(
+    readers_a, readers_b, alternative
+):
+    """Many patients, against the whole distribution with all its zeros, size after size."""
+    a = simulated(readers_a, 7000, 0.603, seed=9)
+    b = simulated(readers_b, 7000, 0.6, seed=10)
+    differences = integer_differences(a, b)
+    pmf = np.ones(1)
+    for size, count in zip(*np.unique(np.abs(differences), return_counts=True), strict=True):
+        signed = np.zeros(2 * size * count + 1)
+        signed[:: 2 * size or 1] = binom.pmf(np.arange(count + 1), count, 0.5) if size else 1
+        pmf = np.convolve(pmf, signed)
+    totals = np.arange(pmf.size) - pmf.size // 2
+    observed = sum(differences)
+    extreme = {
+        "two-sided": np.abs(totals) >= abs(observed),
+        "greater": totals >= observed,
+        "less": totals <= observed,
+    }[alternative]
+    found = paired_permutation(a=a, b=b, alternative=alternative).p_value
+    assert 0.01 < found < 1
+    assert found == pytest.approx(pmf[extreme].sum(), rel=1e-11)
 
 
 @quick

@@ -109,14 +109,16 @@ def test_whole_weights_give_exact_ratios():
     assert estimate_of(micro) == one_vs_rest_roc(truth=truth, score=score).micro.auc
 
 
-def test_memory_order_and_blocks_leave_the_values_alone():
-    truth, score = four_classes(30)
+def test_memory_order_blocks_and_the_kind_of_number_leave_the_values_alone():
+    truth, score = four_classes(300)
     micro = one_vs_rest_auc_statistics(truth=truth, score=score).micro
-    weights = np.random.default_rng(7).integers(0, 4, (9, 30)).astype(float)
+    weights = np.random.default_rng(7).integers(0, 4, (9, 300)).astype(float)
     whole = micro(weights)
     assert micro(np.asfortranarray(weights)).tolist() == whole.tolist()
     assert np.concatenate([micro(weights[:4]), micro(weights[4:])]).tolist() == whole.tolist()
-    assert micro(weights.astype(int)).tolist() == whole.tolist()
+    for kind in (np.int64, np.int8, np.uint8):
+        assert micro(weights.astype(kind)).tolist() == whole.tolist()
+    assert micro(weights > 0).tolist() == micro((weights > 0).astype(float)).tolist()
 
 
 @quick

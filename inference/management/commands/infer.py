@@ -1,26 +1,87 @@
-from django.core.management.base import BaseCommand
+import sys
+import time
+from collections.abc import Iterable
+from threading import Event
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from inference import queue
 from inference.models import InferenceJob
+from inference.outcome import Outcome
+from inference.stopping import stop_asked
+
+INTERRUPTED = 130  # exit status, as shells have it
+LISTED = 10  # cases that failed, or whose images are poor; the site lists them all
 
 
 class Command(BaseCommand):
-    help = "Run all waiting inference jobs in this process, those of dead workers included."
+    help = (
+        "Run all waiting inference jobs in this process, those of dead workers included. SIGTERM "
+        "or Ctrl-C ends it after the batch in hand, a second one at once; either way nothing is "
+        "lost. The exit status is 1 if a case failed."
+    )
 
     def handle(self, **_options):
-        queue.reap()
+        outcome = Outcome(failed=queue.reap().given_up)
+        try:
+            with stop_asked() as stop:
+                self._run(outcome, stop)
+        except KeyboardInterrupt:
+            self.stderr.write("Stopped at once: the cases in hand are queued again.")
+            sys.exit(INTERRUPTED)
+        self._tell_left()
+        if outcome.failed:
+            raise CommandError(_failures(outcome.failed))
+        if stop.is_set():
+            sys.exit(0)  # not a return: a command that called this one is to stop too
+
+    def _run(self, outcome: Outcome, stop: Event) -> None:
+        """Empty the queue, with a progress bar, and say what came of it."""
         if not queue.waiting():
             self.stdout.write("No inference job is waiting.")
             return
         from inference.runner import run
 
+        begun = time.monotonic()
         with tqdm(desc="CLA-HDM", unit="case") as bar:
-            while waiting := queue.waiting():  # again, for jobs that failed with attempts left
+            while not stop.is_set() and (waiting := queue.waiting()):
                 bar.total = bar.n + len(waiting)
-                for batch in queue.batches(waiting):
-                    run(batch)
-                    bar.update(len(batch))
-        failed = InferenceJob.objects.filter(state=InferenceJob.State.FAILED).count()
-        if failed:
-            self.stderr.write(f"{failed} jobs have failed; the admin's job list says why.")
+                outcome.add(run(queue.batches(waiting)[0]))
+                outcome.failed += queue.reap().given_up
+                bar.update(len(outcome.done) + len(outcome.failed) - bar.n)
+            bar.total = bar.n
+        seconds = time.monotonic() - begun
+        self.stdout.write(_done(outcome, seconds=seconds))
+
+    def _tell_left(self) -> None:
+        states = InferenceJob.objects.values_list("state", flat=True)
+        if queued := states.filter(state=InferenceJob.State.QUEUED).count():
+            self.stdout.write(f"Cases still in the queue: {queued}.")
+        if running := states.filter(state=InferenceJob.State.RUNNING).count():
+            self.stdout.write(
+                f"Cases in the hands of other workers: {running}. If one of those died, run this "
+                f"again after {settings.INFERENCE_STALE_SECONDS:g} s."
+            )
+
+
+def _done(outcome: Outcome, *, seconds: float) -> str:
+    count = len(outcome.done)
+    text = f"Cases done: {count} in {seconds:.1f} s, {count / seconds:.1f} a second."
+    if outcome.poor:
+        text += f"\nOf these, cases with poor images: {len(outcome.poor)}."
+        text += _lines(outcome.poor, lambda job: " ".join(outcome.poor[job.pk]))
+    return text
+
+
+def _failures(job_ids: list[int]) -> str:
+    return f"Cases failed: {len(job_ids)}." + _lines(job_ids, lambda job: job.reason)
+
+
+def _lines(job_ids: Iterable[int], say) -> str:
+    """A line a job, up to a limit."""
+    jobs = InferenceJob.objects.filter(pk__in=list(job_ids)).select_related("case__cohort__study")
+    lines = [f"\n  {job.case}: {say(job)}" for job in jobs[:LISTED]]
+    more = jobs.count() - len(lines)
+    return "".join(lines) + (f"\n  and {more} more; the admin's job list has them" if more else "")

@@ -15,7 +15,16 @@ the decisions of six readers in two stages, such that counting them gives the pr
     comparison      the study beside print
 """
 
-from readerstudy.demo.published.comparison import Agreement, Figure, compare
-from readerstudy.demo.published.study import SEED, PublishedStudy, reconstruct
+from readerstudy.demo.published.comparison import Agreement, Figure, compare, tally
+from readerstudy.demo.published.study import SEED, CountedStudy, PublishedStudy, reconstruct
 
-__all__ = ["SEED", "Agreement", "Figure", "PublishedStudy", "compare", "reconstruct"]
+__all__ = [
+    "SEED",
+    "Agreement",
+    "CountedStudy",
+    "Figure",
+    "PublishedStudy",
+    "compare",
+    "reconstruct",
+    "tally",
+]

@@ -6,7 +6,8 @@ Nothing here knows how the study was made: the counting is `analysis.stats` and
 Source: Zhu et al., BMC Medicine 2022, 20:269, doi 10.1186/s12916-022-02469-z.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
@@ -16,7 +17,7 @@ from analysis.stats import mcnemar_one_vs_rest, micro_metrics, paired_permutatio
 from inference.clahdm.evaluation import CLAHDM_ROW, evaluate
 from inference.clahdm.hierarchy import SUB_MODELS
 from readerstudy.demo.published.marks import LEVELS
-from readerstudy.demo.published.study import PublishedStudy
+from readerstudy.demo.published.study import CountedStudy
 from readerstudy.demo.published.tables import BENCHMARK_GROUP, GROUPS, METRICS, rows
 
 STAGES = ("without", "with")
@@ -26,7 +27,7 @@ class Agreement(StrEnum):
     """How a figure counted from the decisions compares with the printed one."""
 
     MET = "met"
-    LAST_DIGIT = "one unit of the last digit off"
+    LAST_DIGIT = "off by one unit of the last digit"
     UNMET = "not met"
 
 
@@ -42,11 +43,35 @@ class Figure:
     found: str
     agreement: Agreement
 
+    @property
+    def kind(self) -> str:
+        """What a summary counts together."""
+        if self.name == "AUC":
+            return "areas"
+        return {"marks": "marks of significance", "p": "p-values"}.get(
+            self.name.rpartition(", ")[2], "percentages"
+        )
 
-def compare(study: PublishedStudy) -> tuple[Figure, ...]:
+
+def compare(study: CountedStudy) -> tuple[Figure, ...]:
     """All figures of the testing cohorts: Table 1's models, Table 2's cells and marks, Table 3's
     cells and p-values. Intervals are left out: they are functions of the same counts."""
     return (*_table1(study), *_table2(study), *_table3(study))
+
+
+def tally(figures: Iterable[Figure]) -> tuple[str, ...]:
+    """A line for each kind of figure of each table: how many there are, and how many agree."""
+    kinds: dict[str, Counter] = {}
+    for figure in figures:
+        counts = kinds.setdefault(f"Table {figure.table}, {figure.kind}", Counter())
+        counts[figure.agreement] += 1
+    lines = []
+    for kind, counts in kinds.items():
+        others = [f"{counts[a]} {a}" for a in Agreement if a is not Agreement.MET and counts[a]]
+        lines.append(
+            "; ".join([f"{kind}: {counts[Agreement.MET]} of {counts.total()} met", *others])
+        )
+    return tuple(lines)
 
 
 def percentage_agreement(found: float, printed: float) -> Agreement:
@@ -61,7 +86,7 @@ def percentage_agreement(found: float, printed: float) -> Agreement:
     return Agreement.LAST_DIGIT if abs(found - printed) < 0.1 else Agreement.UNMET
 
 
-def _table1(study: PublishedStudy) -> Iterator[Figure]:
+def _table1(study: CountedStudy) -> Iterator[Figure]:
     names = dict(zip(SUB_MODELS, ("Sub-model 1", "Sub-model 2", "Sub-model 3"), strict=True))
     for printed in rows("table1"):
         here = study.cohort == printed["cohort"]
@@ -81,7 +106,7 @@ def _table1(study: PublishedStudy) -> Iterator[Figure]:
             yield _percentage(where, name, printed[column], getattr(found, name.lower()).value)
 
 
-def _table2(study: PublishedStudy) -> Iterator[Figure]:
+def _table2(study: CountedStudy) -> Iterator[Figure]:
     for printed in rows("table2"):
         here = study.cohort == printed["cohort"]
         truth, model = study.truth[here], study.model[here]
@@ -102,7 +127,7 @@ def _table2(study: PublishedStudy) -> Iterator[Figure]:
             yield Figure(*where, f"{metric} {name}, marks", printed[column], found, agreement)
 
 
-def _table3(study: PublishedStudy) -> Iterator[Figure]:
+def _table3(study: CountedStudy) -> Iterator[Figure]:
     printed_p: dict[tuple, list[str]] = {}
     for printed in rows("table3"):
         group, cohort, metric = printed["group"], printed["cohort"], printed["metric"]
@@ -122,7 +147,7 @@ def _table3(study: PublishedStudy) -> Iterator[Figure]:
 
 
 def _p_value(
-    study: PublishedStudy, group: str, cohort: str, column: str, printed: list[str]
+    study: CountedStudy, group: str, cohort: str, column: str, printed: list[str]
 ) -> Figure:
     """One exact p-value for the three printed ones, which are Monte Carlo estimates of one: the
     metrics are increasing functions of the number right. Met if it is no further from the middle

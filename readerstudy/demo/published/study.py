@@ -23,24 +23,30 @@ SEED = 2022
 
 
 @dataclass(frozen=True, eq=False)
-class PublishedStudy:
-    """The testing cohorts, one after the other; n is their 368 cases, classes are indices."""
+class CountedStudy:
+    """What the tables are counted from: the testing cohorts' n cases. Classes are indices."""
 
-    cohorts: tuple[PublishedCohort, ...]
-    readers: tuple[ReaderFacts, ...]
     cohort: NDArray[np.str_]  # (n,) name
-    case_id: NDArray[np.str_]  # (n,) unique within the study
     truth: NDArray[np.int8]  # (n,)
     probabilities: NDArray[np.float64]  # (n, 3) p_malignant, p_tuberculous, p_metastatic
     decisions: NDArray[np.int8]  # (6 readers, 2 stages, n)
-    seconds: NDArray[np.int64]  # (6 readers, 2 stages, n)
-    baselines: tuple[Baseline, ...]  # n of them
-    seed: int
 
     @property
     def model(self) -> NDArray[np.int8]:
         """CLA-HDM's hard-gated decisions (n,)."""
         return _gated(self.probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedStudy(CountedStudy):
+    """All that is made up; the cohorts' 368 cases are one after the other."""
+
+    cohorts: tuple[PublishedCohort, ...]
+    readers: tuple[ReaderFacts, ...]
+    case_id: NDArray[np.str_]  # (n,) unique within the study
+    seconds: NDArray[np.int64]  # (6 readers, 2 stages, n)
+    baselines: tuple[Baseline, ...]  # n of them
+    seed: int
 
 
 def reconstruct(*, seed: int = SEED) -> PublishedStudy:

@@ -38,6 +38,7 @@ class Command(BaseCommand):
         for demo in studies.STUDIES:
             self.stdout.write(f"{demo.title} ...")
             studies.build(demo, model=model)
+        call_command("load_published_study", investigator="investigator", stdout=self.stdout)
 
     def _tell(self, address: str) -> None:
         lines = [f"\nThe demo is at {address} (this machine only). Sign in as:"]

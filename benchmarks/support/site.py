@@ -1,0 +1,65 @@
+"""A site of the benchmark's own, in a folder that goes away: settings, databases, a model."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.core.management import call_command
+from django.db import connection
+
+EMPTY = "empty.sqlite3"
+
+
+@contextmanager
+def own_site() -> Iterator[Path]:
+    """Set Django up with a temporary folder, whatever the environment or a .env file says."""
+    with TemporaryDirectory(prefix="readerstudy-bench-") as name:
+        folder = Path(name)
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
+            "READERSTUDY_VAR": name,
+            "READERSTUDY_DEMO": "0",
+            "READERSTUDY_HTTPS": "0",
+            "DATABASE_URL": database_url(folder / EMPTY),
+            "CELERY_BROKER_URL": "",
+            "INFERENCE_PRECISION": "fp32",
+        }
+        import django
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        connection.close()
+        yield folder
+
+
+def database_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def fresh_database(folder: Path) -> Iterator[Path]:
+    """An empty database in the block, for Django too; stored files are shared by all of them."""
+    path = folder / f"{secrets.token_hex(4)}.sqlite3"
+    shutil.copyfile(folder / EMPTY, path)
+    connection.settings_dict["NAME"] = str(path)
+    try:
+        yield path
+    finally:
+        connection.close()
+
+
+def add_model(architecture: str):
+    """An untrained ModelVersion, registered as any other is but for the check of its file."""
+    from inference.clahdm import weights
+    from inference.registry import CheckedWeights, register
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "untrained.safetensors"
+        model, card = weights.untrained(architecture, 0)
+        checked = CheckedWeights(path, weights.save(model, path, card=card), asdict(card))
+        return register(name=architecture, version="1", checked=checked)

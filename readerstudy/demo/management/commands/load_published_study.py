@@ -1,0 +1,35 @@
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from readerstudy.accounts.models import User
+from readerstudy.cohorts.models import Investigator
+from readerstudy.demo import published_study
+from readerstudy.demo.published import compare, tally
+
+
+class Command(BaseCommand):
+    help = (
+        "Load the reconstruction of the published reader study, from its printed counts: 368 "
+        "phantoms, six simulated readers, unblinded. What is there already stays as it is."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--investigator", help="Username of a user who is to see its results")
+
+    def handle(self, *, investigator, **_options):
+        user = User.objects.filter(username=investigator).first()
+        if investigator and user is None:
+            raise CommandError(f'There is no user "{investigator}".')
+        self.stdout.write(f"{published_study.TITLE} ...")
+        try:
+            study = published_study.build(progress=_bar)
+        except published_study.NotOurs as refusal:
+            raise CommandError(str(refusal)) from None
+        if user:
+            Investigator.objects.get_or_create(study=study, user=user)
+        lines = [study.notice, *tally(compare(published_study.counted(study)))]
+        self.stdout.write("\n".join(f"  {line}" for line in lines))
+
+
+def _bar(cases):
+    return tqdm(cases, desc="Drawing", unit="case", disable=None)

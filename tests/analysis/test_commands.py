@@ -1,0 +1,160 @@
+"""The commands, and the ways by which a queued run comes to be executed."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis import dispatch, runs, tasks
+from analysis.models import AnalysisRun, RegisteredPlan
+from analysis.plan import Plan
+from readerstudy.audit.models import AuditEvent
+from tests import factories
+from tests.factories import QUICK
+
+pytestmark = pytest.mark.django_db
+start_child = dispatch.start_child  # before tests are kept from starting any
+
+
+@pytest.fixture
+def draft():
+    return factories.make_draft(cases=2, readers=("anna",))
+
+
+@pytest.fixture
+def study(draft):
+    factories.lifecycle.open_study(draft, by="test")
+    factories.finish(draft)
+    return draft
+
+
+@pytest.fixture
+def plan_file(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(QUICK.to_document())
+    return path
+
+
+def test_a_plan_is_registered_and_run_by_command(draft, plan_file, capsys):
+    call_command("register_plan", "study", str(plan_file), by="ann")
+    assert RegisteredPlan.objects.get().registered_by == "ann"
+    factories.lifecycle.open_study(draft, by="test")
+    factories.finish(draft)
+    call_command("analyse", "study", by="ann")
+    run = AnalysisRun.objects.get()
+    assert (run.state, run.planned, run.created_by) == ("done", True, "ann")
+    said = capsys.readouterr().out
+    assert QUICK.sha256() in said
+    assert f"Run 1 of study is done, as registered; results {run.results_sha256}." in said
+
+
+def test_without_a_file_the_default_plan_is_registered_or_only_shown(draft, capsys):
+    call_command("register_plan", "study", show=True)
+    assert capsys.readouterr().out.strip() == Plan().to_document()
+    assert not RegisteredPlan.objects.exists()
+    call_command("register_plan", "study")
+    assert RegisteredPlan.objects.get().sha256 == Plan().sha256()
+
+
+def test_another_plan_is_run_as_exploratory(study, plan_file, capsys):
+    call_command("analyse", "study", plan=plan_file)
+    assert "not as registered before unblinding" in capsys.readouterr().out
+
+
+def test_a_queued_run_is_executed_by_its_number(study):
+    run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
+    call_command("analyse", "study", run=run.number)
+    run.refresh_from_db()
+    assert (run.state, run.created_by) == ("done", "ivan")
+    with pytest.raises(CommandError, match="is not queued"):
+        call_command("analyse", "study", run=run.number)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("analyse", ["none"], 'There is no study "none"'),
+        ("register_plan", ["none"], 'There is no study "none"'),
+        ("analyse", ["study", "--run", "7"], 'Study "study" has no run 7'),
+        ("analyse", ["study", "--plan", "/nowhere/plan.json"], "/nowhere/plan.json can't be read"),
+        ("register_plan", ["study", "/nowhere/plan.json"], "/nowhere/plan.json can't be read"),
+        ("register_plan", ["study"], "The study is unblinded"),
+    ],
+)
+def test_what_is_wrong_is_told(command, arguments, message, study):
+    with pytest.raises(CommandError, match=message):
+        call_command(command, *arguments)
+
+
+def test_a_bad_plan_file_is_told_with_its_problems(study, tmp_path):
+    (tmp_path / "plan.json").write_text('{"seed": -1, "x": 1}')
+    with pytest.raises(CommandError, match=r"plan\.json is no plan:\n'x': no such setting"):
+        call_command("analyse", "study", plan=tmp_path / "plan.json")
+    (tmp_path / "plan.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(CommandError, match="can't be read"):
+        call_command("analyse", "study", plan=tmp_path / "plan.json")
+
+
+def test_no_analysis_before_the_unblinding(draft):
+    with pytest.raises(CommandError, match="sealed"):
+        call_command("analyse", "study")
+
+
+def test_a_failed_run_fails_the_command(study, plan_file, monkeypatch):
+    monkeypatch.setattr("analysis.sections.flow.compute", lambda data, plan: 1 / 0)
+    with pytest.raises(CommandError, match=r"Run 1 of study failed\. Patients and readings"):
+        call_command("analyse", "study", plan=plan_file)
+
+
+# Without a broker a child process, with one a message.
+
+
+def test_a_child_is_started_once_the_run_is_committed(
+    study, monkeypatch, django_capture_on_commit_callbacks
+):
+    commands = []
+    monkeypatch.setattr("analysis.dispatch.start_child", start_child)
+    monkeypatch.setattr("subprocess.Popen", lambda command, **_options: commands.append(command))
+    run = runs.start(study, QUICK, by="ivan")
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch.dispatch_on_commit(run)
+        assert commands == []
+    [command] = commands
+    assert command[0] == sys.executable
+    assert command[2:] == ["analyse", "--run", "1", "--", "study"]
+
+
+@pytest.fixture
+def messages(monkeypatch, settings):
+    settings.CELERY_BROKER_URL = "redis://nowhere"
+    sent = []
+    monkeypatch.setattr(tasks.execute, "delay", sent.append)
+    return sent
+
+
+def test_with_a_broker_a_message_is_sent(study, messages, django_capture_on_commit_callbacks):
+    run = runs.start(study, QUICK, by="ivan")
+    with django_capture_on_commit_callbacks(execute=True):
+        dispatch.dispatch_on_commit(run)
+    assert messages == [run.pk]
+
+
+def test_the_worker_executes_what_the_message_names(study, messages):
+    run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
+    tasks.execute(run.pk)
+    tasks.execute(run.pk)  # a message that comes twice
+    run.refresh_from_db()
+    assert run.state == "done"
+    assert AuditEvent.objects.filter(action="analysis.done").count() == 1
+
+
+def test_a_message_that_was_lost_is_sent_again(study, messages, settings):
+    settings.ANALYSIS_STALE_SECONDS = -1.0
+    dead = runs.start(study, QUICK, by="ivan")
+    runs.claim(dead.pk)
+    waiting = runs.start(study, replace(QUICK, seed=1), by="ivan")
+    tasks.reap()
+    assert messages == [waiting.pk]
+    dead.refresh_from_db()
+    assert dead.state == "failed"
