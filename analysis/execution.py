@@ -16,6 +16,7 @@ from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.sealing import Sealed
+from readerstudy.cohorts.models import Study
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def _computed(run: AnalysisRun) -> dict:
     data = dataset.load(run.study)
     registered = registered_plan(run.study)
     document = results.compute(
-        study={"slug": run.study.slug, "is_synthetic": run.study.is_synthetic},
+        study=_named(run.study),
         data=data,
         plan=Plan.from_document(run.plan_document),
         registered=registered and Plan.from_document(registered.document),
@@ -61,6 +62,11 @@ def _computed(run: AnalysisRun) -> dict:
         "code_version": software.code_version(),
         "libraries": software.libraries(),
     }
+
+
+def _named(study: Study) -> dict:
+    """What the document says of the study itself."""
+    return {"slug": study.slug, "is_synthetic": study.is_synthetic, "notice": study.notice}
 
 
 def _fail(run: AnalysisRun, reason: str) -> None:

@@ -51,7 +51,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
     groups = [group for group in GROUPS if any((group, stage) in matrices for stage in STAGES)]
     lines = [[(group, stage) for group in groups] for stage in STAGES if groups] or [[]]
     lines[-1].append((MODEL, ""))
-    figure = theme.new_figure(width=theme.DOUBLE, height=(16 + 41 * len(lines)) * theme.MM)
+    figure = theme.new_figure(width=theme.DOUBLE, height=(20 + 42 * len(lines)) * theme.MM)
     panels = figure.subplots(len(lines), ACROSS, squeeze=False)
     figure.suptitle(cohort, fontsize=theme.SIZE + 0.5, x=0.01, ha="left")
     for axes in panels.ravel():

@@ -38,7 +38,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
     shown, all_of_them = _readers(document, cohort)
     keys = [(code, stage) for code in shown for stage in STAGES]
     down = ceil(len(keys) / ACROSS)
-    figure = theme.new_figure(width=theme.DOUBLE, height=(22 + 40 * down) * theme.MM)
+    figure = theme.new_figure(width=theme.DOUBLE, height=(24 + 40 * down) * theme.MM)
     panels = figure.subplots(down, ACROSS, squeeze=False)
     figure.suptitle(cohort, fontsize=theme.SIZE + 0.5, x=0.01, ha="left")
     groups = group_of(document)

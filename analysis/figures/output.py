@@ -1,4 +1,4 @@
-"""A figure as a file, the same bytes each time: SVG, PNG at 300 dpi, PDF."""
+"""A figure as a file, the same bytes each time: SVG, PNG, PDF."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal, get_args
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 Format = Literal["svg", "png", "pdf"]
 FORMATS: tuple[str, ...] = get_args(Format)
-DPI = 300
 UNDATED = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
 
 
@@ -22,5 +21,5 @@ def render(figure: "Figure", format: Format) -> bytes:
     """
     file = BytesIO()
     with theme.applied():
-        figure.savefig(file, format=format, dpi=DPI, metadata=UNDATED[format])
+        figure.savefig(file, format=format, dpi=theme.DPI, metadata=UNDATED[format])
     return file.getvalue()

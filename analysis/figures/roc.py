@@ -99,7 +99,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
     _arrows(enlarged, points)
     _enlarge(whole, enlarged, points)
     figure.legend(
-        *enlarged.get_legend_handles_labels(), loc="outside lower center", ncols=3,
+        *enlarged.get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(GROUPS),
         handletextpad=0.5, columnspacing=1.6,
     )  # fmt: skip
     return theme.finish(figure, notice(document, NAME, "table2"))

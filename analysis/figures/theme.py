@@ -40,6 +40,7 @@ CLASS_STYLES = {
 }
 
 MINUS = "\N{MINUS SIGN}"
+DPI = 300  # at which things are laid out, too: coarser, text would be measured too narrow
 SIZE, SMALL = 7, 6  # points; what a journal still prints legibly
 _SETTINGS = {
     "font.family": "DejaVu Sans",
@@ -60,6 +61,7 @@ _SETTINGS = {
     "lines.linewidth": 1.2,
     "lines.markersize": 4.5,
     "text.parse_math": False,  # a cohort may be called $1
+    "text.hinting": "none",  # text is as wide in a PNG as in an SVG
     "svg.fonttype": "path",  # looks the same wherever it is opened
     "svg.hashsalt": "readerstudy",  # else names inside are drawn at random
     "pdf.fonttype": 42,  # whole fonts, as publishers ask for
@@ -85,7 +87,8 @@ def new_figure(*, width: float, height: float) -> "Figure":
     """An empty figure of this size in inches, which keeps its parts from overlapping."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, min(height, HIGHEST)), layout="constrained")
+    size = (width, min(height, HIGHEST))
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=3 / 72, h_pad=3 / 72, wspace=0.03, hspace=0.03)
     return figure
 
@@ -94,7 +97,7 @@ def new_sheet(*, width: float, height: float) -> tuple["Figure", "Axes"]:
     """A figure that is drawn by millimetres from its upper left corner, without axes to see."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width / MM), ylim=(height / MM, 0))
     axes.set_axis_off()
@@ -104,12 +107,12 @@ def new_sheet(*, width: float, height: float) -> tuple["Figure", "Axes"]:
 def finish(figure: "Figure", *notes: str) -> "Figure":
     """Put the notes at the foot and fix where everything is, so that rendering moves nothing."""
     width, height = figure.get_size_inches()
-    lines = [line for note in notes for line in textwrap.wrap(note, width=int(width * 22))]
-    foot = (0.1 * len(lines) + 0.03 * bool(lines)) / height
+    lines = [line for note in notes for line in textwrap.wrap(note, width=int(width * 21))]
+    foot = (0.1 * len(lines) + 0.09 * bool(lines)) / height
     above = (0, foot, 1, 1 - foot)
     figure.text(
         x=1 - 0.04 / width, y=0.03 / height, s="\n".join(lines), ha="right", va="bottom",
-        fontsize=SMALL, color=GREY, style="italic", linespacing=1.1,
+        fontsize=SMALL, color=GREY, style="italic", linespacing=1.2,
     )  # fmt: skip
     if layout := figure.get_layout_engine():
         layout.set(rect=above)

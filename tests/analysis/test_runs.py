@@ -48,7 +48,7 @@ def test_a_run_keeps_its_results_and_where_they_come_from(study):
     assert run.finished_at is not None
     assert run.results_sha256 == canonical.sha256(run.results)
     document = json.loads(run.results)
-    assert document["study"] == {"slug": "study", "is_synthetic": False}
+    assert document["study"] == {"slug": "study", "is_synthetic": False, "notice": ""}
     assert document["data"]["sha256"] == run.data_sha256
     assert json.dumps(document["plan"], sort_keys=True, indent=1) == run.plan_document
     assert {"python", "numpy", "scipy", "statsmodels"} <= set(run.libraries)
