@@ -9,6 +9,7 @@ from analysis.document import records, section
 
 Record = dict
 NOT_AVAILABLE = "n/a"
+MINUS = "\N{MINUS SIGN}"
 LEVELS = ((0.001, 3), (0.01, 2), (0.05, 1))
 
 
@@ -101,11 +102,17 @@ def p_text(p: float | None) -> str:
 
 
 def limits(found: Record | None, *, digits: int = 1, times: float = 100) -> str:
-    """“(81.3-87.4)” with a dash, "" where there is no interval."""
+    """“(81.3-87.4)” with a dash, "to" where one is negative, "" where there is no interval."""
     if found is None or found["low"] is None or found["high"] is None:
         return ""
-    low, high = (f"{times * found[name]:.{digits}f}" for name in ("low", "high"))
-    return f"({low} to {high})" if found["low"] < 0 else f"({low}\N{EN DASH}{high})"
+    low, high = (_signed(times * found[name], digits) for name in ("low", "high"))
+    return f"({low} to {high})" if MINUS in low else f"({low}\N{EN DASH}{high})"
+
+
+def _signed(value: float, digits: int) -> str:
+    """With a sign as printers set it; never minus nought."""
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 
 def chunks(names: Sequence[str], size: int) -> list[list[str]]:

@@ -37,8 +37,11 @@ def draw(document: dict) -> "Figure":
     top = f"Patients in the study\nn = {sum(row['patients'] for row in cohorts)}"
     levels = [[tell(row) for row in shown] for tell in (_enrolled, _modelled, _read)]
     heights = [_height(level) for level in ([top], *levels)]
+    cut = f"First {len(shown)} of {len(cohorts)} cohorts." if len(shown) < len(cohorts) else ""
+    notes = (cut, notice(document, NAME))
+    tall = (sum(heights) + GAP * len(levels) + 4) * theme.MM
     figure, axes = theme.new_sheet(
-        width=theme.DOUBLE, height=(sum(heights) + GAP * len(levels) + 8) * theme.MM
+        width=theme.DOUBLE, height=tall + theme.notes_height(theme.DOUBLE, *notes)
     )
     column = theme.DOUBLE / theme.MM / len(shown)
     centres = [column * (place + 0.5) for place in range(len(shown))]
@@ -52,8 +55,7 @@ def draw(document: dict) -> "Figure":
                 _box(axes, text, x=x, y=y, width=column - 4, height=height)
                 if level is not levels[0]:
                     theme.arrow(axes, (x, y - GAP), (x, y), gap=0)
-    cut = f"First {len(shown)} of {len(cohorts)} cohorts." if len(shown) < len(cohorts) else ""
-    return theme.finish(figure, cut, notice(document, NAME))
+    return theme.finish(figure, *notes)
 
 
 def _cohorts(document: dict) -> list[Record]:

@@ -107,12 +107,11 @@ def new_sheet(*, width: float, height: float) -> tuple["Figure", "Axes"]:
 def finish(figure: "Figure", *notes: str) -> "Figure":
     """Put the notes at the foot and fix where everything is, so that rendering moves nothing."""
     width, height = figure.get_size_inches()
-    lines = [line for note in notes for line in textwrap.wrap(note, width=int(width * 21))]
-    foot = (0.1 * len(lines) + 0.09 * bool(lines)) / height
+    foot = notes_height(width, *notes) / height
     above = (0, foot, 1, 1 - foot)
     figure.text(
-        x=1 - 0.04 / width, y=0.03 / height, s="\n".join(lines), ha="right", va="bottom",
-        fontsize=SMALL, color=GREY, style="italic", linespacing=1.2,
+        x=1 - 0.04 / width, y=0.03 / height, s="\n".join(_wrapped(width, notes)), ha="right",
+        va="bottom", fontsize=SMALL, color=GREY, style="italic", linespacing=1.2,
     )  # fmt: skip
     if layout := figure.get_layout_engine():
         layout.set(rect=above)
@@ -121,6 +120,16 @@ def finish(figure: "Figure", *notes: str) -> "Figure":
         for legend in figure.legends:  # the layout leaves room for it, but at the very foot
             legend.set_bbox_to_anchor(above, transform=figure.transFigure)
     return figure
+
+
+def notes_height(width: float, *notes: str) -> float:
+    """How high the notes at a figure's foot are, in inches, in a figure of this width."""
+    lines = len(_wrapped(width, notes))
+    return 0.1 * lines + 0.09 * bool(lines)
+
+
+def _wrapped(width: float, notes: tuple[str, ...]) -> list[str]:
+    return [line for note in notes for line in textwrap.wrap(note, width=int(width * 21))]
 
 
 def stage_fill(stage: str) -> dict[str, str]:
@@ -158,11 +167,12 @@ def arrow(
     )  # fmt: skip
 
 
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a line of text is, in mm, set in this size in points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    looks = FontProperties(family=_SETTINGS["font.family"], size=size)
+    weight = "bold" if bold else "normal"
+    looks = FontProperties(family=_SETTINGS["font.family"], size=size, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(text, looks, ismath=False)
     return width / 72 / MM

@@ -1,6 +1,8 @@
 """The report of a run: everything of it in one PDF, the same bytes each time."""
 
+from collections.abc import Iterator
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from analysis import figures
 from analysis.exports.provenance import Provenance
@@ -9,6 +11,10 @@ from analysis.figures.output import UNDATED
 from analysis.figures.source import notice
 from analysis.report import pages
 from analysis.report.contents import printed_tables
+from analysis.report.typeset import table_pages
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def report_pdf(results: dict, provenance: Provenance) -> bytes:
@@ -20,30 +26,29 @@ def report_pdf(results: dict, provenance: Provenance) -> bytes:
     offers = list(figures.offered(results))
     with theme.applied(), PdfPages(file, metadata=UNDATED["pdf"]) as pdf:
         count = 0
-        for sheet in _sheets(results, provenance, offers):
-            count += 1
-            pages.number(sheet, count, running, at=(0, 0))
+        for count, sheet in enumerate(_sheets(results, provenance, offers), start=1):
+            pages.number(sheet, count, running)
             pdf.savefig(sheet)
-        for offer in offers:
-            if not offer.reason:
-                count += 1
-                figure = figures.draw(offer.name, results)
-                around = pages.page_around(figure)
-                pages.caption(figure, title=offer.title, text=offer.alt)
-                pages.number(figure, count, running, at=(around.x0, around.y0))
-                pdf.savefig(figure, bbox_inches=around)
+        drawable = (offer for offer in offers if not offer.reason)
+        for page, offer in enumerate(drawable, start=count + 1):
+            figure = figures.draw(offer.name, results)
+            around = pages.figure_page(figure, title=offer.title, text=offer.alt)
+            pages.number(figure, page, running, around=around)
+            pdf.savefig(figure, bbox_inches=around)
     return file.getvalue()
 
 
-def _sheets(results: dict, provenance: Provenance, offers: list[figures.Offer]):
+def _sheets(
+    results: dict, provenance: Provenance, offers: list[figures.Offer]
+) -> Iterator["Figure"]:
+    """The pages without figures."""
     contents = [
         (each["title"], "planned" if each["planned"] else "exploratory")
         for each in results["sections"]
     ]
     missing = [(f"No figure: {each.title}", each.reason) for each in offers if each.reason]
     yield pages.title_page(provenance.facts(results), [*contents, *missing])
-    for table in printed_tables(results):
-        yield from pages.table_pages(table)
+    yield from table_pages(printed_tables(results))
 
 
 def _running(results: dict, provenance: Provenance) -> str:

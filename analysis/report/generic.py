@@ -1,5 +1,6 @@
 """Any table of the document in print, for those without a layout of their own."""
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,9 @@ from analysis.exports.printed import Printed, Record, limits, p_text, row
 
 ALL_COHORTS = "All cohorts"
 ROWS = 120  # printed at most; the workbook has all
+HEAD_WIDTH = 14  # characters
+IDENTIFIERS = {"metric", "role"}  # their values are words of the program
+MINUS = "\N{MINUS SIGN}"
 Column = tuple[str, Callable[[Record], str]]
 
 
@@ -30,7 +34,7 @@ def generic(section: dict, name: str) -> Printed | None:
         name=f"{section['name']}-{name}",
         title=f"{section['title']}: {name}{_where(shown)}",
         stubs=_words_first(columns, shown),
-        head=(tuple((title, 1) for title, _ in columns),),
+        head=(tuple((textwrap.fill(title, HEAD_WIDTH), 1) for title, _ in columns),),
         lines=tuple(row(*(tell(each) for _, tell in columns)) for each in shown),
         notes=tuple(notes),
     )
@@ -57,7 +61,11 @@ def _columns(sample: Record) -> list[Column]:
 
 
 def _as_it_is(name: str) -> Column:
-    return name.replace("_", " ").capitalize(), lambda each: _text(each[name])
+    def tell(each: Record) -> str:
+        text = _text(each[name])
+        return text.replace("_", " ") if name in IDENTIFIERS else text
+
+    return name.replace("_", " ").capitalize(), tell
 
 
 def _number(name: str) -> Column:
@@ -67,7 +75,10 @@ def _number(name: str) -> Column:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.3f}" if abs(value) >= 0.01 or not value else f"{value:.2g}"
+    return text.replace("-", MINUS)
 
 
 def _p_adjusted(each: Record) -> str:
@@ -83,7 +94,7 @@ def _words_first(columns: list[Column], shown: list[Record]) -> int:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace("-", "", 1).isdigit()
+    return text.replace(".", "", 1).replace(MINUS, "", 1).isdigit()
 
 
 def _where(shown: list[Record]) -> str:
