@@ -24,11 +24,12 @@ class _FullPrecision(Worksheet):
         self.fh.write(f"<c{named}><v>{number!r}</v></c>")
 
 
-def results_xlsx(results: dict, provenance: Provenance) -> bytes:
-    """Sheet "About", then every table of every section, in the plan's order."""
-    facts = [("Section", "Tables"), *((_title(each), "") for each in results["sections"])]
-    sheets = [("About", ["Fact", "Value"], [*provenance.facts(results), *facts])]
-    for section in results["sections"]:
+def results_xlsx(results: dict, provenance: Provenance, *, only: str = "") -> bytes:
+    """Sheet "About", then every table of every section, in the plan's order; or of one section."""
+    wanted = [each for each in results["sections"] if only in ("", each["name"])]
+    titles = [("Section", _title(each)) for each in wanted]
+    sheets = [("About", ["Fact", "Value"], [*provenance.facts(results), *titles])]
+    for section in wanted:
         for name, table in sorted(section["tables"].items()):
             sheets.append((f"{section['name']}-{name}", table["columns"], table["rows"]))
     return workbook(sheets)

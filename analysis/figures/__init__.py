@@ -1,9 +1,9 @@
 """Figures of an analysis run, each a pure function of the document of its results.
 
-A figure's module has a NAME, a TITLE, ``draw(document) -> Figure`` and ``describe(document)``,
-its alternative text; both raise NotAvailable, with the reason, where the document does not hold
-what the figure shows. One that is drawn BY_COHORT takes ``cohort`` too, and is known by its name
-and the cohort's place: roc-1, roc-2.
+A figure's module has a NAME, a TITLE, ``draw(document) -> Figure``, ``describe(document)``, its
+alternative text, and ``size(document)``, in inches; all raise NotAvailable, with the reason, where
+the document does not hold what the figure shows. One that is drawn BY_COHORT takes ``cohort`` too,
+and is known by its name and the cohort's place: roc-1, roc-2.
 
 ``offered`` tells a page what there is without loading matplotlib; ``draw`` and ``render`` make a
 file of it, the same bytes each time, in any process.
@@ -42,11 +42,16 @@ FIGURES: tuple[ModuleType, ...] = (
 
 @dataclass(frozen=True)
 class Offer:
-    """A figure that can be drawn, with its alternative text; or the reason why it can't be."""
+    """A figure that can be drawn, with its alternative text; or the reason why it can't be.
+
+    ``width`` and ``height`` are in a browser's pixels, 96 an inch.
+    """
 
     name: str
     title: str
     alt: str = ""
+    width: int = 0
+    height: int = 0
     reason: str = ""
 
 
@@ -82,6 +87,8 @@ def _variants(figure: ModuleType, document: dict) -> Iterator[tuple[str, str, di
 
 def _offer(figure: ModuleType, document: dict, name: str, title: str, chosen: dict) -> Offer:
     try:
-        return Offer(name=name, title=title, alt=figure.describe(document, **chosen))
+        alt = figure.describe(document, **chosen)
+        width, height = (round(96 * inches) for inches in figure.size(document, **chosen))
+        return Offer(name=name, title=title, alt=alt, width=width, height=height)
     except NotAvailable as why:
         return Offer(name=name, title=title, reason=str(why))

@@ -38,9 +38,28 @@ def describe(document: dict) -> str:
     return f"Agreement beyond chance, {found[0]['cohort']}: {said or 'reader by reader'}."
 
 
+def size(document: dict) -> theme.Size:
+    """A line for each estimate."""
+    lines = lines_in(_blocks(document, _found(document)))
+    return theme.SINGLE * 1.35, min((24 + 4.2 * lines) * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """A block for each kappa; hollow without AI, filled with AI. Raises NotAvailable."""
-    found, group = _found(document), group_of(document)
+    found = _found(document)
+    figure = theme.new_figure(size(document))
+    axes = figure.subplots()
+    draw_forest(axes, _blocks(document, found))
+    level = next((row["level"] for row in found if row["level"]), None)
+    axes.set_xlabel(f"Kappa, with {100 * level:g}% interval" if level else "Kappa")
+    n = max(row["n"] for row in found)
+    axes.set_title(f"{found[0]['cohort']}, n = {n} patients", loc="left")
+    return theme.finish(figure, notice(document, NAME))
+
+
+def _blocks(document: dict, found: list[Record]) -> list[tuple[str, list[Line]]]:
+    """Agreement among readers, then with the model; those that have an estimate."""
+    group = group_of(document)
     among = [row for row in found if row["metric"] == FLEISS]
     with_model = [row for row in found if row["metric"] == COHEN]
     blocks = [
@@ -54,16 +73,7 @@ def draw(document: dict) -> "Figure":
             ),
         ),
     ]
-    blocks = [block for block in blocks if block[1]]
-    height = (24 + 4.2 * lines_in(blocks)) * theme.MM
-    figure = theme.new_figure(width=theme.SINGLE * 1.35, height=height)
-    axes = figure.subplots()
-    draw_forest(axes, blocks)
-    level = next((row["level"] for row in found if row["level"]), None)
-    axes.set_xlabel(f"Kappa, with {100 * level:g}% interval" if level else "Kappa")
-    n = max(row["n"] for row in found)
-    axes.set_title(f"{found[0]['cohort']}, n = {n} patients", loc="left")
-    return theme.finish(figure, notice(document, NAME))
+    return [block for block in blocks if block[1]]
 
 
 def _found(document: dict) -> list[Record]:

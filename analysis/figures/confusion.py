@@ -45,13 +45,17 @@ def describe(document: dict, *, cohort: str) -> str:
     return f"Confusion matrices of the four etiologies, {cohort}; right: {', '.join(right)}."
 
 
+def size(document: dict, *, cohort: str) -> theme.Size:
+    """One line of panels, or two."""
+    lines = _lines(matrices_of(document, cohort))
+    return theme.DOUBLE, (20 + 42 * len(lines)) * theme.MM
+
+
 def draw(document: dict, *, cohort: str) -> "Figure":
     """Groups without AI above and with AI below, the model last. Raises NotAvailable."""
     matrices = matrices_of(document, cohort)
-    groups = [group for group in GROUPS if any((group, stage) in matrices for stage in STAGES)]
-    lines = [[(group, stage) for group in groups] for stage in STAGES if groups] or [[]]
-    lines[-1].append((MODEL, ""))
-    figure = theme.new_figure(width=theme.DOUBLE, height=(20 + 42 * len(lines)) * theme.MM)
+    lines = _lines(matrices)
+    figure = theme.new_figure(size(document, cohort=cohort))
     panels = figure.subplots(len(lines), ACROSS, squeeze=False)
     figure.suptitle(cohort, fontsize=theme.SIZE + 0.5, x=0.01, ha="left")
     for axes in panels.ravel():
@@ -63,6 +67,14 @@ def draw(document: dict, *, cohort: str) -> "Figure":
                 left=across == 0, below=down == len(lines) - 1,
             )  # fmt: skip
     return theme.finish(figure, notice(document, NAME))
+
+
+def _lines(matrices: dict[tuple[str, str], Matrix]) -> list[list[tuple[str, str]]]:
+    """Whose matrix, and of which stage, line by line."""
+    groups = [group for group in GROUPS if any((group, stage) in matrices for stage in STAGES)]
+    lines = [[(group, stage) for group in groups] for stage in STAGES if groups] or [[]]
+    lines[-1].append((MODEL, ""))
+    return lines
 
 
 def matrices_of(document: dict, cohort: str) -> dict[tuple[str, str], Matrix]:

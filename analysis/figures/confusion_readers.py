@@ -20,7 +20,7 @@ TITLE = "Confusion matrices of the readers"
 BY_COHORT = True
 READERS = 10  # drawn at most
 
-__all__ = ["cohorts", "describe", "draw"]
+__all__ = ["cohorts", "describe", "draw", "size"]
 
 
 def describe(document: dict, *, cohort: str) -> str:
@@ -32,14 +32,19 @@ def describe(document: dict, *, cohort: str) -> str:
     )
 
 
+def size(document: dict, *, cohort: str) -> theme.Size:
+    """Two readers a line of panels."""
+    shown, _ = _readers(document, cohort)
+    return theme.DOUBLE, (24 + 40 * _lines(shown)) * theme.MM
+
+
 def draw(document: dict, *, cohort: str) -> "Figure":
     """Two readers a row, at most the first ten. Raises NotAvailable."""
     matrices = matrices_of(document, cohort)
     shown, all_of_them = _readers(document, cohort)
     keys = [(code, stage) for code in shown for stage in STAGES]
-    down = ceil(len(keys) / ACROSS)
-    figure = theme.new_figure(width=theme.DOUBLE, height=(24 + 40 * down) * theme.MM)
-    panels = figure.subplots(down, ACROSS, squeeze=False)
+    figure = theme.new_figure(size(document, cohort=cohort))
+    panels = figure.subplots(_lines(shown), ACROSS, squeeze=False)
     figure.suptitle(cohort, fontsize=theme.SIZE + 0.5, x=0.01, ha="left")
     groups = group_of(document)
     for axes in panels.ravel():
@@ -51,6 +56,10 @@ def draw(document: dict, *, cohort: str) -> "Figure":
         )  # fmt: skip
     cut = f"First {len(shown)} of {all_of_them} readers." if len(shown) < all_of_them else ""
     return theme.finish(figure, cut, notice(document, "confusion"))
+
+
+def _lines(shown: list[str]) -> int:
+    return ceil(len(shown) * len(STAGES) / ACROSS)
 
 
 def _readers(document: dict, cohort: str) -> tuple[list[str], int]:

@@ -37,12 +37,17 @@ def describe(document: dict) -> str:
     return f"ROC curves of {MODEL}, each etiology against the others; AUC, {cohort}: {areas}."
 
 
+def size(document: dict) -> theme.Size:
+    """One column of a journal's page, or two."""
+    down, across = _grid(_cohorts(document)[-COHORTS:])
+    return theme.SINGLE * across, min(down * 88 * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """A panel for each cohort, at most the last six. Raises NotAvailable."""
     cohorts = _cohorts(document)[-COHORTS:]
-    across = min(2, len(cohorts))
-    down = ceil(len(cohorts) / across)
-    figure = theme.new_figure(width=theme.SINGLE * across, height=down * 88 * theme.MM)
+    down, across = _grid(cohorts)
+    figure = theme.new_figure(size(document))
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for axes, cohort in zip(panels, cohorts, strict=False):
         _panel(axes, document, cohort)
@@ -57,6 +62,12 @@ def _cohorts(document: dict) -> list[str]:
     if not found:
         raise NotAvailable("No etiology has a curve: each cohort has patients of one only.")
     return cohorts_of(found)
+
+
+def _grid(cohorts: list[str]) -> tuple[int, int]:
+    """Panels down and across."""
+    across = min(2, len(cohorts))
+    return ceil(len(cohorts) / across), across
 
 
 def _panel(axes: "Axes", document: dict, cohort: str) -> None:

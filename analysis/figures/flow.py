@@ -30,21 +30,20 @@ def describe(document: dict) -> str:
     return f"Flow of {total} patients into {len(cohorts)} cohorts, to the readings: {said}."
 
 
+def size(document: dict) -> theme.Size:
+    """As high as its boxes."""
+    heights = [_height(texts) for texts in _levels(document)]
+    tall = (sum(heights) + GAP * (len(heights) - 1) + 4) * theme.MM
+    return theme.DOUBLE, tall + theme.notes_height(theme.DOUBLE, *_notes(document))
+
+
 def draw(document: dict) -> "Figure":
     """All patients, the cohorts side by side, and what became of each. Raises NotAvailable."""
-    cohorts = _cohorts(document)
-    shown = cohorts[:COHORTS]
-    top = f"Patients in the study\nn = {sum(row['patients'] for row in cohorts)}"
-    levels = [[tell(row) for row in shown] for tell in (_enrolled, _modelled, _read)]
-    heights = [_height(level) for level in ([top], *levels)]
-    cut = f"First {len(shown)} of {len(cohorts)} cohorts." if len(shown) < len(cohorts) else ""
-    notes = (cut, notice(document, NAME))
-    tall = (sum(heights) + GAP * len(levels) + 4) * theme.MM
-    figure, axes = theme.new_sheet(
-        width=theme.DOUBLE, height=tall + theme.notes_height(theme.DOUBLE, *notes)
-    )
-    column = theme.DOUBLE / theme.MM / len(shown)
-    centres = [column * (place + 0.5) for place in range(len(shown))]
+    [top], *levels = every = _levels(document)
+    heights = [_height(texts) for texts in every]
+    figure, axes = theme.new_sheet(size(document))
+    column = theme.DOUBLE / theme.MM / len(levels[0])
+    centres = [column * (place + 0.5) for place in range(len(levels[0]))]
     y, middle = 2.0, theme.DOUBLE / theme.MM / 2
     _box(axes, top, x=middle, y=y, width=46, height=heights[0])
     _branch(axes, middle, y + heights[0], centres)
@@ -55,7 +54,21 @@ def draw(document: dict) -> "Figure":
                 _box(axes, text, x=x, y=y, width=column - 4, height=height)
                 if level is not levels[0]:
                     theme.arrow(axes, (x, y - GAP), (x, y), gap=0)
-    return theme.finish(figure, *notes)
+    return theme.finish(figure, *_notes(document))
+
+
+def _levels(document: dict) -> list[list[str]]:
+    """The texts of the boxes, from top to bottom: one, then one for each cohort."""
+    cohorts = _cohorts(document)
+    top = f"Patients in the study\nn = {sum(row['patients'] for row in cohorts)}"
+    shown = cohorts[:COHORTS]
+    return [[top], *([tell(row) for row in shown] for tell in (_enrolled, _modelled, _read))]
+
+
+def _notes(document: dict) -> tuple[str, str]:
+    several = len(_cohorts(document))
+    cut = f"First {COHORTS} of {several} cohorts." if several > COHORTS else ""
+    return cut, notice(document, NAME)
 
 
 def _cohorts(document: dict) -> list[Record]:

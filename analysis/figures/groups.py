@@ -47,12 +47,17 @@ def describe(document: dict) -> str:
     )
 
 
+def size(document: dict) -> theme.Size:
+    """A line of panels for each cohort."""
+    lines = len(cohorts_of(_groups(document))[-COHORTS:])
+    return theme.DOUBLE, min((lines * 46 + 14) * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """A row of panels for each cohort, at most the last five. Raises NotAvailable."""
     cells = _cells(document)
     cohorts = cohorts_of(_groups(document))[-COHORTS:]
-    height = (len(cohorts) * 46 + 14) * theme.MM
-    figure = theme.new_figure(width=theme.DOUBLE, height=height)
+    figure = theme.new_figure(size(document))
     panels = figure.subplots(len(cohorts), len(METRICS), squeeze=False, sharey="col")
     for line, cohort in zip(panels, cohorts, strict=True):
         for axes, metric in zip(line, METRICS, strict=True):

@@ -38,17 +38,18 @@ def describe(document: dict) -> str:
     )
 
 
+def size(document: dict) -> theme.Size:
+    """A line for each estimate."""
+    lines = lines_in(_blocks(_found(document)))
+    return theme.SINGLE * 1.35, min((24 + 4.6 * lines) * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """A block for each metric, a line for each cohort. Raises NotAvailable."""
     found = _found(document)
-    blocks = [
-        (metric.capitalize(), [_line(row) for row in found if row["metric"] == metric])
-        for metric in dict.fromkeys(row["metric"] for row in found)
-    ]
-    height = (24 + 4.6 * lines_in(blocks)) * theme.MM
-    figure = theme.new_figure(width=theme.SINGLE * 1.35, height=height)
+    figure = theme.new_figure(size(document))
     axes = figure.subplots()
-    draw_forest(axes, blocks)
+    draw_forest(axes, _blocks(found))
     axes.axvline(0, color=theme.GREY, linewidth=0.7, linestyle=":")
     axes.set_xlabel("Percentage points, with AI less without")
     axes.set_title("Mean of the readers", loc="left")
@@ -62,6 +63,14 @@ def _found(document: dict) -> list[Record]:
     found = known(rows(document, NAME, "tests"), "difference")
     cohorts = cohorts_of(found)[-COHORTS:]
     return [row for row in found if row["cohort"] in cohorts]
+
+
+def _blocks(found: list[Record]) -> list[tuple[str, list[Line]]]:
+    """The estimates of each metric."""
+    return [
+        (metric.capitalize(), [_line(row) for row in found if row["metric"] == metric])
+        for metric in dict.fromkeys(row["metric"] for row in found)
+    ]
 
 
 def _line(row: Record) -> Line:

@@ -74,25 +74,30 @@ def describe(document: dict, *, cohort: str) -> str:
     )
 
 
+def size(_document: dict, *, cohort: str) -> theme.Size:
+    """The same for every cohort."""
+    return theme.DOUBLE, 102 * theme.MM
+
+
 def draw(document: dict, *, cohort: str) -> "Figure":
     """The curve, and the readers' part of it enlarged. Raises NotAvailable."""
     curve, points = _micro(document, cohort), _operating(document, cohort)
-    figure = theme.new_figure(width=theme.DOUBLE, height=102 * theme.MM)
+    figure = theme.new_figure(size(document, cohort=cohort))
     whole, enlarged = figure.subplots(1, 2)
-    for axes, size in ((whole, 2), (enlarged, 4)):
+    for axes, marker in ((whole, 2), (enlarged, 4)):
         axes.plot(
             curve.false_positive_rate, curve.true_positive_rate, color=theme.BLACK,
             label=f"{MODEL}, AUC {interval(curve.auc)}",
         )  # fmt: skip
         if points.model:
             axes.plot(
-                *points.model, color=theme.BLACK, marker="D", markersize=2 * size,
+                *points.model, color=theme.BLACK, marker="D", markersize=2 * marker,
                 linestyle="none", fillstyle="none", label=f"{MODEL} as decided",
             )  # fmt: skip
         axes.set_xlabel(f"1 {theme.MINUS} specificity, micro-averaged")
         axes.set_ylabel("Sensitivity, micro-averaged")
         axes.set_box_aspect(1)
-        _readers(axes, points, size=size)
+        _readers(axes, points, marker=marker)
     whole.plot([0, 1], [0, 1], color=theme.PALE, linewidth=0.8, zorder=0)
     whole.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     whole.set_title(f"{cohort}, n = {points.n_patients} patients", loc="left")
@@ -130,7 +135,7 @@ def _operating(document: dict, cohort: str) -> _Operating:
     )
 
 
-def _readers(axes: "Axes", points: _Operating, *, size: float) -> None:
+def _readers(axes: "Axes", points: _Operating, *, marker: float) -> None:
     """Hollow and larger without AI, filled with AI: neither hides the other where they meet."""
     for group in GROUPS:
         members = [reader for reader in points.readers if reader.group == group]
@@ -139,10 +144,10 @@ def _readers(axes: "Axes", points: _Operating, *, size: float) -> None:
             before = zip(*(reader.before for reader in members), strict=True)
             after = zip(*(reader.after for reader in members), strict=True)
             axes.plot(
-                *before, **style, fillstyle="none", markersize=1.6 * size, zorder=3,
+                *before, **style, fillstyle="none", markersize=1.6 * marker, zorder=3,
                 label=f"{group}, {WITHOUT}",
             )  # fmt: skip
-            axes.plot(*after, **style, markersize=size, zorder=4, label=f"{group}, {WITH}")
+            axes.plot(*after, **style, markersize=marker, zorder=4, label=f"{group}, {WITH}")
 
 
 def _arrows(axes: "Axes", points: _Operating) -> None:

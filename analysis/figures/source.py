@@ -71,7 +71,7 @@ def notice(document: dict, *names: str) -> str:
     study = document["study"]
     words = []
     if study["is_synthetic"]:
-        words.append(study.get("notice") or "Synthetic data")
+        words.append(study.get("notice", "").rstrip(".") or "Synthetic data")
     if not document["data"]["model"]["is_trained"]:
         words.append("Model without training")
     if any(found and not found["planned"] for found in (section(document, n) for n in names)):

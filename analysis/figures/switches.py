@@ -38,11 +38,18 @@ def describe(document: dict) -> str:
     )
 
 
+def size(document: dict) -> theme.Size:
+    """A line for each subject."""
+    _, cells = _cells(document)
+    subjects = _subjects(document, cells)
+    return theme.SINGLE, min((24 + 5.2 * len(subjects)) * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """Bars of counts: harmful to the left, beneficial to the right. Raises NotAvailable."""
     cohort, cells = _cells(document)
     subjects = _subjects(document, cells)
-    figure = theme.new_figure(width=theme.SINGLE, height=(24 + 5.2 * len(subjects)) * theme.MM)
+    figure = theme.new_figure(size(document))
     axes = figure.subplots()
     for place, subject in enumerate(subjects):
         for name, sign, color, hatch in (

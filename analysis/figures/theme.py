@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MM = 1 / 25.4
 SINGLE, DOUBLE, HIGHEST = 85 * MM, 170 * MM, 225 * MM
+Size = tuple[float, float]  # width and height in inches
 
 BLACK, GREY, PALE = "#000000", "#6b6b6b", "#d9d9d9"
 BLUE, GREEN, VERMILLION, ORANGE = "#0072b2", "#009e73", "#d55e00", "#e69f00"
@@ -83,23 +84,22 @@ def applied() -> Iterator[None]:
         yield
 
 
-def new_figure(*, width: float, height: float) -> "Figure":
-    """An empty figure of this size in inches, which keeps its parts from overlapping."""
+def new_figure(size: Size) -> "Figure":
+    """An empty figure, which keeps its parts from overlapping."""
     from matplotlib.figure import Figure
 
-    size = (width, min(height, HIGHEST))
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=3 / 72, h_pad=3 / 72, wspace=0.03, hspace=0.03)
     return figure
 
 
-def new_sheet(*, width: float, height: float) -> tuple["Figure", "Axes"]:
+def new_sheet(size: Size) -> tuple["Figure", "Axes"]:
     """A figure that is drawn by millimetres from its upper left corner, without axes to see."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure = Figure(figsize=size, dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width / MM), ylim=(height / MM, 0))
+    axes.set(xlim=(0, size[0] / MM), ylim=(size[1] / MM, 0))
     axes.set_axis_off()
     return figure, axes
 

@@ -38,11 +38,18 @@ def describe(document: dict) -> str:
     return f"Median and quartiles of reading times, {cohort}; median of {subject}: {medians}."
 
 
+def size(document: dict) -> theme.Size:
+    """A line for each subject."""
+    _, cells = _cells(document)
+    subjects = _subjects(document, cells)
+    return theme.SINGLE, min((26 + 6 * len(subjects)) * theme.MM, theme.HIGHEST)
+
+
 def draw(document: dict) -> "Figure":
     """A pair of lines for each subject, on a scale of seconds. Raises NotAvailable."""
     cohort, cells = _cells(document)
     subjects = _subjects(document, cells)
-    figure = theme.new_figure(width=theme.SINGLE, height=(26 + 6 * len(subjects)) * theme.MM)
+    figure = theme.new_figure(size(document))
     axes = figure.subplots()
     for stage, side, line in ((WITHOUT, -0.16, "--"), (WITH, 0.16, "-")):
         found = [(p + side, row) for p, s in enumerate(subjects) if (row := cells.get((s, stage)))]

@@ -5,16 +5,18 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from analysis import figures
+from analysis.exports.contents import printed_tables
 from analysis.exports.provenance import Provenance
 from analysis.figures import theme
 from analysis.figures.output import UNDATED
 from analysis.figures.source import notice
 from analysis.report import pages
-from analysis.report.contents import printed_tables
 from analysis.report.typeset import table_pages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+ROWS = 120  # of a table without a layout of its own
 
 
 def report_pdf(results: dict, provenance: Provenance) -> bytes:
@@ -48,7 +50,7 @@ def _sheets(
     ]
     missing = [(f"No figure: {each.title}", each.reason) for each in offers if each.reason]
     yield pages.title_page(provenance.facts(results), [*contents, *missing])
-    yield from table_pages(printed_tables(results))
+    yield from table_pages(printed_tables(results, most=ROWS))
 
 
 def _running(results: dict, provenance: Provenance) -> str:

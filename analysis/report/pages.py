@@ -55,7 +55,7 @@ def number(figure: "Figure", page: int, running: str, *, around: "Bbox | None" =
 
 def new_page() -> tuple["Figure", "Axes"]:
     """An empty page, drawn on by millimetres from its upper left corner."""
-    return theme.new_sheet(width=WIDE * theme.MM, height=TALL * theme.MM)
+    return theme.new_sheet((WIDE * theme.MM, TALL * theme.MM))
 
 
 def _listed(axes: "Axes", pairs: Sequence[tuple[str, str]], *, across: float, y: float) -> float:

@@ -8,17 +8,16 @@ from analysis.document import records
 from analysis.exports.printed import Printed, Record, limits, p_text, row
 
 ALL_COHORTS = "All cohorts"
-ROWS = 120  # printed at most; the workbook has all
 HEAD_WIDTH = 14  # characters
 IDENTIFIERS = {"metric", "role"}  # their values are words of the program
 MINUS = "\N{MINUS SIGN}"
 Column = tuple[str, Callable[[Record], str]]
 
 
-def generic(section: dict, name: str) -> Printed | None:
-    """Table ``name`` of a section; of all cohorts together, where it tells cohorts apart.
+def generic(section: dict, name: str, *, most: int | None = None) -> Printed | None:
+    """Table ``name`` of a section; of all cohorts together, where it has them so.
 
-    None if it has no rows.
+    ``most``: how many rows are printed at most. None if there are no rows.
     """
     found = list(records(section["tables"][name]))
     if any(each.get("cohort") == ALL_COHORTS for each in found):
@@ -26,10 +25,12 @@ def generic(section: dict, name: str) -> Printed | None:
     if not found:
         return None
     columns = [column for column in _columns(found[0]) if any(map(column[1], found))]
-    shown = found[:ROWS]
+    if len({each.get("cohort") for each in found}) > 1:
+        columns.insert(0, _as_it_is("cohort"))
+    shown = found[:most]
     notes = [*_told_below(shown)]
-    if len(found) > ROWS:
-        notes.append(f"The first {ROWS} of {len(found)} rows; the workbook has all.")
+    if len(shown) < len(found):
+        notes.append(f"The first {most} of {len(found)} rows; the workbook has all.")
     return Printed(
         name=f"{section['name']}-{name}",
         title=f"{section['title']}: {name}{_where(shown)}",
@@ -55,9 +56,7 @@ def _columns(sample: Record) -> list[Column]:
             _number("value"),
             ("Limits", lambda each: limits(each, digits=3, times=1)),
         ]
-    return [_as_it_is(name) for name in sample if name not in ("cohort", "reason")] + [
-        _as_it_is("cohort")
-    ] * ("cohort" in sample and "subject" not in sample)
+    return [_as_it_is(name) for name in sample if name not in ("cohort", "reason")]
 
 
 def _as_it_is(name: str) -> Column:
