@@ -18,6 +18,8 @@ _ESCAPED = {
     "#": r"\#",
     "%": r"\%",
     "_": r"\_",
+    "[": "{[}",  # after a row's end these would be taken for its options
+    "*": "{*}",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
     "<": r"\textless{}",

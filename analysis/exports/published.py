@@ -202,7 +202,7 @@ def _p_values(p: dict, cohort: str, group: str) -> list[str]:
 
 def _adjustment(tests: list[Record]) -> str:
     method = next((test["adjustment"] for test in tests if test["adjustment"]), None)
-    return f"P-values adjusted: {method}." if method else "No p-value is adjusted."
+    return f"P-values adjusted: {method.title()}." if method else "No p-value is adjusted."
 
 
 def _intervals(found: list[Record]) -> str:
