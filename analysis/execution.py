@@ -16,7 +16,6 @@ from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.sealing import Sealed
-from readerstudy.cohorts.models import Study
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def _computed(run: AnalysisRun) -> dict:
     data = dataset.load(run.study)
     registered = registered_plan(run.study)
     document = results.compute(
-        study=_named(run.study),
+        study={field: getattr(run.study, field) for field in ("slug", "is_synthetic", "notice")},
         data=data,
         plan=Plan.from_document(run.plan_document),
         registered=registered and Plan.from_document(registered.document),
@@ -62,11 +61,6 @@ def _computed(run: AnalysisRun) -> dict:
         "code_version": software.code_version(),
         "libraries": software.libraries(),
     }
-
-
-def _named(study: Study) -> dict:
-    """What the document says of the study itself."""
-    return {"slug": study.slug, "is_synthetic": study.is_synthetic, "notice": study.notice}
 
 
 def _fail(run: AnalysisRun, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The published study as a study of this site: rebuilt from its tables, read and unblinded.
+"""The published study as a study of this site: rebuilt from its tables, read, unblinded, analysed.
 
 What is made up, and from what, is told in `readerstudy.demo.published`. Every step looks first at
 what is there, so loading goes on where it was stopped, and a second run does nothing.
@@ -14,6 +14,10 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
+from analysis import registration, runs
+from analysis.execution import execute
+from analysis.models import AnalysisRun
+from analysis.plan import Plan
 from inference import evaluating
 from inference.bundle import PREDICTIONS_NAME, PROBABILITIES
 from inference.clahdm.hierarchy import DEFAULT_THRESHOLD
@@ -51,12 +55,16 @@ PICTURE = (144, 192)
 CLASSES = tuple(Etiology)
 
 
+class AnalysisFailed(Exception):
+    """The loaded study could not be analysed; the message says why."""
+
+
 class NotOurs(Exception):
     """A study that is no simulation has the reconstruction's slug."""
 
 
 def build(*, picture: tuple[int, int] = PICTURE, progress=iter) -> Study:
-    """Load what is not there yet, up to the unblinded study.
+    """Load what is not there yet, up to the unblinded study; its analysis plan is registered.
 
     `progress` wraps each cohort's list of cases to be drawn, as tqdm does. Raises NotOurs.
     """
@@ -77,9 +85,20 @@ def build(*, picture: tuple[int, int] = PICTURE, progress=iter) -> Study:
         for reader in study.reader_set.all():
             _read_rest(rebuilt, reader)
         lifecycle.lock_study(study, by=BY)
+    if registration.registered_plan(study) is None:
+        registration.register(study, Plan(), by=BY)
     lifecycle.unblind_study(study, by=BY)
     study.refresh_from_db()
     return study
+
+
+def analyse(study: Study) -> AnalysisRun:
+    """The last run by the registered plan, made if there is none yet. Raises AnalysisFailed."""
+    done = AnalysisRun.objects.filter(study=study, planned=True, state=AnalysisRun.State.DONE)
+    run = done.last() or execute(runs.start(study, registration.plan_to_run(study), by=BY).pk)
+    if run is None or run.state != AnalysisRun.State.DONE:
+        raise AnalysisFailed(run.reason if run else "Its analysis is in other hands.")
+    return run
 
 
 def counted(study: Study) -> CountedStudy:

@@ -292,9 +292,13 @@ def test_views_and_downloads_are_audited(study, ivan):
     )  # fmt: skip
 
 
-def test_files_of_a_synthetic_study_say_so(study, ivan):
-    type(study).objects.update(is_synthetic=True)
-    factories.analyse(study)
-    answer = ivan.get(f"{RUNS}1/metrics.csv")
-    assert 'filename="study-synthetic-run-1-metrics.csv"' in answer["Content-Disposition"]
+def test_files_of_a_synthetic_study_say_so(ivan):
+    draft = factories.make_draft("made-up")
+    type(draft).objects.filter(pk=draft.pk).update(is_synthetic=True)
+    lifecycle.open_study(draft, by="test")
+    factories.finish(draft)
+    factories.make_investigator(draft)
+    factories.analyse(draft)
+    answer = ivan.get("/results/made-up/runs/1/metrics.csv")
+    assert 'filename="made-up-synthetic-run-1-metrics.csv"' in answer["Content-Disposition"]
     assert json.loads(AnalysisRun.objects.get().results)["study"]["is_synthetic"]
