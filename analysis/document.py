@@ -1,11 +1,7 @@
 """The document of a run's results: all that a page, a file or a figure shows of it.
 
     format      1
-<<<<<<< HEAD
-    study       slug, is_synthetic, and what a synthetic study says of itself, if it has words
-=======
     study       slug, is_synthetic, notice (what a synthetic study says of itself)
->>>>>>> main
     plan        the plan, as in its own document
     planned     whether this very plan was registered before the study was unblinded
     data        sha256 of what was read; the cohorts, readers and model that it is about
