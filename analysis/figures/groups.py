@@ -89,7 +89,8 @@ def _cells(document: dict) -> Cells:
 def _panel(axes: "Axes", cells: Cells, cohort: str, metric: str) -> None:
     model = cells.get((cohort, MODEL, "", metric))
     if model and model["value"] is not None:
-        axes.axhspan(100 * model["low"], 100 * model["high"], color=theme.PALE, alpha=0.6)
+        if model["low"] is not None and model["high"] is not None:
+            axes.axhspan(100 * model["low"], 100 * model["high"], color=theme.PALE, alpha=0.6)
         axes.axhline(100 * model["value"], color=theme.BLACK, linestyle="--", linewidth=0.9,
                      label=f"{MODEL}, and its interval")  # fmt: skip
     for stage, side in zip(STAGES, (-0.14, 0.14), strict=True):

@@ -30,12 +30,15 @@ def describe(document: dict) -> str:
     """The figure in a sentence."""
     cohort, cells = _cells(document)
     subject = _subjects(document, cells)[0]
-    good, bad = cells[subject, BENEFICIAL], cells[subject, HARMFUL]
-    return (
-        f"Changes of mind with AI, {cohort}; {subject}: {good['count']} of {good['n']} wrong "
-        f"decisions were put right ({percent(good['value'])}%), {bad['count']} of {bad['n']} right "
-        f"ones spoilt ({percent(bad['value'])}%)."
-    )
+    said = [
+        f"{row['count']} of {row['n']} {what} ({percent(row['value'])}%)"
+        for name, what in (
+            (BENEFICIAL, "wrong decisions were put right"),
+            (HARMFUL, "right ones were spoilt"),
+        )
+        if (row := cells.get((subject, name)))
+    ]
+    return f"Changes of mind with AI, {cohort}; {subject}: {', '.join(said)}."
 
 
 def size(document: dict) -> theme.Size:

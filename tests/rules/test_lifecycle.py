@@ -396,8 +396,10 @@ def test_no_case_comes_into_a_study_under_way(state, source, draft, media_root):
 # Sealed until unblinded.
 
 RUN = "/results/study/runs/1/"
-FILES = ("metrics.csv", "tests.csv", "results.json", "results.xlsx", "report.pdf",
-         "figures/flow.svg", "tables/table1.tex", "data/cases.csv", "data/readings.csv")  # fmt: skip
+FILES = (
+    "metrics.csv", "tests.csv", "results.json", "results.xlsx", "report.pdf", "figures/flow.svg",
+    "tables/table1.tex", "data/cases.csv", "data/readings.csv",
+)  # fmt: skip
 DOWNLOADS = [f"{RUN}{name}" for name in FILES]
 
 
