@@ -8,6 +8,7 @@ from analysis.figures.source import (
     GROUPS,
     STAGES,
     Record,
+    brief,
     group_of,
     interval,
     known,
@@ -53,7 +54,7 @@ def draw(document: dict) -> "Figure":
     level = next((row["level"] for row in found if row["level"]), None)
     axes.set_xlabel(f"Kappa, with {100 * level:g}% interval" if level else "Kappa")
     n = max(row["n"] for row in found)
-    axes.set_title(f"{found[0]['cohort']}, n = {n} patients", loc="left")
+    axes.set_title(f"{brief(found[0]['cohort'])}, n = {n} patients", loc="left")
     return theme.finish(figure, notice(document, NAME))
 
 

@@ -9,6 +9,7 @@ from analysis.figures.source import (
     ETIOLOGIES,
     MODEL,
     NotAvailable,
+    brief,
     cohorts_of,
     interval,
     notice,
@@ -80,7 +81,7 @@ def _panel(axes: "Axes", document: dict, cohort: str) -> None:
             label=f"{Etiology(name).label}\n{interval(curve.auc)}",
         )  # fmt: skip
     n = max((curve.auc["n"] for curve in drawn.values()), default=0)
-    axes.set_title(f"{cohort}, n = {n} patients", loc="left")
+    axes.set_title(f"{brief(cohort)}, n = {n} patients", loc="left")
     axes.set_xlabel(f"1 {theme.MINUS} specificity")
     axes.set_ylabel("Sensitivity")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), box_aspect=1)

@@ -10,6 +10,7 @@ from analysis.figures.source import (
     WITH,
     WITHOUT,
     Record,
+    brief,
     by,
     cohorts_of,
     known,
@@ -62,7 +63,7 @@ def draw(document: dict) -> "Figure":
     for line, cohort in zip(panels, cohorts, strict=True):
         for axes, metric in zip(line, METRICS, strict=True):
             _panel(axes, cells, cohort, metric)
-            axes.set_title(cohort if metric == METRICS[0] else "", loc="left")
+            axes.set_title(brief(cohort) if metric == METRICS[0] else "", loc="left")
             axes.set_ylabel(f"{metric.capitalize()}, %")
     found = next(iter(_groups(document)))
     handles, labels = panels[0, 0].get_legend_handles_labels()

@@ -10,6 +10,7 @@ from analysis.figures.forest import Line, draw_forest, lines_in
 from analysis.figures.source import (
     ALL_COHORTS,
     Record,
+    brief,
     cohorts_of,
     known,
     notice,
@@ -76,7 +77,7 @@ def _blocks(found: list[Record]) -> list[tuple[str, list[Line]]]:
 def _line(row: Record) -> Line:
     is_all = row["cohort"] == ALL_COHORTS
     return Line(
-        label=f"{row['cohort']}, n = {row['n']}",
+        label=f"{brief(row['cohort'])}, n = {row['n']}",
         value=100 * row["difference"],
         low=_points(row["low"]),
         high=_points(row["high"]),

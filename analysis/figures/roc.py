@@ -18,6 +18,7 @@ from analysis.figures.source import (
     WITH,
     WITHOUT,
     NotAvailable,
+    brief,
     cohorts_of,
     group_of,
     interval,
@@ -100,7 +101,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
         _readers(axes, points, marker=marker)
     whole.plot([0, 1], [0, 1], color=theme.PALE, linewidth=0.8, zorder=0)
     whole.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    whole.set_title(f"{cohort}, n = {points.n_patients} patients", loc="left")
+    whole.set_title(f"{brief(cohort)}, n = {points.n_patients} patients", loc="left")
     _arrows(enlarged, points)
     _enlarge(whole, enlarged, points)
     figure.legend(

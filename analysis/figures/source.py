@@ -15,6 +15,8 @@ GROUPS = ("senior", "middle", "junior")
 ETIOLOGIES = tuple(etiology.value for etiology in Etiology)
 SHORT = dict(zip(ETIOLOGIES, ("Reactive", "Tuberculous", "Lymphoma", "Metastatic"), strict=True))
 
+NAME_LENGTH = 30  # of a cohort's name on a figure
+
 
 class NotAvailable(Exception):
     """The document does not hold what a figure shows; the message says why, for people."""
@@ -77,6 +79,13 @@ def notice(document: dict, *names: str) -> str:
     if any(found and not found["planned"] for found in (section(document, n) for n in names)):
         words.append("Exploratory")
     return " · ".join(words)
+
+
+def brief(name: str) -> str:
+    """A cohort's name where there is no room for a long one; what is said beside has all of it."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    return name[: NAME_LENGTH - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def percent(share: float) -> str:

@@ -6,6 +6,7 @@ from analysis.figures import theme
 from analysis.figures.source import (
     GROUPS,
     Record,
+    brief,
     by,
     group_of,
     known,
@@ -68,7 +69,7 @@ def draw(document: dict) -> "Figure":
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     axes.xaxis.get_major_locator().set_params(integer=True, nbins=7)
     axes.margins(x=0.45)
-    axes.set_xlabel(f"Decisions changed with AI, {cohort}")
+    axes.set_xlabel(f"Decisions changed with AI, {brief(cohort)}")
     axes.set_title("right → wrong", loc="left")
     axes.set_title("wrong → right", loc="right")
     return theme.finish(figure, notice(document, NAME))

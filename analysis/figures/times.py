@@ -9,6 +9,7 @@ from analysis.figures.source import (
     WITH,
     WITHOUT,
     Record,
+    brief,
     by,
     group_of,
     known,
@@ -67,7 +68,7 @@ def draw(document: dict) -> "Figure":
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("Reading time, s: median and quartiles")
-    axes.set_title(cohort, loc="left")
+    axes.set_title(brief(cohort), loc="left")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return theme.finish(figure, notice(document, NAME))
 
