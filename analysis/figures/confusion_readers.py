@@ -19,6 +19,7 @@ NAME = "confusion-readers"
 TITLE = "Confusion matrices of the readers"
 BY_COHORT = True
 READERS = 10  # drawn at most
+CODE_LENGTH = 4
 
 __all__ = ["cohorts", "describe", "draw", "size"]
 
@@ -50,8 +51,9 @@ def draw(document: dict, *, cohort: str) -> "Figure":
     for axes in panels.ravel():
         axes.set_axis_off()
     for at, (code, stage) in enumerate(keys):
+        title = f"{_named(code, groups[code])}, {stage}"
         panel(
-            panels.ravel()[at], matrices.get((code, stage)), f"{code} ({groups[code]}), {stage}",
+            panels.ravel()[at], matrices.get((code, stage)), title,
             left=at % ACROSS == 0, below=at + ACROSS >= len(keys),
         )  # fmt: skip
     cut = f"First {len(shown)} of {all_of_them} readers." if len(shown) < all_of_them else ""
@@ -60,6 +62,11 @@ def draw(document: dict, *, cohort: str) -> "Figure":
 
 def _lines(shown: list[str]) -> int:
     return ceil(len(shown) * len(STAGES) / ACROSS)
+
+
+def _named(code: str, group: str) -> str:
+    """Without the group where the code alone fills the line."""
+    return f"{code} ({group})" if len(code) <= CODE_LENGTH else code
 
 
 def _readers(document: dict, cohort: str) -> tuple[list[str], int]:

@@ -104,4 +104,5 @@ def interval(row: Record, digits: int = 3) -> str:
     if row.get("low") is None or row.get("high") is None:
         return value
     dash = " to " if row["low"] < 0 else "\N{EN DASH}"
-    return f"{value} ({row['low']:.{digits}f}{dash}{row['high']:.{digits}f})"
+    text = f"{value} ({row['low']:.{digits}f}{dash}{row['high']:.{digits}f})"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -67,7 +67,7 @@ def draw(document: dict) -> "Figure":
     axes.set_ylim(len(subjects) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=0)
-    axes.set_xlabel("Reading time, s: median and quartiles")
+    axes.set_xlabel("Seconds: median and quartiles")
     axes.set_title(brief(cohort), loc="left")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return theme.finish(figure, notice(document, NAME))

@@ -26,7 +26,7 @@ def report_pdf(results: dict, provenance: Provenance) -> bytes:
     file = BytesIO()
     running = _running(results, provenance)
     offers = list(figures.offered(results))
-    with theme.applied(), PdfPages(file, metadata=UNDATED["pdf"]) as pdf:
+    with theme.applied(), PdfPages(file, metadata=_metadata(results, provenance)) as pdf:
         count = 0
         for count, sheet in enumerate(_sheets(results, provenance, offers), start=1):
             pages.number(sheet, count, running)
@@ -51,6 +51,16 @@ def _sheets(
     missing = [(f"No figure: {each.title}", each.reason) for each in offers if each.reason]
     yield pages.title_page(provenance.facts(results), [*contents, *missing])
     yield from table_pages(printed_tables(results, most=ROWS))
+
+
+def _metadata(results: dict, provenance: Provenance) -> dict:
+    """What the file says of itself to programs."""
+    keywords = "; ".join(f"{name}: {value}" for name, value in provenance.facts(results))
+    return UNDATED["pdf"] | {
+        "Title": f"{provenance.study}: analysis run {provenance.run}",
+        "Subject": provenance.standing,
+        "Keywords": keywords,
+    }
 
 
 def _running(results: dict, provenance: Provenance) -> str:
