@@ -9,6 +9,7 @@ from analysis.figures.source import (
     STAGES,
     Record,
     brief,
+    cut,
     group_of,
     interval,
     known,
@@ -55,7 +56,9 @@ def draw(document: dict) -> "Figure":
     axes.set_xlabel(f"Kappa, with {100 * level:g}% interval" if level else "Kappa")
     n = max(row["n"] for row in found)
     axes.set_title(f"{brief(found[0]['cohort'])}, n = {n} patients", loc="left")
-    return theme.finish(figure, notice(document, NAME))
+    return theme.finish(
+        figure, cut(READERS, len(group_of(document)), "readers"), notice(document, NAME)
+    )
 
 
 def _blocks(document: dict, found: list[Record]) -> list[tuple[str, list[Line]]]:

@@ -11,6 +11,7 @@ from analysis.figures.source import (
     NotAvailable,
     brief,
     cohorts_of,
+    cut,
     interval,
     notice,
     rows,
@@ -54,7 +55,9 @@ def draw(document: dict) -> "Figure":
         _panel(axes, document, cohort)
     for axes in panels[len(cohorts) :]:
         axes.set_axis_off()
-    return theme.finish(figure, notice(document, "roc"))
+    return theme.finish(
+        figure, cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, "roc")
+    )
 
 
 def _cohorts(document: dict) -> list[str]:

@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.source import ALL_COHORTS, ETIOLOGIES, Record, notice, rows
+from analysis.figures.source import ALL_COHORTS, ETIOLOGIES, Record, cut, notice, rows
 from readerstudy.diagnosis import Etiology
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def _levels(document: dict) -> list[list[str]]:
 
 
 def _notes(document: dict) -> tuple[str, str]:
-    several = len(_cohorts(document))
-    cut = f"First {COHORTS} of {several} cohorts." if several > COHORTS else ""
-    return cut, notice(document, NAME)
+    return cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, NAME)
 
 
 def _cohorts(document: dict) -> list[Record]:

@@ -13,6 +13,7 @@ from analysis.figures.source import (
     brief,
     by,
     cohorts_of,
+    cut,
     known,
     notice,
     percent,
@@ -72,7 +73,11 @@ def draw(document: dict) -> "Figure":
         title=f"{100 * found['level']:g}% intervals: {found['interval']}",
         title_fontsize=theme.SMALL,
     )  # fmt: skip
-    return theme.finish(figure, notice(document, "table3", "table2"))
+    return theme.finish(
+        figure,
+        cut(COHORTS, len(cohorts_of(_groups(document))), "cohorts"),
+        notice(document, "table3", "table2"),
+    )
 
 
 def _groups(document: dict) -> list[Record]:

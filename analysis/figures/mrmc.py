@@ -12,6 +12,7 @@ from analysis.figures.source import (
     Record,
     brief,
     cohorts_of,
+    cut,
     known,
     notice,
     p_value,
@@ -57,7 +58,12 @@ def draw(document: dict) -> "Figure":
     method = next((row["interval"] for row in found if row["interval"]), None)
     level = next((row["level"] for row in found if row["level"]), None)
     how = f"{100 * level:g}% intervals. {method}." if method else ""
-    return theme.finish(figure, how, notice(document, NAME))
+    return theme.finish(figure, how, _cut(document), notice(document, NAME))
+
+
+def _cut(document: dict) -> str:
+    every = cohorts_of(known(rows(document, NAME, "tests"), "difference"))
+    return cut(COHORTS, len(every), "cohorts")
 
 
 def _found(document: dict) -> list[Record]:

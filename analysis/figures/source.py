@@ -81,6 +81,11 @@ def notice(document: dict, *names: str) -> str:
     return " · ".join(words)
 
 
+def cut(shown: int, of: int, what: str) -> str:
+    """What a figure says at its foot if it leaves some out."""
+    return f"{shown} of {of} {what}." if shown < of else ""
+
+
 def brief(name: str) -> str:
     """A cohort's name where there is no room for a long one; what is said beside has all of it."""
     if len(name) <= NAME_LENGTH:

@@ -8,6 +8,7 @@ from analysis.figures.source import (
     Record,
     brief,
     by,
+    cut,
     group_of,
     known,
     notice,
@@ -72,7 +73,7 @@ def draw(document: dict) -> "Figure":
     axes.set_xlabel(f"Decisions changed with AI, {brief(cohort)}")
     axes.set_title("right → wrong", loc="left")
     axes.set_title("wrong → right", loc="right")
-    return theme.finish(figure, notice(document, NAME))
+    return theme.finish(figure, _cut(document), notice(document, NAME))
 
 
 def _cells(document: dict) -> tuple[str, dict]:
@@ -105,3 +106,7 @@ def _bar(
         textcoords="offset points", va="center", ha="left" if sign > 0 else "right",
         fontsize=theme.SMALL,
     )  # fmt: skip
+
+
+def _cut(document: dict) -> str:
+    return cut(READERS, len(group_of(document)), "readers")

@@ -11,6 +11,7 @@ from analysis.figures.source import (
     Record,
     brief,
     by,
+    cut,
     group_of,
     known,
     notice,
@@ -70,7 +71,7 @@ def draw(document: dict) -> "Figure":
     axes.set_xlabel("Seconds: median and quartiles")
     axes.set_title(brief(cohort), loc="left")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return theme.finish(figure, notice(document, NAME))
+    return theme.finish(figure, _cut(document), notice(document, NAME))
 
 
 def _cells(document: dict) -> tuple[str, dict[tuple[str, str], Record]]:
@@ -93,3 +94,7 @@ def _label(cells: dict, subject: str) -> str:
     """The subject with its numbers of readings, told once if both stages have as many."""
     counts = [cells[subject, stage]["n"] for stage in STAGES if (subject, stage) in cells]
     return f"{subject}, n = {', '.join(map(str, dict.fromkeys(counts)))}"
+
+
+def _cut(document: dict) -> str:
+    return cut(READERS, len(group_of(document)), "readers")

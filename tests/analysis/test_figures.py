@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from xml.etree import ElementTree
 
@@ -159,6 +160,24 @@ def test_every_figure_says_what_it_is(name):
     for said in ("Phantoms: nobody is shown", "Model without training", "Exploratory"):
         assert said in texts(name, document)
     assert "Exploratory" not in texts(name, whole())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("confusion-readers-1", "10 of 32 readers"), ("agreement", "16 of 32 readers"),
+     ("switches", "30 of 32 readers"), ("times", "30 of 32 readers")],
+)  # fmt: skip
+def test_a_figure_that_leaves_readers_out_says_so(name, said):
+    assert f"{said}." in texts(name, crowded())
+    assert " of 5 readers" not in texts(name, whole())
+
+
+@cache
+def crowded() -> dict:
+    """Of more readers than there is room for."""
+    readers = tuple(replace(READERS[n % 5], code=f"R{n}") for n in range(1, 33))
+    sections = ("confusion", "switches", "agreement", "times")
+    return make_document(make_study(readers=readers), plan=replace(QUICK, sections=sections))
 
 
 def test_the_roc_figure_has_every_reader_without_and_with_ai():
