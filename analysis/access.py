@@ -5,11 +5,13 @@ from functools import wraps
 
 from django.http import Http404, HttpRequest, HttpResponse
 
-from analysis.sealing import Sealed
+from analysis import runs
+from analysis.models import AnalysisRun
+from analysis.sealing import Sealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Investigator
+from readerstudy.cohorts.models import Investigator, Study
 
 
 def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -33,3 +35,24 @@ def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
             return error_page(request, status=403, message=str(sealed))
 
     return guarded
+
+
+def run_of(study: Study, number: int) -> AnalysisRun:
+    """Raises Sealed before the unblinding, Http404 for a run that the study does not have."""
+    require_unsealed(study)
+    rows = AnalysisRun.objects.select_related("study").filter(study=study, number=number)
+    found = rows.first()
+    if found is None:
+        raise Http404
+    if found.is_lost:
+        runs.reap(study=study)
+        found.refresh_from_db()
+    return found
+
+
+def done_run_of(study: Study, number: int) -> AnalysisRun:
+    """The same; Http404 also for a run that has no results."""
+    found = run_of(study, number)
+    if found.state != AnalysisRun.State.DONE:
+        raise Http404
+    return found

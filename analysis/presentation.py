@@ -5,10 +5,23 @@ from typing import Any
 
 from django.core.paginator import Paginator
 
+from analysis import figures
 from analysis.document import records, section
+from analysis.exports.tables import table_files
 
 READERS_SHOWN = 30  # on one page; the files have all
 ROWS_SHOWN = 100  # of a table that has no layout of its own
+FIGURES_OPEN = 2  # the others are drawn once somebody opens them
+FORMAT_NAMES = {"csv": "CSV", "xlsx": "XLSX", "tex": "LaTeX"}
+DATA_FILES = (
+    ("readings.csv", "A row a reading, with truth and the model's decision"),
+    ("cases.csv", "A row a patient, with the model's probabilities"),
+    ("dictionary.csv", "What each column of these two holds"),
+    ("mrmcaov.csv", "For MRMCaov, in R"),
+    ("rjafroc.xlsx", "For RJafroc, in R; crossed readings alone"),
+    ("imrmc.imrmc", "For iMRMC"),
+    ("reckoning.csv", "How many readings each file has, and where the others are"),
+)
 LAID_OUT = {"primary", "table2", "table3"}
 FOR_FIGURES = {("roc", "curves"), ("confusion", "counts")}
 TESTS = [
@@ -37,8 +50,17 @@ def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
         "cohorts": _cohorts(results, left_out),
         "permutations": list(_records(results, "table3", "tests", left_out)),
         "others": [
-            _other(each, left_out) for each in results["sections"] if each["name"] not in LAID_OUT
+            _other(results, each, left_out)
+            for each in results["sections"]
+            if each["name"] not in LAID_OUT
         ],
+        "figures": [
+            {"offer": offer, "open": not offer.reason and place < FIGURES_OPEN}
+            for place, offer in enumerate(figures.offered(results))
+        ],
+        "formats": figures.FORMATS,
+        "sections": [_with_files(results, each) for each in results["sections"]],
+        "data_files": DATA_FILES,
     }
 
 
@@ -79,10 +101,20 @@ def _cohorts(results: dict, left_out: set[str]) -> list[dict]:
     return [{"name": name, "lines": list(lines.values())} for name, lines in cohorts.items()]
 
 
-def _other(found: dict, left_out: set[str]) -> dict:
+def _with_files(results: dict, found: dict) -> dict:
+    """A section's title, and its files as links name them."""
+    files = []
+    for file in table_files(results, found["name"]):
+        name, _, format = file.rpartition(".")
+        about = name.removeprefix(found["name"]).removeprefix("-")
+        label = FORMAT_NAMES[format] + (f", {about}" if about else "")
+        files.append({"name": name, "format": format, "label": label})
+    return {"title": found["title"], "files": files}
+
+
+def _other(results: dict, found: dict, left_out: set[str]) -> dict:
     """A section whose tables are shown as they are."""
-    return {
-        "title": found["title"],
+    return _with_files(results, found) | {
         "name": found["name"],
         "planned": found["planned"],
         "tables": [

@@ -1,14 +1,45 @@
-from django.urls import path
+from django.urls import path, register_converter
 
-from analysis import views
+from analysis import downloads, views
+from analysis.exports.tables import TABLE_FORMATS
+from analysis.figures import FORMATS
 
+
+class FigureFormat:
+    regex = "|".join(FORMATS)
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return str(value)
+
+
+class TableFormat(FigureFormat):
+    regex = "|".join(TABLE_FORMATS)
+
+
+class DataFile(FigureFormat):
+    regex = "[a-z]+[.][a-z]+"
+
+
+register_converter(FigureFormat, "figure_format")
+register_converter(TableFormat, "table_format")
+register_converter(DataFile, "data_file")
+
+RUN = "<slug:slug>/runs/<int:number>/"
 app_name = "analysis"
 urlpatterns = [
     path("<slug:slug>/", views.results, name="results"),
     path("<slug:slug>/plan/", views.register_plan, name="register_plan"),
     path("<slug:slug>/runs/", views.start_run, name="start_run"),
-    path("<slug:slug>/runs/<int:number>/", views.run, name="run"),
-    path("<slug:slug>/runs/<int:number>/results.json", views.results_json, name="results_json"),
-    path("<slug:slug>/runs/<int:number>/metrics.csv", views.metrics_csv, name="metrics_csv"),
-    path("<slug:slug>/runs/<int:number>/tests.csv", views.tests_csv, name="tests_csv"),
+    path(RUN, views.run, name="run"),
+    path(f"{RUN}results.json", downloads.results_json, name="results_json"),
+    path(f"{RUN}results.xlsx", downloads.results_xlsx, name="results_xlsx"),
+    path(f"{RUN}metrics.csv", downloads.metrics_csv, name="metrics_csv"),
+    path(f"{RUN}tests.csv", downloads.tests_csv, name="tests_csv"),
+    path(f"{RUN}report.pdf", downloads.report, name="report"),
+    path(f"{RUN}figures/<slug:name>.<figure_format:format>", downloads.figure, name="figure"),
+    path(f"{RUN}tables/<slug:name>.<table_format:format>", downloads.table, name="table"),
+    path(f"{RUN}data/<data_file:name>", downloads.data, name="data"),
 ]

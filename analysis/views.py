@@ -6,12 +6,12 @@ No page computes a result: they show what runs have stored.
 import json
 
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from analysis import dispatch, exports, presentation, registration, runs
-from analysis.access import investigator_view
+from analysis import dispatch, presentation, registration, runs
+from analysis.access import investigator_view, run_of
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
@@ -67,35 +67,13 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
 @investigator_view
 def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """One run: how far it is, why it failed, or its results."""
-    found = _run(study, number)
+    found = run_of(study, number)
     context = {"study": study, "run": found, "plan": Plan.from_document(found.plan_document)}
     if found.state == AnalysisRun.State.DONE:
         record("results.view", request=request, study=study.slug, target=str(found))
         document = json.loads(found.results)
         context |= presentation.page_of(document, readers_page=request.GET.get("readers"))
     return render(request, "analysis/run.html", context)
-
-
-@require_GET
-@investigator_view
-def results_json(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
-    """The results as they are stored, byte for byte."""
-    found = _done(study, number)
-    return _download(request, found, "results.json", found.results)
-
-
-@require_GET
-@investigator_view
-def metrics_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
-    """All metrics and intervals of a run."""
-    return _tables(request, _done(study, number), table="metrics")
-
-
-@require_GET
-@investigator_view
-def tests_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
-    """All tests of a run."""
-    return _tables(request, _done(study, number), table="tests")
 
 
 def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
@@ -126,39 +104,3 @@ def _inputs(study: Study) -> ModelInputs | None:
     """What became of the cases at the model's hands; None while no model is chosen."""
     chosen = StudyModel.objects.filter(study=study).select_related("model_version").first()
     return chosen and model_inputs(testing_cases(study), model_version=chosen.model_version)
-
-
-def _run(study: Study, number: int) -> AnalysisRun:
-    """Raises Sealed before the unblinding, Http404 for a run that the study does not have."""
-    require_unsealed(study)
-    rows = AnalysisRun.objects.select_related("study").filter(study=study, number=number)
-    found = rows.first()
-    if found is None:
-        raise Http404
-    if found.is_lost:
-        runs.reap(study=study)
-        found.refresh_from_db()
-    return found
-
-
-def _done(study: Study, number: int) -> AnalysisRun:
-    found = _run(study, number)
-    if found.state != AnalysisRun.State.DONE:
-        raise Http404
-    return found
-
-
-def _tables(request: HttpRequest, found: AnalysisRun, *, table: str) -> HttpResponse:
-    text = exports.tables_csv(json.loads(found.results), table=table)
-    return _download(request, found, f"{table}.csv", text)
-
-
-def _download(request: HttpRequest, found: AnalysisRun, name: str, text: str) -> HttpResponse:
-    study = found.study
-    record("results.download", request=request, study=study.slug, target=f"{found}, {name}")
-    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/json"
-    response = HttpResponse(text, content_type=kind)
-    synthetic = "-synthetic" if study.is_synthetic else ""
-    file = f"{study.slug}{synthetic}-run-{found.number}-{name}"
-    response["Content-Disposition"] = f'attachment; filename="{file}"'
-    return response

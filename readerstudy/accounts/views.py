@@ -22,6 +22,7 @@ MESSAGES = {
     400: ("Bad request", "The page that was sent is not one that this site understands."),
     403: ("Not allowed", "You may not see or do this."),
     404: ("Not found", "There is no such page, or it is not yours to see."),
+    409: ("Not any more", "What this page rests on has changed."),
     500: ("Something failed here", "It was logged. Your submitted readings are safe; try again."),
 }
 CSRF_MESSAGE = (

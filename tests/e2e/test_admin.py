@@ -87,7 +87,7 @@ def _sealed(browser, address: str) -> None:
 
 
 def _register_plan(browser, address: str) -> None:
-    with window(browser, address) as page:
+    with window(browser, address, refusals=[400]) as page:
         sign_in(page, "irene")
         page.get_by_role("link", name="Progress and results").click()
         fits_the_width(page)
@@ -98,7 +98,7 @@ def _register_plan(browser, address: str) -> None:
         page.get_by_label("Plan (JSON)").fill('{"intervals": {"resamples": 200}}')
         page.get_by_role("button", name="Register this plan").click()
         expect(page.locator("#plan")).to_contain_text("Registered by irene")
-        page.get_by_text("The registered plan").click()
+        page.get_by_text("The registered plan", exact=True).click()
         expect(page.locator("#plan pre")).to_contain_text('"resamples": 200')
         screenshot(page, "plan-registered")
 
@@ -120,6 +120,7 @@ def _results(browser, address: str, folder) -> None:
         screenshot(page, "results-unfolded")
         fits_the_width(page)
         expect(page.get_by_text("CLA-HDM test (untrained model): its output")).to_be_visible()
+        _figures(page)
         line = page.locator("#cohort-1 [data-subject=R1]")
         expect(line).to_contain_text("2 of 2 → 2 of 2")
         expect(line.locator("[data-metric=with-accuracy] b")).to_have_text("100.0")
@@ -130,6 +131,27 @@ def _results(browser, address: str, folder) -> None:
             download.value.save_as(folder / name)
             rows = list(csv.DictReader((folder / name).open(encoding="utf-8")))
             assert {row["n"] for row in rows if row["subject"] == "R1"} >= {str(CASES)}
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Report (PDF)").click()
+        assert download.value.suggested_filename == "life-run-1-report.pdf"
+
+
+def _figures(page: Page) -> None:
+    """Each is drawn once it is unfolded, in the size that the page kept free for it."""
+    for part in page.locator("#figures > details").all():
+        if part.get_attribute("open") is None:
+            part.locator("> summary").click()
+    pictures = page.locator("img.figure")
+    assert pictures.count() >= 8
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", value=True, timeout=60_000)
+        sides = picture.evaluate(
+            "i => [i.naturalWidth - i.width, i.naturalHeight - i.height].map(Math.abs)"
+        )
+        assert max(sides) <= 1
+    screenshot(page, "results-figures")
+    fits_the_width(page)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,24 @@ SITE = {
         f"results/<slug:slug>/runs/<int:number>/{file}": Row(
             f"/results/alpha/runs/1/{file}", get={"investigator": 403}
         )
-        for file in ("", "results.json", "metrics.csv", "tests.csv")
+        for file in (
+            "",
+            "results.json",
+            "results.xlsx",
+            "metrics.csv",
+            "tests.csv",
+            "report.pdf",
+        )
+    },
+    **{
+        f"results/<slug:slug>/runs/<int:number>/{route}": Row(
+            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+        )
+        for route, file in (
+            ("figures/<slug:name>.<figure_format:format>", "figures/flow.svg"),
+            ("tables/<slug:name>.<table_format:format>", "tables/table1.tex"),
+            ("data/<data_file:name>", "data/readings.csv"),
+        )
     },
 }
 

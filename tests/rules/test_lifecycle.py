@@ -396,7 +396,11 @@ def test_no_case_comes_into_a_study_under_way(state, source, draft, media_root):
 # Sealed until unblinded.
 
 RUN = "/results/study/runs/1/"
-DOWNLOADS = [f"{RUN}{name}" for name in ("metrics.csv", "tests.csv", "results.json")]
+FILES = (
+    "metrics.csv", "tests.csv", "results.json", "results.xlsx", "report.pdf", "figures/flow.svg",
+    "tables/table1.tex", "data/cases.csv", "data/readings.csv",
+)  # fmt: skip
+DOWNLOADS = [f"{RUN}{name}" for name in FILES]
 
 
 @pytest.mark.parametrize("state", ["draft", "open", "locked"])

@@ -1,0 +1,41 @@
+"""What is printed of a document, section by section."""
+
+from collections.abc import Callable, Iterator
+
+from analysis.exports.baseline import baseline
+from analysis.exports.generic import generic
+from analysis.exports.printed import NotPrintable, Printed
+from analysis.exports.published import table1, table2, table3
+
+LAID_OUT: dict[str, Callable[[dict], list[Printed]]] = {
+    "baseline": baseline,
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+}
+# A curve's points and matrices are drawn; printed they would fill pages.
+DRAWN = {("roc", "curves"), ("confusion", "counts"), ("confusion", "metrics")}
+# These stand beside a layout of their own.
+BESIDE = {("table2", "tests"), ("table3", "tests")}
+
+
+def printed_tables(results: dict, *, most: int | None = None) -> Iterator[Printed]:
+    """All tables in the plan's order; ``most``: rows of one without a layout of its own."""
+    for section in results["sections"]:
+        yield from printed_section(results, section, most=most)
+
+
+def printed_section(results: dict, section: dict, *, most: int | None = None) -> Iterator[Printed]:
+    """The tables of a section: as laid out for print, else as they are."""
+    layout = LAID_OUT.get(section["name"])
+    if layout:
+        try:
+            yield from layout(results)
+        except NotPrintable:
+            layout = None  # then as it is
+    for name in sorted(section["tables"]):
+        key = (section["name"], name)
+        if key not in DRAWN and (layout is None or key in BESIDE):
+            table = generic(section, name, most=most)
+            if table:
+                yield table

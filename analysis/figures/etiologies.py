@@ -1,0 +1,95 @@
+"""ROC of the model for each etiology against the three others, cohort by cohort."""
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from analysis.figures import theme
+from analysis.figures.curves import curves_of
+from analysis.figures.source import (
+    ETIOLOGIES,
+    MODEL,
+    NotAvailable,
+    brief,
+    cohorts_of,
+    cut,
+    interval,
+    notice,
+    rows,
+)
+from readerstudy.diagnosis import Etiology
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAME = "etiologies"
+TITLE = "ROC of the model by etiology"
+BY_COHORT = False
+COHORTS = 6  # drawn at most
+
+
+def describe(document: dict) -> str:
+    """The figure in a sentence."""
+    cohort = _cohorts(document)[-1]
+    areas = ", ".join(
+        f"{Etiology(name).label.lower()} {interval(curve.auc)}"
+        for name, curve in curves_of(document, cohort).items()
+        if name in ETIOLOGIES
+    )
+    return f"ROC curves of {MODEL}, each etiology against the others; AUC, {cohort}: {areas}."
+
+
+def size(document: dict) -> theme.Size:
+    """One column of a journal's page, or two."""
+    down, across = _grid(_cohorts(document)[-COHORTS:])
+    return theme.SINGLE * across, min(down * 88 * theme.MM, theme.HIGHEST)
+
+
+def draw(document: dict) -> "Figure":
+    """A panel for each cohort, at most the last six. Raises NotAvailable."""
+    cohorts = _cohorts(document)[-COHORTS:]
+    down, across = _grid(cohorts)
+    figure = theme.new_figure(size(document))
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, cohort in zip(panels, cohorts, strict=False):
+        _panel(axes, document, cohort)
+    for axes in panels[len(cohorts) :]:
+        axes.set_axis_off()
+    return theme.finish(
+        figure, cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, "roc")
+    )
+
+
+def _cohorts(document: dict) -> list[str]:
+    """Cohorts with an etiology's curve; all together are the last."""
+    found = [row for row in rows(document, "roc", "curves") if row["curve"] in ETIOLOGIES]
+    if not found:
+        raise NotAvailable("No etiology has a curve: each cohort has patients of one only.")
+    return cohorts_of(found)
+
+
+def _grid(cohorts: list[str]) -> tuple[int, int]:
+    """Panels down and across."""
+    across = min(2, len(cohorts))
+    return ceil(len(cohorts) / across), across
+
+
+def _panel(axes: "Axes", document: dict, cohort: str) -> None:
+    curves = curves_of(document, cohort)
+    axes.plot([0, 1], [0, 1], color=theme.PALE, linewidth=0.8, zorder=0)
+    drawn = {name: curves[name] for name in ETIOLOGIES if name in curves}
+    for name, curve in drawn.items():
+        axes.plot(
+            curve.false_positive_rate, curve.true_positive_rate, **theme.CLASS_STYLES[name],
+            label=f"{Etiology(name).label}\n{interval(curve.auc)}",
+        )  # fmt: skip
+    n = max((curve.auc["n"] for curve in drawn.values()), default=0)
+    axes.set_title(f"{brief(cohort)}, n = {n} patients", loc="left")
+    axes.set_xlabel(f"1 {theme.MINUS} specificity")
+    axes.set_ylabel("Sensitivity")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), box_aspect=1)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.19), ncols=2, title="AUC against the others",
+        title_fontsize=theme.SMALL, fontsize=theme.SMALL, handlelength=2.8, labelspacing=0.4,
+        columnspacing=1,
+    )  # fmt: skip
