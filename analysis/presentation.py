@@ -7,6 +7,9 @@ from django.core.paginator import Paginator
 
 from analysis import figures
 from analysis.document import records, section
+from analysis.exports.contents import printed_section
+from analysis.exports.printed import NotPrintable, Printed
+from analysis.exports.published import table2_cells
 from analysis.exports.tables import table_files
 
 READERS_SHOWN = 30  # on one page; the files have all
@@ -22,7 +25,9 @@ DATA_FILES = (
     ("imrmc.imrmc", "For iMRMC"),
     ("reckoning.csv", "How many readings each file has, and where the others are"),
 )
-LAID_OUT = {"primary", "table2", "table3"}
+AS_PRINTED = ("baseline", "table1", "table2", "table3")
+OPEN = {"table1", "table2", "table3"}
+LAID_OUT = {"primary", *AS_PRINTED}
 FOR_FIGURES = {("roc", "curves"), ("confusion", "counts")}
 TESTS = [
     (question, unit)
@@ -36,8 +41,9 @@ Record = dict[str, Any]
 def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
     """The context of a run's page.
 
-    ``cohorts`` are table 2 and the groups' part of table 3, ``permutations`` the tests of table
-    3; ``others`` are the remaining sections. Readers are shown a page at a time.
+    ``printed`` are the tables as published; ``cohorts`` are the numbers of tables 2 and 3 cohort
+    by cohort, ``permutations`` the tests of table 3; ``others`` are the remaining sections.
+    Readers are shown a page at a time.
     """
     codes = [reader["code"] for reader in results["data"]["readers"]]
     readers = Paginator(codes, READERS_SHOWN).get_page(readers_page)
@@ -47,6 +53,7 @@ def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
         "primary": _primary(results),
         "planned": [each["title"] for each in results["sections"] if each["planned"]],
         "readers": readers,
+        "printed": list(_printed(results, left_out)),
         "cohorts": _cohorts(results, left_out),
         "permutations": list(_records(results, "table3", "tests", left_out)),
         "others": [
@@ -69,6 +76,52 @@ def _records(results: dict, name: str, table: str, left_out: set[str]) -> Iterat
     if found := section(results, name):
         rows = records(found["tables"][table])
         yield from (row for row in rows if row["subject"] not in left_out)
+
+
+def _printed(results: dict, left_out: set[str]) -> Iterator[dict]:
+    """The sections that are laid out as published, in that order, with their tables."""
+    shown = _without(results, left_out)
+    for name in AS_PRINTED:
+        if found := section(shown, name):
+            yield _with_files(results, found) | {
+                "name": name,
+                "planned": found["planned"],
+                "open": name in OPEN,
+                "tables": [t for t in printed_section(shown, found) if t.name == name],
+                "cells": _cells(shown) if name == "table2" else [],
+            }
+
+
+def _cells(results: dict) -> list[Printed]:
+    """Table 2 marked as published; nothing if the plan does without those tests."""
+    try:
+        return table2_cells(results)
+    except NotPrintable:
+        return []
+
+
+def _without(results: dict, left_out: set[str]) -> dict:
+    """The document without the readers left out."""
+    if not left_out:
+        return results
+    return results | {"sections": [_fewer(each, left_out) for each in results["sections"]]}
+
+
+def _fewer(found: dict, left_out: set[str]) -> dict:
+    if found["name"] not in AS_PRINTED:
+        return found
+    return found | {
+        "tables": {name: _of_others(t, left_out) for name, t in found["tables"].items()}
+    }
+
+
+def _of_others(table: dict, left_out: set[str]) -> dict:
+    """A table without the rows of these subjects."""
+    columns, rows = table["columns"], table["rows"]
+    if "subject" not in columns:
+        return table
+    subject = columns.index("subject")
+    return {"columns": columns, "rows": [row for row in rows if row[subject] not in left_out]}
 
 
 def _primary(results: dict) -> dict | None:
@@ -128,10 +181,7 @@ def _other(results: dict, found: dict, left_out: set[str]) -> dict:
 def _shown(name: str, table: dict, left_out: set[str]) -> dict:
     """A table without the readers left out, cut if long. What is one for all rows is told once,
     and columns that hold nothing are left out."""
-    columns, rows = table["columns"], table["rows"]
-    if "subject" in columns:
-        subject = columns.index("subject")
-        rows = [row for row in rows if row[subject] not in left_out]
+    columns, rows = table["columns"], _of_others(table, left_out)["rows"]
     shown = rows[:ROWS_SHOWN]
     kept, told = [], []
     for at, column in enumerate(columns):

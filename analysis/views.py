@@ -5,6 +5,7 @@ No page computes a result: they show what runs have stored.
 
 import json
 
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from analysis import dispatch, presentation, registration, runs
 from analysis.access import investigator_view, run_of
+from analysis.beside import page_beside
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
@@ -72,6 +74,7 @@ def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     if found.state == AnalysisRun.State.DONE:
         record("results.view", request=request, study=study.slug, target=str(found))
         document = json.loads(found.results)
+        context["beside"] = page_beside(study.slug)
         context |= presentation.page_of(document, readers_page=request.GET.get("readers"))
     return render(request, "analysis/run.html", context)
 
@@ -79,7 +82,8 @@ def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
 def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
     context = {
         "study": study,
-        "progress": sequence.progress_of(study.reader_set.order_by("code")),
+        "progress": _progress(study),
+        "beside": page_beside(study.slug),
         "plans": list(RegisteredPlan.objects.filter(study=study).order_by("-pk")),
         "runs": _runs(study),
         "form": form,
@@ -88,6 +92,17 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
         "listed": INPUTS_LISTED,
     }
     return render(request, "analysis/results.html", context, status=400 if form.errors else 200)
+
+
+def _progress(study: Study) -> list[sequence.ReaderProgress]:
+    """Every reader's progress. A locked study takes no more readings: it is counted once."""
+
+    def count() -> list[sequence.ReaderProgress]:
+        return sequence.progress_of(study.reader_set.order_by("code"))
+
+    if study.state not in (Study.State.LOCKED, Study.State.UNBLINDED):
+        return count()
+    return cache.get_or_set(f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}", count, timeout=None)
 
 
 def _runs(study: Study) -> list[AnalysisRun]:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("read/", include("readerstudy.reading.urls")),
     path("api/v1/", include("readerstudy.reading.api")),
     path("results/", include("analysis.urls")),
+    path("results/", include("readerstudy.demo.urls")),
     # One sign-in for the whole site: the admin's own would pass by the rules of ours.
     path(
         "admin/login/",

@@ -26,6 +26,7 @@ from inference.importer import import_predictions
 from inference.models import StudyModel
 from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Cohort, Protocol, Study
+from readerstudy.demo.apps import PUBLISHED
 from readerstudy.demo.people import simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS, Hospital
 from readerstudy.demo.published import (
@@ -44,7 +45,7 @@ from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.models import Reader, Reading, Stage
 from readerstudy.reading.submission import SimulatedReading, submit_simulated
 
-SLUG = "published-reconstruction"
+SLUG = PUBLISHED
 TITLE = "Zhu et al. 2022: reconstruction from published counts"
 NOTICE = (
     "Reconstruction from published counts (Zhu et al., BMC Medicine 2022, 20:269); images are "

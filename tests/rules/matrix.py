@@ -106,6 +106,7 @@ SITE = {
             "metrics.csv",
             "tests.csv",
             "report.pdf",
+            "paper/",
         )
     },
     **{
