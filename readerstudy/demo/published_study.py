@@ -5,6 +5,7 @@ what is there, so loading goes on where it was stopped, and a second run does no
 """
 
 import csv
+import json
 import tempfile
 from dataclasses import asdict
 from datetime import timedelta
@@ -27,7 +28,15 @@ from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Cohort, Protocol, Study
 from readerstudy.demo.people import simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS, Hospital
-from readerstudy.demo.published import SEED, CountedStudy, PublishedStudy, reconstruct
+from readerstudy.demo.published import (
+    SEED,
+    CountedStudy,
+    Figure,
+    PublishedStudy,
+    compare,
+    read_off,
+    reconstruct,
+)
 from readerstudy.demo.published.tables import READERS, published_cohorts
 from readerstudy.demo.source import SourceCase, write_cases
 from readerstudy.diagnosis import Etiology
@@ -101,8 +110,13 @@ def analyse(study: Study) -> AnalysisRun:
     return run
 
 
+def beside_print(run: AnalysisRun) -> tuple[Figure, ...]:
+    """A run's results beside the printed tables. Raises KeyError if its plan left one out."""
+    return compare(read_off(json.loads(run.results), mark=MARK))
+
+
 def counted(study: Study) -> CountedStudy:
-    """The loaded, unblinded study as the database has it, for `compare`."""
+    """The loaded, unblinded study as the database has it, for `count`."""
     cohorts, _ = evaluating.stored(study)
     place = {
         key: number

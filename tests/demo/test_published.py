@@ -14,7 +14,7 @@ from analysis.stats import (
     micro_metrics,
     paired_permutation,
 )
-from readerstudy.demo.published import Agreement, compare, overlaps, reconstruct
+from readerstudy.demo.published import Agreement, compare, count, overlaps, reconstruct
 from readerstudy.demo.published.comparison import percentage_agreement
 from readerstudy.demo.published.tables import right_of, rows
 from readerstudy.diagnosis import Etiology
@@ -41,7 +41,7 @@ UNMEETABLE = {(reader, "external2", "Accuracy", "vs_model_stars") for reader in 
 
 @pytest.fixture(scope="module")
 def figures(rebuilt):
-    return compare(rebuilt)
+    return compare(count(rebuilt))
 
 
 def percent(truth, decision, metric):
@@ -194,6 +194,11 @@ def test_the_comparison_names_the_marks_that_are_not_met(figures):
     }
 
 
+def test_whatever_is_not_met_has_a_reason(figures):
+    for figure in figures:
+        assert bool(figure.remark) == (figure.agreement is not Agreement.MET), figure
+
+
 @pytest.mark.parametrize(
     ("found", "printed", "agreement"),
     [
@@ -214,10 +219,10 @@ def test_the_comparison_notices_a_changed_decision(rebuilt):
     case = np.flatnonzero(decisions[0, 0] == rebuilt.truth)[0]
     decisions[0, 0, case] = (rebuilt.truth[case] + 1) % 4
     values = {field.name: getattr(rebuilt, field.name) for field in fields(rebuilt)}
-    before = {f for f in compare(rebuilt) if f.agreement is Agreement.UNMET}
+    before = {f for f in compare(count(rebuilt)) if f.agreement is Agreement.UNMET}
     changed = {
         f
-        for f in compare(type(rebuilt)(**{**values, "decisions": decisions}))
+        for f in compare(count(type(rebuilt)(**{**values, "decisions": decisions})))
         if f.agreement is Agreement.UNMET
     } - before
     assert {("R1", "Sensitivity without AI"), ("senior", "Sensitivity without AI")} <= {
@@ -267,7 +272,7 @@ def test_another_seed_gives_another_study_with_the_same_tables(rebuilt):
     assert not np.array_equal(other.decisions, rebuilt.decisions)
 
     def hard(study):
-        return [f.agreement for f in compare(study) if not f.name.endswith(", p")]
+        return [f.agreement for f in compare(count(study)) if not f.name.endswith(", p")]
 
     assert hard(other) == hard(rebuilt)
 

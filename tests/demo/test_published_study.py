@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 
 from readerstudy.cohorts.models import Cohort, Study
 from readerstudy.demo import published_study
-from readerstudy.demo.published import compare, tally
+from readerstudy.demo.published import compare, count, tally
 
 
 @pytest.mark.django_db
@@ -21,7 +21,7 @@ def test_another_study_of_that_name_is_left_alone():
 
 
 def test_the_summary_has_a_line_for_each_kind_of_figure(rebuilt):
-    assert tally(compare(rebuilt)) == (
+    assert tally(compare(count(rebuilt))) == (
         "Table 1, areas: 12 of 12 met",
         "Table 1, percentages: 33 of 36 met; 1 off by one unit of the last digit; 2 not met",
         "Table 2, percentages: 104 of 108 met; 4 off by one unit of the last digit",

@@ -55,6 +55,7 @@ PURE = {
         "readerstudy.demo.published",
         "readerstudy.diagnosis",
         "readerstudy.cohorts.vocabulary",
+        "analysis.document",
         "analysis.stats",
         "inference.clahdm",
     ),

@@ -1,7 +1,4 @@
-"""The rebuilt study beside print: every figure of Tables 1 to 3 counted from its decisions.
-
-Nothing here knows how the study was made: the counting is `analysis.stats` and
-`inference.clahdm.evaluation`, as the platform's own results are.
+"""The study's figures beside print: every figure of Tables 1 to 3, and whether the two agree.
 
 Source: Zhu et al., BMC Medicine 2022, 20:269, doi 10.1186/s12916-022-02469-z.
 """
@@ -13,18 +10,21 @@ from enum import StrEnum
 from math import floor
 from statistics import median
 
-from analysis.stats import mcnemar_one_vs_rest, micro_metrics, paired_permutation
-from inference.clahdm.evaluation import CLAHDM_ROW, evaluate
-from inference.clahdm.hierarchy import SUB_MODELS
+from readerstudy.demo.published.counts import (
+    GROUP_VS_MODEL,
+    GROUP_VS_SENIORS,
+    STAGES,
+    VS_MODEL,
+    VS_UNAIDED,
+    Values,
+)
 from readerstudy.demo.published.marks import LEVELS
-from readerstudy.demo.published.study import CountedStudy
-from readerstudy.demo.published.tables import BENCHMARK_GROUP, GROUPS, METRICS, rows
-
-STAGES = ("without", "with")
+from readerstudy.demo.published.remarks import remark_on
+from readerstudy.demo.published.tables import METRICS, published_cohorts, rows
 
 
 class Agreement(StrEnum):
-    """How a figure counted from the decisions compares with the printed one."""
+    """How a figure of ours compares with the printed one."""
 
     MET = "met"
     LAST_DIGIT = "off by one unit of the last digit"
@@ -33,7 +33,7 @@ class Agreement(StrEnum):
 
 @dataclass(frozen=True)
 class Figure:
-    """One printed figure: where it stands, what is printed, and what the decisions give."""
+    """One printed figure: where it stands, what is printed, and what we find."""
 
     table: int
     subject: str  # a model, a reader's number, or a group
@@ -42,6 +42,12 @@ class Figure:
     printed: str
     found: str
     agreement: Agreement
+
+    @property
+    def remark(self) -> str:
+        """Why the two disagree, as far as that is known; empty if they agree."""
+        met = self.agreement is Agreement.MET
+        return "" if met else remark_on(self.table, self.subject, self.cohort, self.name)
 
     @property
     def kind(self) -> str:
@@ -53,10 +59,10 @@ class Figure:
         )
 
 
-def compare(study: CountedStudy) -> tuple[Figure, ...]:
+def compare(values: Values) -> tuple[Figure, ...]:
     """All figures of the testing cohorts: Table 1's models, Table 2's cells and marks, Table 3's
     cells and p-values. Intervals are left out: they are functions of the same counts."""
-    return (*_table1(study), *_table2(study), *_table3(study))
+    return (*_table1(values), *_table2(values), *_table3(values))
 
 
 def tally(figures: Iterable[Figure]) -> tuple[str, ...]:
@@ -86,88 +92,64 @@ def percentage_agreement(found: float, printed: float) -> Agreement:
     return Agreement.LAST_DIGIT if abs(found - printed) < 0.1 else Agreement.UNMET
 
 
-def _table1(study: CountedStudy) -> Iterator[Figure]:
-    names = dict(zip(SUB_MODELS, ("Sub-model 1", "Sub-model 2", "Sub-model 3"), strict=True))
+def _table1(values: Values) -> Iterator[Figure]:
+    testing = {cohort.name for cohort in published_cohorts()}
     for printed in rows("table1"):
-        here = study.cohort == printed["cohort"]
-        if not here.any():
-            continue  # the training cohort
-        found = {
-            names.get(row.model, CLAHDM_ROW): row
-            for row in evaluate(
-                truth=study.truth[here], probabilities=study.probabilities[here], resamples=1
-            ).rows
-        }[printed["model"]]
+        if printed["cohort"] not in testing:
+            continue
         where = (1, printed["model"], printed["cohort"])
-        met = f"{found.auc.value:.3f}" == f"{float(printed['auc']):.3f}"
+        area = values[*where, "AUC"]
+        met = f"{area:.3f}" == f"{float(printed['auc']):.3f}"
         agreement = Agreement.MET if met else Agreement.UNMET
-        yield Figure(*where, "AUC", printed["auc"], f"{found.auc.value:.4f}", agreement)
+        yield Figure(*where, "AUC", printed["auc"], f"{area:.4f}", agreement)
         for column, name in zip(("acc", "sens", "spec"), METRICS, strict=True):
-            yield _percentage(where, name, printed[column], getattr(found, name.lower()).value)
+            yield _percentage(values, where, name, printed[column])
 
 
-def _table2(study: CountedStudy) -> Iterator[Figure]:
+def _table2(values: Values) -> Iterator[Figure]:
     for printed in rows("table2"):
-        here = study.cohort == printed["cohort"]
-        truth, model = study.truth[here], study.model[here]
-        unaided, aided = study.decisions[int(printed["reader"]) - 1][:, here]
-        metric = printed["metric"]
-        where = (2, f"R{printed['reader']}", printed["cohort"])
-        for stage, decision in zip(STAGES, (unaided, aided), strict=True):
-            found = getattr(micro_metrics(truth=truth, decision=decision), metric.lower())
-            yield _percentage(where, f"{metric} {stage} AI", printed[stage], found)
-        for name, column, sign, other in (
-            ("vs model", "vs_model_stars", "*", model),
-            ("with vs without AI", "vs_without_marks", "#", aided),
+        metric, where = printed["metric"], (2, f"R{printed['reader']}", printed["cohort"])
+        for stage in STAGES:
+            yield _percentage(values, where, f"{metric} {stage}", printed[stage.split()[0]])
+        for question, column, sign in (
+            (VS_MODEL, "vs_model_stars", "*"),
+            (VS_UNAIDED, "vs_without_marks", "#"),
         ):
-            tests = mcnemar_one_vs_rest(truth=truth, decision_a=other, decision_b=unaided)
-            p_value = getattr(tests, metric.lower()).p_value
+            p_value = values[*where, f"{metric} {question}, p"]
             found = sign * sum(p_value < level for level in LEVELS)
             agreement = Agreement.MET if found == printed[column] else Agreement.UNMET
-            yield Figure(*where, f"{metric} {name}, marks", printed[column], found, agreement)
+            yield Figure(*where, f"{metric} {question}, marks", printed[column], found, agreement)
 
 
-def _table3(study: CountedStudy) -> Iterator[Figure]:
+def _table3(values: Values) -> Iterator[Figure]:
     printed_p: dict[tuple, list[str]] = {}
     for printed in rows("table3"):
-        group, cohort, metric = printed["group"], printed["cohort"], printed["metric"]
-        here = study.cohort == cohort
-        members = list(GROUPS[group])
-        for stage, name in enumerate(STAGES):
-            decisions = study.decisions[members, stage][:, here]
-            found = getattr(
-                micro_metrics(truth=study.truth[here], decision=decisions), metric.lower()
-            )
-            yield _percentage((3, group, cohort), f"{metric} {name} AI", printed[name], found)
-        for column in ("p1_model_vs_group_without", "p2_group_with_vs_senior_without"):
+        where = (3, printed["group"], printed["cohort"])
+        for stage in STAGES:
+            name = f"{printed['metric']} {stage}"
+            yield _percentage(values, where, name, printed[stage.split()[0]])
+        for column, name in (
+            ("p1_model_vs_group_without", GROUP_VS_MODEL),
+            ("p2_group_with_vs_senior_without", GROUP_VS_SENIORS),
+        ):
             if printed[column]:
-                printed_p.setdefault((group, cohort, column), []).append(printed[column])
-    for (group, cohort, column), values in printed_p.items():
-        yield _p_value(study, group, cohort, column, values)
+                printed_p.setdefault((*where, name), []).append(printed[column])
+    for key, printed in printed_p.items():
+        yield _p_value(key, printed, values[key])
 
 
-def _p_value(
-    study: CountedStudy, group: str, cohort: str, column: str, printed: list[str]
-) -> Figure:
+def _p_value(key: tuple, printed: list[str], found: float) -> Figure:
     """One exact p-value for the three printed ones, which are Monte Carlo estimates of one: the
-    metrics are increasing functions of the number right. Met if it is no further from the middle
-    one than the others are from each other."""
-    here = study.cohort == cohort
-    right = study.decisions[..., here] == study.truth[here]
-    unaided, aided = right[list(GROUPS[group])].swapaxes(0, 1)
-    if column.startswith("p1"):
-        name = "model vs group without AI, p"
-        first, second = study.model[here] == study.truth[here], unaided
-    else:
-        name = "group with AI vs seniors without, p"
-        first, second = aided, right[list(GROUPS[BENCHMARK_GROUP]), 0]
-    found = paired_permutation(a=first, b=second).p_value
-    values = [float(value) for value in printed]
-    met = abs(found - median(values)) <= max(values) - min(values)
+    three metrics rise together. Met if it is no further from the middle one than the others are
+    from each other."""
+    each = [float(value) for value in printed]
+    met = abs(found - median(each)) <= max(each) - min(each)
     agreement = Agreement.MET if met else Agreement.UNMET
-    return Figure(3, group, cohort, name, " ".join(printed), f"{found:.3f}", agreement)
+    return Figure(*key, " ".join(printed), f"{found:.3f}", agreement)
 
 
-def _percentage(where: tuple[int, str, str], name: str, printed: str, found: float) -> Figure:
-    agreement = percentage_agreement(100 * found, float(printed))
-    return Figure(*where, name, printed, f"{100 * found:.2f}", agreement)
+def _percentage(values: Values, where: tuple[int, str, str], name: str, printed: str) -> Figure:
+    found = 100 * values[*where, name]
+    return Figure(
+        *where, name, printed, f"{found:.2f}", percentage_agreement(found, float(printed))
+    )

@@ -4,7 +4,7 @@ from tqdm import tqdm
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Investigator
 from readerstudy.demo import published_study
-from readerstudy.demo.published import compare, tally
+from readerstudy.demo.published import tally
 
 
 class Command(BaseCommand):
@@ -28,8 +28,8 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
         if user:
             Investigator.objects.get_or_create(study=study, user=user)
-        figures = compare(published_study.counted(study))
-        lines = [f"{run}: results {run.results_sha256}", study.notice, *tally(figures)]
+        lines = [f"{run}: results {run.results_sha256}", study.notice]
+        lines += tally(published_study.beside_print(run))
         self.stdout.write("\n".join(f"  {line}" for line in lines))
 
 
