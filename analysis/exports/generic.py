@@ -27,6 +27,8 @@ def generic(section: dict, name: str, *, most: int | None = None) -> Printed | N
     columns = [column for column in _columns(found[0]) if any(map(column[1], found))]
     if len({each.get("cohort") for each in found}) > 1:
         columns.insert(0, _as_it_is("cohort"))
+    if most is not None and len(found) > most:  # readers are left out before groups are
+        found.sort(key=lambda each: each.get("kind") == "reader")
     shown = found[:most]
     notes = [*_told_below(shown)]
     if len(shown) < len(found):

@@ -9,6 +9,7 @@ import pytest
 
 from analysis.document import records, section
 from analysis.exports.contents import printed_tables
+from analysis.exports.generic import generic
 from analysis.exports.latex import escape, tables_tex
 from analysis.exports.printed import Printed, limits, marks_of, p_text, row
 from analysis.exports.tables import table_file, table_files
@@ -190,6 +191,16 @@ def test_table_1_in_print_is_the_documents():
         assert texts[3].split()[0] == f"{100 * found['value']:.1f}"
         seen += 1
     assert seen == len(rows)
+
+
+def test_a_table_that_is_cut_keeps_the_groups_and_says_so():
+    found = section(whole(), "switches")
+    table = generic(found, "metrics", most=90)
+    subjects = [line.cells[0].text for line in table.lines]
+    assert len(subjects) == 90
+    assert {"all readers", "senior", "middle", "junior", "R1"} <= set(subjects)
+    assert "The first 90 of" in table.notes[-1]
+    assert len(generic(found, "metrics").lines) > 90
 
 
 def test_marks_stand_for_the_tests_that_count():
