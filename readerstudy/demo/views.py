@@ -39,9 +39,19 @@ def paper(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
         "run": run,
         "tally": tally(figures),
         "tables": [_table(number, figures) for number in TITLES],
-        "remarks": {f.remark: None for f in figures if f.remark},
+        "remarks": _remarks(figures),
     }
     return render(request, "demo/paper.html", context)
+
+
+def _remarks(figures: Iterable) -> dict[str, list[str]]:
+    """Each remark with the figures that it is on."""
+    remarks: dict[str, list[str]] = {}
+    for figure in figures:
+        if figure.remark:
+            where = f"Table {figure.table}, {figure.subject}, {figure.cohort}: {figure.name}"
+            remarks.setdefault(figure.remark, []).append(where)
+    return remarks
 
 
 def _table(number: int, figures: Iterable) -> dict:
@@ -49,7 +59,8 @@ def _table(number: int, figures: Iterable) -> dict:
     kinds: dict[str, dict] = {}
     for figure in figures:
         if figure.table == number:
-            kind = "percentages" if figure.kind == "areas" else figure.kind
+            shares = ("areas", "percentages")
+            kind = " and ".join(shares[number > 1 :]) if figure.kind in shares else figure.kind
             lines = kinds.setdefault(kind, {})
             lines.setdefault((figure.subject, figure.cohort), []).append(figure)
     return {
