@@ -102,7 +102,9 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
 
     if study.state not in (Study.State.LOCKED, Study.State.UNBLINDED):
         return count()
-    return cache.get_or_set(f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}", count, timeout=None)
+    return cache.get_or_set(
+        f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}", count, timeout=None
+    )
 
 
 def _runs(study: Study) -> list[AnalysisRun]:
