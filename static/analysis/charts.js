@@ -1,6 +1,6 @@
 // The figures that can be explored: a button beside the picture puts a chart in its place. The chart
 // library and the numbers are fetched only then. Without this module there is the picture.
-import { layOut } from "./layout.js";
+import { layOut } from "./chart-layout.js";
 
 const LIBRARY = "../vendor/echarts/6.1.0/echarts.min.js";
 const NEAR_POINT_PX = 12;
@@ -106,9 +106,11 @@ function explore(panel, init, found) {
   });
   chart.getZr().on("globalout", hide);
   sheet.addEventListener("blur", hide);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") hide();
+  });
   sheet.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.key === "Escape") hide();
     const next = step(seen(), shown, event.key);
     if (!next) return;
     event.preventDefault();
@@ -153,7 +155,8 @@ function nearest(stops, x, y) {
   });
   const beside = ([one, other]) => fromLine(one.pixel, other.pixel, x, y);
   const pair = least(pairs, beside);
-  return pair && beside(pair) <= NEAR_CURVE_PX ? least(pair, away) : undefined;
+  const isNear = pair && beside(pair) <= NEAR_CURVE_PX;
+  return isNear ? least(pair.filter((stop) => stop.isInside), away) : undefined;
 }
 
 function least(some, measure) {
@@ -189,8 +192,9 @@ function step(stops, from, key) {
 function together(stop, stops) {
   if (!stop.point) return stop.said;
   const [across, up] = stop.at;
-  const others = stops.filter(({ point, grid, at }) => point && grid === stop.grid && at[0] === across && at[1] === up);
-  return [...new Set([...others.map(({ said: [name] }) => name), ...others.flatMap(({ said: lines }) => lines)])];
+  const here = stops.filter(({ point, grid, at }) =>
+    point && grid === stop.grid && at[0] === across && at[1] === up);
+  return [...new Set([...here.map((each) => each.said[0]), ...here.flatMap((each) => each.said)])];
 }
 
 /** What is said of a stop, line by line. */

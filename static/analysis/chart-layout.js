@@ -27,9 +27,9 @@ const CURVES = {
 
 /**
  * The option of a chart in so many pixels, how wide and high it becomes, and its stops: each with
- * the name of its series, grid, seriesIndex and dataIndex, ``at`` in data, what is there (point, or
- * curve and corner), and the run to which it belongs for whoever walks with the keyboard: null for
- * what is drawn again.
+ * the name of its series, grid, seriesIndex and dataIndex, ``at`` in data, whether it is inside the
+ * panel, what is there (point, or curve and corner), and the run to which it belongs for whoever
+ * walks with the keyboard: null for what is drawn again.
  */
 export function layOut(found, width, theme) {
   const views = found.panels.flatMap(viewsOf);
@@ -128,7 +128,7 @@ function axisOf([min, max], gridIndex, name, nameGap, theme) {
 function seriesOf(view, box, grid, theme) {
   const on = { xAxisIndex: grid, yAxisIndex: grid };
   const curves = view.curves.map((curve) => curveOf(view, curve, on, theme));
-  const found = [...curves, ...pointsOf(view, on, theme)].map((each) => ({ ...each, grid }));
+  const found = [...curves, ...pointsOf(view, on, theme)].map((each) => ({ ...each, grid, view }));
   const around = view.isWhole ? [diagonal(on, theme), ...frame(view, on, theme)] : [];
   return [...around, ...found, ...arrowsOf(view, box, on)];
 }
@@ -213,14 +213,20 @@ function outline(data, on, theme) {
 
 /** Where something can be read, the readers' points first and reader by reader. */
 function stopsOf(series) {
-  const found = series.flatMap(({ series: { name }, grid, run, points, curve }, seriesIndex) => {
-    const common = { name, grid, run, seriesIndex };
-    const corners = curve?.corners.map((corner, dataIndex) => ({
-      ...common, dataIndex, curve, corner, at: corner.slice(0, 2),
-    }));
-    const places = points?.map((point, dataIndex) => ({ ...common, dataIndex, point, at: point.at }));
-    return corners ?? places ?? [];
+  const found = series.flatMap((entry, seriesIndex) => {
+    const { series: { name }, grid, run, view, points = [], curve } = entry;
+    const stop = (at, dataIndex, what) => ({
+      name, grid, run, seriesIndex, dataIndex, at, isInside: isInside(at, view), ...what,
+    });
+    if (curve) {
+      return curve.corners.map((corner, i) => stop(corner.slice(0, 2), i, { curve, corner }));
+    }
+    return points.map((point, i) => stop(point.at, i, { point }));
   });
   const rank = ({ point }) => (point ? point.place : Infinity);
   return found.sort((one, other) => (rank(one) < rank(other) ? -1 : Number(rank(one) > rank(other))));
+}
+
+function isInside([x, y], { across, up }) {
+  return across[0] <= x && x <= across[1] && up[0] <= y && y <= up[1];
 }
