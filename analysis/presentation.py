@@ -8,8 +8,7 @@ from django.core.paginator import Paginator
 from analysis import charts, figures
 from analysis.document import records, section
 from analysis.exports.contents import printed_section
-from analysis.exports.printed import NotPrintable, Printed
-from analysis.exports.published import table2_cells
+from analysis.exports.published import has_cells, table2_cells
 from analysis.exports.tables import table_files
 
 READERS_SHOWN = 30  # on one page; the files have all
@@ -38,7 +37,7 @@ TESTS = [
 Record = dict[str, Any]
 
 
-def page_of(results: dict, *, readers_page: str | None) -> dict[str, Any]:
+def page_of(results: dict, *, readers_page: int) -> dict[str, Any]:
     """The context of a run's page.
 
     ``printed`` are the tables as published; ``cohorts`` are the numbers of tables 2 and 3 cohort
@@ -92,16 +91,8 @@ def _printed(results: dict, left_out: set[str]) -> Iterator[dict]:
                 "planned": found["planned"],
                 "open": name in OPEN,
                 "tables": [t for t in printed_section(shown, found) if t.name == name],
-                "cells": _cells(shown) if name == "table2" else [],
+                "cells": table2_cells(shown) if name == "table2" and has_cells(shown) else [],
             }
-
-
-def _cells(results: dict) -> list[Printed]:
-    """Table 2 marked as published; nothing if the plan does without those tests."""
-    try:
-        return table2_cells(results)
-    except NotPrintable:
-        return []
 
 
 def _without(results: dict, left_out: set[str]) -> dict:

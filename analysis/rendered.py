@@ -1,4 +1,4 @@
-"""What was drawn once is kept: figures and reports of a run, which never change.
+"""What was drawn once is kept: figures, reports and pages of a run, which never change.
 
 They are kept by the digest of the results, by all else that is printed on them, and by the code
 that draws them, so that nothing stale is ever shown. Keeping them is a convenience: the folder may
@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from django.conf import settings
 from django.core.cache import caches
 
 from analysis import canonical
@@ -18,7 +19,15 @@ from analysis.models import AnalysisRun
 
 CACHE = "rendered"
 HERE = Path(__file__).parent
-DRAWING = ("document.py", "exports", "figures", "report")
+DRAWING = (
+    HERE / "document.py",
+    HERE / "presentation.py",
+    HERE / "exports",
+    HERE / "figures",
+    HERE / "report",
+    HERE / "templatetags",
+    settings.BASE_DIR / "templates/analysis",
+)
 
 
 def kept(run: AnalysisRun, name: str, draw: Callable[[], bytes]) -> bytes:
@@ -42,10 +51,9 @@ def _key(run: AnalysisRun, name: str) -> str:
 
 @cache
 def _drawing_code() -> str:
-    """A digest of the code that draws, and of the library that it draws with."""
-    digest = hashlib.sha256(version("matplotlib").encode())
-    for part in DRAWING:
-        place = HERE / part
-        for file in [place] if place.is_file() else sorted(place.glob("*.py")):
+    """A digest of the code that draws, and of the libraries that it draws with."""
+    digest = hashlib.sha256(f"{version('matplotlib')} {version('django')}".encode())
+    for place in DRAWING:
+        for file in [place] if place.is_file() else sorted(place.glob("*.*")):
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis import dispatch, presentation, registration, runs
@@ -17,6 +19,7 @@ from analysis.beside import page_beside
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
+from analysis.rendered import kept
 from analysis.sealing import require_unsealed
 from inference.inputs import ModelInputs, model_inputs
 from inference.models import StudyModel
@@ -73,10 +76,21 @@ def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     context = {"study": study, "run": found, "plan": Plan.from_document(found.plan_document)}
     if found.state == AnalysisRun.State.DONE:
         record("results.view", request=request, study=study.slug, target=str(found))
-        document = json.loads(found.results)
         context["beside"] = page_beside(study.slug)
-        context |= presentation.page_of(document, readers_page=request.GET.get("readers"))
+        context["results"] = _results(context, readers_page=request.GET.get("readers", ""))
     return render(request, "analysis/run.html", context)
+
+
+def _results(context: dict, *, readers_page: str) -> SafeString:
+    """The part of a run's page that shows its results: set once, and then kept."""
+    run = context["run"]
+    number = int(readers_page) if readers_page.isdecimal() and len(readers_page) < 5 else 1
+
+    def draw() -> bytes:
+        shown = presentation.page_of(json.loads(run.results), readers_page=number)
+        return render_to_string("analysis/run_results.html", context | shown).encode()
+
+    return mark_safe(kept(run, f"page {number}", draw).decode())  # noqa: S308 (our own template)
 
 
 def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
@@ -102,9 +116,8 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
 
     if study.state not in (Study.State.LOCKED, Study.State.UNBLINDED):
         return count()
-    return cache.get_or_set(
-        f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}", count, timeout=None
-    )
+    key = f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}"
+    return cache.get_or_set(key, count, timeout=None)
 
 
 def _runs(study: Study) -> list[AnalysisRun]:

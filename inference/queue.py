@@ -179,6 +179,19 @@ def waiting() -> list[int]:
     return list(InferenceJob.objects.filter(state=State.QUEUED).values_list("pk", flat=True))
 
 
+def count_waiting() -> int:
+    """How many jobs are queued."""
+    return InferenceJob.objects.filter(state=State.QUEUED).count()
+
+
+def next_batch() -> list[int]:
+    """The first of the ``batches`` of all waiting jobs, however many there are; empty if none."""
+    queued = InferenceJob.objects.filter(state=State.QUEUED)
+    fresh = queued.filter(attempts=0).order_by("pk")[: settings.INFERENCE_BATCH_SIZE]
+    tried = queued.order_by("strikes", "pk")[:1]
+    return list(fresh.values_list("pk", flat=True)) or list(tried.values_list("pk", flat=True))
+
+
 def is_busy() -> bool:
     """Whether a worker has a job in hand."""
     return InferenceJob.objects.filter(state=State.RUNNING).exists()

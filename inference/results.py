@@ -24,8 +24,7 @@ def _fitting(kind, cases: Iterable[Case], model_version: ModelVersion) -> dict:
         images[image.case_id].append(image)
     digests = {pk: input_digest(found) for pk, found in images.items()}
     rows = kind.objects.filter(case__in=ids, model_version=model_version)
-    return {
-        row.case_id: row
-        for row in rows.select_related("model_version")
-        if row.input_sha256 == digests[row.case_id]
-    }
+    fitting = {row.case_id: row for row in rows if row.input_sha256 == digests[row.case_id]}
+    for row in fitting.values():
+        row.model_version = model_version
+    return fitting

@@ -39,3 +39,12 @@ def printed_section(results: dict, section: dict, *, most: int | None = None) ->
             table = generic(section, name, most=most)
             if table:
                 yield table
+
+
+def is_printed(section: dict) -> bool:
+    """Whether `printed_section` has anything, without setting it."""
+    return any(
+        table["rows"]
+        for name, table in section["tables"].items()
+        if (section["name"], name) not in DRAWN
+    )

@@ -28,6 +28,7 @@ from analysis.exports.printed import (
 
 METRICS = ("accuracy", "sensitivity", "specificity")
 STAGES = ("without AI", "with AI")
+CELLS = "one-vs-rest cells"
 COHORTS_ACROSS = {"table2": 4, "table3": 2}
 
 
@@ -61,7 +62,12 @@ def table2(document: dict) -> list[Printed]:
 
 def table2_cells(document: dict) -> list[Printed]:
     """The same, marked as published: by McNemar's test on one-vs-rest cells, for each metric."""
-    return _table2(document, name="table2-cells", unit="one-vs-rest cells")
+    return _table2(document, name="table2-cells", unit=CELLS)
+
+
+def has_cells(document: dict) -> bool:
+    """Whether there are the tests that `table2_cells` is marked by."""
+    return any(test["unit"] == CELLS for test in table_rows(document, "table2", "tests"))
 
 
 def table3(document: dict) -> list[Printed]:

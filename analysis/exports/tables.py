@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from analysis.document import section
-from analysis.exports.contents import printed_section
+from analysis.exports.contents import is_printed, printed_section
 from analysis.exports.latex import tables_tex
-from analysis.exports.printed import NotPrintable, Printed
+from analysis.exports.printed import Printed
 from analysis.exports.provenance import Provenance
-from analysis.exports.published import table2_cells
+from analysis.exports.published import has_cells, table2_cells
 from analysis.exports.tidy import table_csv
 from analysis.exports.workbook import results_xlsx
 
@@ -25,7 +25,10 @@ def table_files(results: dict, name: str) -> Iterator[str]:
     if found:
         yield from (f"{name}-{table}.csv" for table in sorted(found["tables"]))
         yield f"{name}.xlsx"
-        yield from (f"{each}.tex" for each in (name, CELLS) if _printed(results, name, each))
+        if is_printed(found):
+            yield f"{name}.tex"
+        if name == "table2" and has_cells(results):
+            yield f"{CELLS}.tex"
 
 
 def table_file(name: str, format: str, results: dict, provenance: Provenance) -> str | bytes:
@@ -48,12 +51,7 @@ def _content(
 
 
 def _printed(results: dict, name: str, file: str) -> list[Printed]:
-    """The tables of a section that its LaTeX file has; none if there is no such file."""
-    if file == name:
-        return list(printed_section(results, section(results, name)))
-    if name != "table2":
-        return []
-    try:
+    """The tables that a section's LaTeX file has."""
+    if file == CELLS:
         return table2_cells(results)
-    except NotPrintable:
-        return []
+    return list(printed_section(results, section(results, name)))

@@ -1,7 +1,7 @@
 """Bootstrap intervals by the plan, as rows; what can't be had is told, not raised."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from analysis import stats
 from analysis.plan import Plan
 from analysis.sections.rows import MetricRow
+
+Name = TypeVar("Name", bound=Hashable)
 
 UNDEFINED = "Not defined for these patients: there is nothing to divide by."
 
@@ -25,20 +27,16 @@ def metric_rows(
 
     ``n`` is the number of decisions, if it is not that of patients.
     """
-    found = estimates(statistics, plan, strata=strata)
-    for metric, estimate in found.items():
-        size = n or statistics[metric].n_patients
-        if isinstance(estimate, str):
-            yield MetricRow(**named, metric=metric, n=size, reason=estimate)
-        else:
-            yield MetricRow(
-                **named,
-                metric=metric,
-                n=size,
-                value=estimate.estimate,
-                resamples=estimate.interval.resamples,
-                **limits(estimate),
-            )
+    for metric, estimate in estimates(statistics, plan, strata=strata).items():
+        yield metric_row(estimate, n=n or statistics[metric].n_patients, metric=metric, **named)
+
+
+def metric_row(found: stats.BootstrapEstimate | str, *, n: int, **named: Any) -> MetricRow:
+    """The row of an estimate, or of the reason why there is none."""
+    if isinstance(found, str):
+        return MetricRow(**named, n=n, reason=found)
+    resamples = found.interval.resamples
+    return MetricRow(**named, n=n, value=found.estimate, resamples=resamples, **limits(found))
 
 
 def limits(found: stats.BootstrapEstimate) -> dict[str, Any]:
@@ -52,18 +50,18 @@ def limits(found: stats.BootstrapEstimate) -> dict[str, Any]:
 
 
 def estimates(
-    statistics: Mapping[str, stats.WeightedStatistic],
+    statistics: Mapping[Name, stats.WeightedStatistic],
     plan: Plan,
     *,
     strata: ArrayLike | None = None,
-) -> dict[str, stats.BootstrapEstimate | str]:
+) -> dict[Name, stats.BootstrapEstimate | str]:
     """Each statistic with its interval, or the reason why there is none."""
     defined = {
         name: statistic
         for name, statistic in statistics.items()
         if not np.isnan(stats.estimate_of(statistic))
     }
-    found: dict[str, stats.BootstrapEstimate | str] = dict.fromkeys(statistics, UNDEFINED)
+    found: dict[Name, stats.BootstrapEstimate | str] = dict.fromkeys(statistics, UNDEFINED)
     if plan.intervals.method == "bca":
         return found | {name: _alone(each, plan, strata) for name, each in defined.items()}
     return found | (_together(defined, plan, strata) if defined else {})

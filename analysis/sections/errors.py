@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis import stats
 from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.bootstrap import metric_rows
+from analysis.sections.bootstrap import estimates, metric_row
 from analysis.sections.decisions import NOT_BY_ALL
 from analysis.sections.parts import STAGES, Part, Readers, all_readers, groups, parts, read_by_all
 from analysis.sections.rows import MetricRow
@@ -53,33 +53,35 @@ def _rows(part: Part, plan: Plan, readers: Readers) -> Iterator[MetricRow]:
         )
         return
     truth, before, after = part.patients.truth[read], *(arm[..., read] for arm in arms)
-    yield from _of_level("four-class", plan, truth, before, after, of="micro", named=named)
     level_1 = (
         stats.to_level_1(labels=labels, level_1_of=LEVEL_1) for labels in (truth, before, after)
     )
-    yield from _of_level("malignancy", plan, *level_1, of=1, n_classes=2, named=named)
+    statistics = _of_level("four-class", truth, before, after, of="micro")
+    statistics |= _of_level("malignancy", *level_1, of=1, n_classes=2)
+    # All in one go: they share their resamples.
+    for (stage, metric), estimate in estimates(statistics, plan).items():
+        yield metric_row(estimate, n=before.size, stage=stage, metric=metric, **named)
 
 
 def _of_level(
     level: str,
-    plan: Plan,
     truth: NDArray[np.integer],
     before: NDArray[np.integer],
     after: NDArray[np.integer],
-    *,
-    named: dict[str, str],
     **of: Any,
-) -> Iterator[MetricRow]:
+) -> dict[tuple[str, str], stats.WeightedStatistic]:
+    """Each rate's statistics by stage and name."""
+    statistics = {}
     for words, rate in RATES.items():
         metric = f"{level} {words}"
         old, new = (
             stats.metric_statistic(truth=truth, decision=arm, metric=rate, **of)
             for arm in (before, after)
         )
-        for stage, statistic in zip(STAGES, (old, new), strict=True):
-            yield from metric_rows({metric: statistic}, plan, n=before.size, stage=stage, **named)
-        changes = {
-            f"{metric}, absolute reduction": stats.difference_of(old, new),
-            f"{metric}, relative reduction": stats.relative_reduction_of(old, new),
+        statistics |= {
+            (STAGES[UNAIDED], metric): old,
+            (STAGES[AIDED], metric): new,
+            ("change", f"{metric}, absolute reduction"): stats.difference_of(old, new),
+            ("change", f"{metric}, relative reduction"): stats.relative_reduction_of(old, new),
         }
-        yield from metric_rows(changes, plan, n=before.size, stage="change", **named)
+    return statistics

@@ -20,11 +20,7 @@ from analysis.stats._checks import confidence_level, correctness, one_of, whole_
 from analysis.stats.intervals import Interval, IntervalMethod, bootstrap_limits
 from analysis.stats.metrics import MicroMetrics, micro_metrics_from_correct
 from analysis.stats.resampling import resample_counts, strata_members
-from analysis.stats.weighted import WeightedStatistic, estimate_of
-
-# Patient indices drawn at once, 8 bytes each: bounds the memory, leaves the result alone.
-_INDICES_PER_BLOCK = 2**20
-
+from analysis.stats.weighted import Together, WeightedStatistic, estimate_of, product
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -109,12 +105,12 @@ def bootstrap_statistics(
     one_of("method", method, get_args(IntervalMethod))
     members = strata_members(strata, n_patients=sizes[0])
     blocks = resample_counts(n_patients=sizes[0], resamples=resamples, strata=strata, seed=seed)
-    columns = zip(*([f(counts) for f in statistics.values()] for counts in blocks), strict=True)
+    columns = Together(statistics.values())(blocks)
     return {
         name: _estimate(
             name,
             statistic,
-            values=np.concatenate(column),
+            values=column,
             members=members,
             level=level,
             method=method,
@@ -194,9 +190,12 @@ def bootstrap_micro_metrics(
 
     n, n_patients = correct.size, correct.shape[-1]
     per_patient = correct.reshape(-1, n_patients).sum(axis=0)
-    totals = _resampled_totals(per_patient, resamples, np.random.default_rng(seed))
+    blocks = resample_counts(n_patients=n_patients, resamples=resamples, seed=seed)
+    totals = np.concatenate([product(counts, per_patient[:, np.newaxis]) for counts in blocks])
     estimate = micro_metrics_from_correct(correct=int(correct.sum()), n=n, n_classes=n_classes)
-    resampled = micro_metrics_from_correct(correct=totals, n=n, n_classes=n_classes)
+    resampled = micro_metrics_from_correct(
+        correct=totals[:, 0].astype(np.int64), n=n, n_classes=n_classes
+    )
 
     left_out = _without_each(per_patient, n, n_classes) if method == "bca" else None
 
@@ -217,20 +216,6 @@ def bootstrap_micro_metrics(
         sensitivity=interval("sensitivity"),
         specificity=interval("specificity"),
     )
-
-
-def _resampled_totals(
-    per_patient: NDArray[np.integer], resamples: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Sum of `per_patient`, shape (n_patients,), over each resample; shape (resamples,)."""
-    n_patients = per_patient.size
-    rows = max(1, _INDICES_PER_BLOCK // n_patients)
-    totals = np.empty(resamples, dtype=np.int64)
-    for start in range(0, resamples, rows):
-        block = totals[start : start + rows]
-        chosen = rng.integers(n_patients, size=(block.size, n_patients))
-        per_patient[chosen].sum(axis=1, out=block)
-    return totals
 
 
 def _without_each(per_patient: NDArray[np.integer], n: int, n_classes: int) -> MicroMetrics:

@@ -5,6 +5,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inference.models import ModelVersion, Prediction, StudyModel
+from inference.queue import input_digest
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import (
     Case,
@@ -70,7 +71,7 @@ def _add_cases(study: Study, truth: np.ndarray, *, rng, model_version) -> list[C
     names = ("p_malignant", "p_tuberculous", "p_metastatic")
     Prediction.objects.bulk_create(
         Prediction(
-            case=case, model_version=model_version, input_sha256="",
+            case=case, model_version=model_version, input_sha256=input_digest([]),
             **dict(zip(names, probabilities, strict=True)),
         )
         for case, probabilities in zip(cases, rng.random((len(cases), 3)).tolist(), strict=True)

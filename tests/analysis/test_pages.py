@@ -302,3 +302,20 @@ def test_files_of_a_synthetic_study_say_so(ivan):
     answer = ivan.get("/results/made-up/runs/1/metrics.csv")
     assert 'filename="made-up-synthetic-run-1-metrics.csv"' in answer["Content-Disposition"]
     assert json.loads(AnalysisRun.objects.get().results)["study"]["is_synthetic"]
+
+
+def test_progress_is_counted_anew_while_a_study_takes_readings(ivan):
+    study = factories.make_open("busy", cases=2, readers=("carla",))
+    factories.make_investigator(study)
+    for read in (0, 1):
+        assert f"{read} of 2" in text(ivan.get("/results/busy/"))
+        factories.read_next(study.reader_set.get())
+    lifecycle.lock_study(study, by="test")
+    for _ in range(2):
+        assert text(ivan.get("/results/busy/")).count("2 of 2") == 1
+
+
+def test_no_other_study_stands_beside_the_paper(study, ivan):
+    factories.analyse(study)
+    assert "paper" not in ivan.get(f"{RUNS}1/").content.decode()
+    assert ivan.get(f"{RUNS}1/paper/").status_code == 404

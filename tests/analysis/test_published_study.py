@@ -234,6 +234,22 @@ def test_table_2_is_counted_from_its_readings(published):
     assert found == {Agreement.MET: 104, Agreement.LAST_DIGIT: 4}
 
 
+def test_its_page_has_the_papers_tables_beside_the_runs(signed_in):
+    assert f'href="{RUN}paper/"' in signed_in.get(RUN).content.decode()
+    assert f'href="{RUN}paper/"' in signed_in.get(RESULTS).content.decode()
+    page = signed_in.get(f"{RUN}paper/")
+    html = page.content.decode()
+    assert [len(part["lines"]) for table in page.context["tables"] for part in table["parts"]] == [
+        12, 18, 18, 9, 9
+    ]  # fmt: skip
+    cells = [cell for cell in re.findall(r"<td.*?</td>", html) if 'class="interval"' in cell]
+    assert len(cells) == 12 * 4 + 108 + 108 + 54 + 15
+    assert sum('class="differs"' in cell for cell in cells) == 3 + 4 + 4 + 3 + 8
+    assert all(words in html for words in LABEL)
+    assert "A misprint" in html
+    assert "Table 3, junior, internal: Sensitivity without AI" in html
+
+
 def _right(reader: int, cohort: str, stage: str) -> tuple[int, int]:
     """k of n, from the printed table."""
     n = int(COHORTS[cohort]["n"])

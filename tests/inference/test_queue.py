@@ -271,6 +271,13 @@ def test_batches_are_of_bounded_size_and_tried_jobs_go_alone(study, settings):
     ids = lifecycle.queue_model(study)
     InferenceJob.objects.filter(pk__in=ids[:2]).update(attempts=1)
     assert queue.batches(ids) == [ids[2:5], ids[5:8], [ids[0]], [ids[1]]]
+    for left in range(4, 0, -1):
+        everything = queue.batches(ids)
+        assert len(everything) == left
+        assert queue.next_batch() == everything[0]
+        assert queue.count_waiting() == sum(map(len, everything))
+        InferenceJob.objects.filter(pk__in=everything[0]).update(state=State.DONE)
+    assert (queue.next_batch(), queue.count_waiting()) == ([], 0)
 
 
 def test_a_batch_gives_each_case_what_it_would_get_alone(study, jobs):

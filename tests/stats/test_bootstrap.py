@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
 
-import analysis.stats.bootstrap as bootstrap_module
+import analysis.stats.resampling as resampling_module
 from analysis.stats import bootstrap_micro_metrics, micro_metrics
 
 quick = settings(deadline=None, max_examples=30, derandomize=True)
@@ -113,8 +113,9 @@ def test_invariances(correct, seed):
 def test_blocks_bound_the_memory_and_not_the_result(monkeypatch):
     correct = np.equal(*diagnoses())
     whole = bootstrap_micro_metrics(correct=correct, resamples=101, seed=4)
-    for indices in (1, 7 * 40, 100 * 40):
-        monkeypatch.setattr(bootstrap_module, "_INDICES_PER_BLOCK", indices)
+    for draws in (1, 7 * 40, 100 * 40):
+        monkeypatch.setattr(resampling_module, "_DRAWS_KEPT", 0)
+        monkeypatch.setattr(resampling_module, "_DRAWS_PER_BLOCK", draws)
         assert bootstrap_micro_metrics(correct=correct, resamples=101, seed=4) == whole
 
 

@@ -15,9 +15,11 @@ from analysis.stats import (
     bootstrap_micro_metrics,
     bootstrap_one_vs_rest_auc,
     bootstrap_statistics,
+    difference_of,
     error_reductions,
     estimate_of,
     macro_metrics,
+    mean_of,
     metric_statistic,
     micro_metrics,
     one_vs_rest_auc_statistics,
@@ -280,6 +282,39 @@ def test_blocks_bound_the_memory_and_not_the_result(monkeypatch, strata):
     for draws, expected in ((1, 31), (7 * 50, 5), (30 * 50, 2)):
         monkeypatch.setattr(resampling_module, "_DRAWS_PER_BLOCK", draws)
         assert in_blocks() == (expected, whole)
+
+
+@pytest.mark.parametrize("strata", [None, np.arange(80) % 3])
+def test_samples_that_are_kept_are_those_that_are_drawn(monkeypatch, strata):
+    wanted = {"n_patients": 80, "resamples": 301, "strata": strata}
+    kept = [drawn(**wanted, seed=9) for _ in range(2)]
+    kept[0][:] = 0  # whoever got them may write on them
+    monkeypatch.setattr(resampling_module, "_DRAWS_KEPT", 0)
+    assert np.array_equal(kept[1], drawn(**wanted, seed=9))
+    assert np.array_equal(kept[1], drawn(**wanted, seed=np.random.default_rng(9)))
+
+
+def test_statistics_together_are_what_they_are_alone():
+    truth, decision = decisions()
+    before, after = (
+        metric_statistic(truth=truth, decision=arm, metric="ppv", of=2) for arm in decision
+    )
+    score = np.random.default_rng(3).random(truth.size)
+    area = auc_statistic(truth=truth == 1, score=score)
+    each = {
+        "before": before,
+        "difference": difference_of(before, after),
+        "area": area,
+        "mean": mean_of(before, area),
+        "macro": metric_statistic(truth=truth, decision=decision, metric="npv", of="macro"),
+    }
+    together = bootstrap_statistics(statistics=each, resamples=300, seed=8)
+    for name, statistic in each.items():
+        alone = bootstrap_statistics(statistics={name: statistic}, resamples=300, seed=8)
+        assert together[name] == alone[name]
+        rows = [statistic(block) for block in resample_counts(n_patients=80, resamples=300, seed=8)]
+        expected = np.nanquantile(np.concatenate(rows), [0.025, 0.975])
+        assert limits(together[name]) == pytest.approx(expected, rel=1e-14)
 
 
 def test_memory_grows_with_the_patients_and_not_with_the_resamples():

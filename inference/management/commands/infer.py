@@ -39,16 +39,16 @@ class Command(BaseCommand):
 
     def _run(self, outcome: Outcome, stop: Event) -> None:
         """Empty the queue, with a progress bar, and say what came of it."""
-        if not queue.waiting():
+        if not queue.next_batch():
             self.stdout.write("No inference job is waiting.")
             return
         from inference.runner import run
 
         begun = time.monotonic()
         with tqdm(desc="CLA-HDM", unit="case") as bar:
-            while not stop.is_set() and (waiting := queue.waiting()):
-                bar.total = bar.n + len(waiting)
-                outcome.add(run(queue.batches(waiting)[0]))
+            while not stop.is_set() and (batch := queue.next_batch()):
+                bar.total = bar.n + queue.count_waiting()
+                outcome.add(run(batch))
                 outcome.failed += queue.reap().given_up
                 bar.update(len(outcome.done) + len(outcome.failed) - bar.n)
             bar.total = bar.n
