@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from analysis import dataset, figures, rendered
+from analysis import canonical, charts, dataset, figures, rendered
 from analysis.access import done_run_of, investigator_view
 from analysis.exports import files, tables, tidy, workbook
 from analysis.exports.provenance import Provenance
@@ -98,6 +98,18 @@ def figure(
         return _rendered(request, found, f"{name}.{format}", draw)
     except (KeyError, figures.NotAvailable) as unknown:
         raise Http404 from unknown
+
+
+@require_GET
+@investigator_view
+def chart(request: HttpRequest, study: Study, *, number: int, name: str) -> HttpResponse:
+    """A figure's numbers, for the page to draw; 404 as for the figure, or if it has no chart."""
+    found = done_run_of(study, number)
+    try:
+        drawn = charts.chart(name, json.loads(found.results))
+    except (KeyError, figures.NotAvailable) as unknown:
+        raise Http404 from unknown
+    return _download(request, found, f"{name}.json", canonical.to_text(drawn))
 
 
 @require_GET

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 
-from analysis import figures
+from analysis import charts, figures
 from analysis.document import records, section
 from analysis.exports.contents import printed_section
 from analysis.exports.published import has_cells, table2_cells
@@ -61,7 +61,11 @@ def page_of(results: dict, *, readers_page: int) -> dict[str, Any]:
             if each["name"] not in LAID_OUT
         ],
         "figures": [
-            {"offer": offer, "open": not offer.reason and place < FIGURES_OPEN}
+            {
+                "offer": offer,
+                "open": not offer.reason and place < FIGURES_OPEN,
+                "chart": offer.kind in charts.CHARTS,
+            }
             for place, offer in enumerate(figures.offered(results))
         ],
         "formats": figures.FORMATS,

@@ -40,6 +40,7 @@ urlpatterns = [
     path(f"{RUN}tests.csv", downloads.tests_csv, name="tests_csv"),
     path(f"{RUN}report.pdf", downloads.report, name="report"),
     path(f"{RUN}figures/<slug:name>.<figure_format:format>", downloads.figure, name="figure"),
+    path(f"{RUN}charts/<slug:name>.json", downloads.chart, name="chart"),
     path(f"{RUN}tables/<slug:name>.<table_format:format>", downloads.table, name="table"),
     path(f"{RUN}data/<data_file:name>", downloads.data, name="data"),
 ]

@@ -33,7 +33,7 @@ from analysis.figures.source import NotAvailable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "NotAvailable", "Offer", "draw", "offered", "render"]
+__all__ = ["FORMATS", "NotAvailable", "Offer", "draw", "find", "offered", "render"]
 
 FIGURES: tuple[ModuleType, ...] = (
     flow, roc, etiologies, groups, mrmc, confusion, confusion_readers, switches, agreement, times,
@@ -44,10 +44,12 @@ FIGURES: tuple[ModuleType, ...] = (
 class Offer:
     """A figure that can be drawn, with its alternative text; or the reason why it can't be.
 
-    ``width`` and ``height`` are in a browser's pixels, 96 an inch.
+    ``kind`` is the NAME of its module; ``width`` and ``height`` are in a browser's pixels, 96 an
+    inch.
     """
 
     name: str
+    kind: str
     title: str
     alt: str = ""
     width: int = 0
@@ -62,17 +64,26 @@ def offered(document: dict) -> Iterator[Offer]:
             for name, title, chosen in _variants(figure, document):
                 yield _offer(figure, document, name, title, chosen)
         except NotAvailable as why:
-            yield Offer(name=figure.NAME, title=figure.TITLE, reason=str(why))
+            yield Offer(name=figure.NAME, kind=figure.NAME, title=figure.TITLE, reason=str(why))
 
 
 def draw(name: str, document: dict) -> "Figure":
     """The figure of this name. Raises KeyError for an unknown name, else NotAvailable."""
+    figure, _, chosen = find(name, document)
+    with theme.applied():
+        return figure.draw(document, **chosen)
+
+
+def find(name: str, document: dict) -> tuple[ModuleType, str, dict]:
+    """The module of the figure of this name, its title, and the arguments that it takes.
+
+    Raises KeyError for an unknown name, else NotAvailable.
+    """
     for figure in FIGURES:
         if name == figure.NAME or name.startswith(f"{figure.NAME}-"):
-            for found, _, chosen in _variants(figure, document):
+            for found, title, chosen in _variants(figure, document):
                 if found == name:
-                    with theme.applied():
-                        return figure.draw(document, **chosen)
+                    return figure, title, chosen
     raise KeyError(name)
 
 
@@ -89,6 +100,6 @@ def _offer(figure: ModuleType, document: dict, name: str, title: str, chosen: di
     try:
         alt = figure.describe(document, **chosen)
         width, height = (round(96 * inches) for inches in figure.size(document, **chosen))
-        return Offer(name=name, title=title, alt=alt, width=width, height=height)
     except NotAvailable as why:
-        return Offer(name=name, title=title, reason=str(why))
+        return Offer(name=name, kind=figure.NAME, title=title, reason=str(why))
+    return Offer(name=name, kind=figure.NAME, title=title, alt=alt, width=width, height=height)

@@ -9,8 +9,12 @@ MICRO = "micro-averaged"
 
 @dataclass(frozen=True)
 class Curve:
-    """Points from (0, 0) to (1, 1), shape (n_points,) each, and the row of the area's metric."""
+    """Points from (0, 0) to (1, 1), shape (n_points,) each, and the row of the area's metric.
 
+    Cells that score ``threshold`` or more are called positive; None: none is.
+    """
+
+    threshold: list[float | None]
     false_positive_rate: list[float]
     true_positive_rate: list[float]
     auc: Record
@@ -29,6 +33,7 @@ def curves_of(document: dict, cohort: str) -> dict[str, Curve]:
     areas = by(known(metrics, "value"), "metric")
     return {
         name: Curve(
+            threshold=[row["threshold"] for row in found],
             false_positive_rate=[row["false_positive_rate"] for row in found],
             true_positive_rate=[row["true_positive_rate"] for row in found],
             auc=areas[f"{name} AUC"],

@@ -4,7 +4,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.curves import curves_of
+from analysis.figures.curves import Curve, curves_of
 from analysis.figures.source import (
     ETIOLOGIES,
     MODEL,
@@ -47,17 +47,34 @@ def size(document: dict) -> theme.Size:
 
 def draw(document: dict) -> "Figure":
     """A panel for each cohort, at most the last six. Raises NotAvailable."""
-    cohorts = _cohorts(document)[-COHORTS:]
-    down, across = _grid(cohorts)
+    found = panels(document)
+    down, across = _grid(list(found))
     figure = theme.new_figure(size(document))
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, cohort in zip(panels, cohorts, strict=False):
-        _panel(axes, document, cohort)
-    for axes in panels[len(cohorts) :]:
+    places = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, (cohort, curves) in zip(places, found.items(), strict=False):
+        _panel(axes, cohort, curves)
+    for axes in places[len(found) :]:
         axes.set_axis_off()
-    return theme.finish(
-        figure, cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, "roc")
-    )
+    return theme.finish(figure, *notes(document))
+
+
+def panels(document: dict) -> dict[str, dict[str, Curve]]:
+    """What is drawn: for each cohort the curves that it has, by etiology. Raises NotAvailable."""
+    found = {}
+    for cohort in _cohorts(document)[-COHORTS:]:
+        curves = curves_of(document, cohort)
+        found[cohort] = {name: curves[name] for name in ETIOLOGIES if name in curves}
+    return found
+
+
+def n_patients(curves: dict[str, Curve]) -> int:
+    """How many patients the curves of a cohort are about."""
+    return max((curve.auc["n"] for curve in curves.values()), default=0)
+
+
+def notes(document: dict) -> tuple[str, ...]:
+    """What stands at the foot."""
+    return cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, "roc")
 
 
 def _cohorts(document: dict) -> list[str]:
@@ -74,17 +91,14 @@ def _grid(cohorts: list[str]) -> tuple[int, int]:
     return ceil(len(cohorts) / across), across
 
 
-def _panel(axes: "Axes", document: dict, cohort: str) -> None:
-    curves = curves_of(document, cohort)
+def _panel(axes: "Axes", cohort: str, curves: dict[str, Curve]) -> None:
     axes.plot([0, 1], [0, 1], color=theme.PALE, linewidth=0.8, zorder=0)
-    drawn = {name: curves[name] for name in ETIOLOGIES if name in curves}
-    for name, curve in drawn.items():
+    for name, curve in curves.items():
         axes.plot(
             curve.false_positive_rate, curve.true_positive_rate, **theme.CLASS_STYLES[name],
             label=f"{Etiology(name).label}\n{interval(curve.auc)}",
         )  # fmt: skip
-    n = max((curve.auc["n"] for curve in drawn.values()), default=0)
-    axes.set_title(f"{brief(cohort)}, n = {n} patients", loc="left")
+    axes.set_title(f"{brief(cohort)}, n = {n_patients(curves)} patients", loc="left")
     axes.set_xlabel(f"1 {theme.MINUS} specificity")
     axes.set_ylabel("Sensitivity")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), box_aspect=1)

@@ -41,22 +41,33 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """Where a reader is without and with AI."""
+class Reader:
+    """Where a reader is without and with AI; ``n`` patients were read so."""
 
     code: str
     group: str
     before: Point
     after: Point
+    n: tuple[int, int]
 
 
 @dataclass(frozen=True)
-class _Operating:
-    """Operating points in a cohort, false-positive rate first."""
+class Operating:
+    """Operating points in a cohort, false-positive rate first; the model's has ``n_model``."""
 
     n_patients: int
     model: Point | None
-    readers: list[_Reader]
+    n_model: int
+    readers: list[Reader]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the plane, enlarged: from where to where on both axes."""
+
+    title: str
+    across: tuple[float, float]
+    up: tuple[float, float]
 
 
 def cohorts(document: dict) -> list[str]:
@@ -66,7 +77,7 @@ def cohorts(document: dict) -> list[str]:
 
 def describe(document: dict, *, cohort: str) -> str:
     """The figure in a sentence."""
-    curve, points = _micro(document, cohort), _operating(document, cohort)
+    curve, points = micro(document, cohort), operating(document, cohort)
     above = sum(reader.after[1] > reader.before[1] for reader in points.readers)
     return (
         f"ROC curve of {MODEL}, {cohort}, n = {points.n_patients} patients: micro-averaged AUC "
@@ -82,7 +93,7 @@ def size(_document: dict, *, cohort: str) -> theme.Size:
 
 def draw(document: dict, *, cohort: str) -> "Figure":
     """The curve, and the readers' part of it enlarged. Raises NotAvailable."""
-    curve, points = _micro(document, cohort), _operating(document, cohort)
+    curve, points = micro(document, cohort), operating(document, cohort)
     figure = theme.new_figure(size(document, cohort=cohort))
     whole, enlarged = figure.subplots(1, 2)
     for axes, marker in ((whole, 2), (enlarged, 4)):
@@ -108,35 +119,64 @@ def draw(document: dict, *, cohort: str) -> "Figure":
         *enlarged.get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(GROUPS),
         handletextpad=0.5, columnspacing=1.6,
     )  # fmt: skip
-    return theme.finish(figure, notice(document, NAME, "table2"))
+    return theme.finish(figure, *notes(document))
 
 
-def _micro(document: dict, cohort: str) -> Curve:
+def notes(document: dict) -> tuple[str, ...]:
+    """What stands at the foot."""
+    return (notice(document, NAME, "table2"),)
+
+
+def micro(document: dict, cohort: str) -> Curve:
+    """The model's micro-averaged curve. Raises NotAvailable."""
     curves = curves_of(document, cohort)
     if MICRO not in curves:
         raise NotAvailable("There is no micro-averaged curve in this cohort.")
     return curves[MICRO]
 
 
-def _operating(document: dict, cohort: str) -> _Operating:
+def operating(document: dict, cohort: str) -> Operating:
+    """Where the model and the readers are in a cohort. Raises NotAvailable."""
     found = [row for row in rows(document, "table2", "metrics") if row["cohort"] == cohort]
     of: dict[tuple[str, str], dict] = {}
     for row in known(found, "value"):
         metric = row["metric"].removeprefix("micro-averaged ")
         of.setdefault((row["subject"], row["stage"]), {"n": row["n"]})[metric] = row["value"]
     point = {key: (1 - row["specificity"], row["sensitivity"]) for key, row in of.items()}
-    return _Operating(
+    return Operating(
         n_patients=max(row["n"] for row in of.values()),
         model=point.get((MODEL, "")),
+        n_model=of.get((MODEL, ""), {"n": 0})["n"],
         readers=[
-            _Reader(code, group, point[code, WITHOUT], point[code, WITH])
+            Reader(
+                code,
+                group,
+                before=point[code, WITHOUT],
+                after=point[code, WITH],
+                n=(of[code, WITHOUT]["n"], of[code, WITH]["n"]),
+            )
             for code, group in group_of(document).items()
             if (code, WITHOUT) in point and (code, WITH) in point
         ],
     )
 
 
-def _readers(axes: "Axes", points: _Operating, *, marker: float) -> None:
+def part_with(points: Operating) -> Part | None:
+    """The part of the plane that holds the points, with a margin; None without any."""
+    drawn = [point for reader in points.readers for point in (reader.before, reader.after)]
+    drawn += [points.model] if points.model else []
+    if not drawn:
+        return None
+    (left, right), (low, high) = ((min(at), max(at)) for at in zip(*drawn, strict=True))
+    across, up = max(right - left, 0.02) * 0.12, max(high - low, 0.06) * 0.12
+    return Part(
+        title=f"enlarged, sensitivity {percent(low)}% to {percent(high)}%",
+        across=(left - across, right + across),
+        up=(low - up, high + up),
+    )
+
+
+def _readers(axes: "Axes", points: Operating, *, marker: float) -> None:
     """Hollow and larger without AI, filled with AI: neither hides the other where they meet."""
     for group in GROUPS:
         members = [reader for reader in points.readers if reader.group == group]
@@ -151,7 +191,7 @@ def _readers(axes: "Axes", points: _Operating, *, marker: float) -> None:
             axes.plot(*after, **style, markersize=marker, zorder=4, label=f"{group}, {WITH}")
 
 
-def _arrows(axes: "Axes", points: _Operating) -> None:
+def _arrows(axes: "Axes", points: Operating) -> None:
     """From without to with AI, bent to either side in turn, as all would lie on one line."""
     for place, reader in enumerate(points.readers):
         side = 1 if place % 2 else -1
@@ -166,18 +206,16 @@ def _arrows(axes: "Axes", points: _Operating) -> None:
             )  # fmt: skip
 
 
-def _enlarge(whole: "Axes", enlarged: "Axes", points: _Operating) -> None:
+def _enlarge(whole: "Axes", enlarged: "Axes", points: Operating) -> None:
     """Frame the part with the points, in both panels."""
-    drawn = [point for reader in points.readers for point in (reader.before, reader.after)]
-    drawn += [points.model] if points.model else []
-    if not drawn:
+    part = part_with(points)
+    if part is None:
         enlarged.set_title("No reader has read this cohort", loc="left")
         return
-    (left, right), (low, high) = ((min(at), max(at)) for at in zip(*drawn, strict=True))
-    across, up = max(right - left, 0.02) * 0.12, max(high - low, 0.06) * 0.12
-    enlarged.set(xlim=(left - across, right + across), ylim=(low - up, high + up))
-    enlarged.set_title(f"enlarged, sensitivity {percent(low)}% to {percent(high)}%", loc="left")
+    enlarged.set(xlim=part.across, ylim=part.up)
+    enlarged.set_title(part.title, loc="left")
+    (left, right), (low, high) = part.across, part.up
     theme.box(
-        whole, x=left - across, y=low - up, width=right - left + 2 * across,
-        height=high - low + 2 * up, edgecolor=theme.GREY, linewidth=0.5,
+        whole, x=left, y=low, width=right - left, height=high - low, edgecolor=theme.GREY,
+        linewidth=0.5,
     )  # fmt: skip

@@ -23,6 +23,7 @@ STUDIES = (
     Sketch("opened", cases=1, readers=("clara",)),
     Sketch("unread", cases=1, readers=("clara",), steps=("open", "lock", "unblind")),
     Sketch("life", cases=2, readers=("dora",), investigators=("irene",), steps=()),
+    Sketch("explored", cases=8, readers=("emil", "ewa"), investigators=("ines",)),
 )
 
 FLAGS = [

@@ -115,6 +115,7 @@ SITE = {
         )
         for route, file in (
             ("figures/<slug:name>.<figure_format:format>", "figures/flow.svg"),
+            ("charts/<slug:name>.json", "charts/roc-1.json"),
             ("tables/<slug:name>.<table_format:format>", "tables/table1.tex"),
             ("data/<data_file:name>", "data/readings.csv"),
         )

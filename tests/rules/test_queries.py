@@ -106,8 +106,8 @@ def test_home_does_not_ask_study_by_study():
 @pytest.mark.parametrize(
     "page",
     ["", "runs/1/", "runs/1/metrics.csv", "runs/1/tests.csv", "runs/1/results.json",
-     "runs/1/results.xlsx", "runs/1/figures/flow.svg", "runs/1/tables/table2.tex",
-     "runs/1/data/readings.csv"],
+     "runs/1/results.xlsx", "runs/1/figures/flow.svg", "runs/1/charts/roc-1.json",
+     "runs/1/tables/table2.tex", "runs/1/data/readings.csv"],
 )  # fmt: skip
 def test_results(page):
     counts = []
