@@ -18,7 +18,9 @@ pytestmark = pytest.mark.services
 
 CASES = int(os.environ.get("READERSTUDY_CASES", "240"))
 SLUG = "many"
-BOUND = 30 * 2**20  # bytes
+# Bytes. The allocator's own unrest is some 40 MiB; what one case's input takes, kept for each of
+# the cases that follow the first fifth, would be more than twice this.
+BOUND = 100 * 2**20
 
 
 @pytest.fixture
