@@ -35,7 +35,9 @@ def load(study: Study) -> StudyData:
     Every order is Python's own of code points: databases sort letters each in their way.
     """
     require_unsealed(study)
-    cohorts = list(Cohort.objects.filter(study=study).order_by("pk"))
+    cohorts = list(
+        Cohort.objects.filter(study=study).exclude(role=Cohort.Role.PRACTICE).order_by("pk")
+    )
     version = ModelVersion.objects.get(studymodel__study=study)
     cases = _cases(study)
     training = {cohort.name for cohort in cohorts if cohort.role == Cohort.Role.TRAINING}
@@ -62,11 +64,15 @@ def load(study: Study) -> StudyData:
 
 
 def _cases(study: Study) -> list[Case]:
-    """All cases with their truth, by cohort and manifest id."""
-    cases = Case.objects.filter(cohort__study=study).annotate(
-        cohort_name=F("cohort__name"),
-        etiology=F("referencestandard__etiology"),
-        pathologic_method=F("referencestandard__pathologic_method"),
+    """All cases but those for practice, with their truth, by cohort and manifest id."""
+    cases = (
+        Case.objects.filter(cohort__study=study)
+        .exclude(cohort__role=Cohort.Role.PRACTICE)
+        .annotate(
+            cohort_name=F("cohort__name"),
+            etiology=F("referencestandard__etiology"),
+            pathologic_method=F("referencestandard__pathologic_method"),
+        )
     )
     return sorted(cases, key=lambda case: (case.cohort_name, case.case_id))
 
@@ -116,7 +122,10 @@ def _probabilities(cases: list[Case], version: ModelVersion) -> NDArray[np.float
 def _readings(
     study: Study, *, readers: list[Reader], cases: list[int]
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Decisions and seconds, each (n_readers, 2, n), of these readers and case ids."""
+    """Decisions and seconds, each (n_readers, 2, n), of these readers and case ids.
+
+    The seconds are the active time where the browser told it, else from first shown to stored.
+    """
     shape = (len(readers), len(Stage), len(cases))
     answers = np.full(shape, MISSING, dtype=np.int8)
     seconds = np.full(shape, np.nan)
@@ -129,11 +138,14 @@ def _readings(
         "etiology",
         Cast("started_at", TextField()),
         Cast("submitted_at", TextField()),
+        "trace__active_ms",
     )
-    for reader, stage, case, etiology, started, submitted in _columns(readings):
+    for reader, stage, case, etiology, started, submitted, active in _columns(readings):
         at = ([row[pk] for pk in reader], np.array(stage) - 1, [place[pk] for pk in case])
         answers[at] = [CLASS_INDEX[name] for name in etiology]
-        seconds[at] = (_times(submitted) - _times(started)) / np.timedelta64(1, "s")
+        shown = (_times(submitted) - _times(started)) / np.timedelta64(1, "s")
+        told = np.array(active, dtype=np.float64) / 1000  # None becomes nan
+        seconds[at] = np.where(np.isnan(told), shown, told)
     return answers, seconds
 
 

@@ -116,7 +116,7 @@ def read_masks(folder: Path, cohort: CohortPredictions) -> list[np.ndarray]:
 
 def _cohorts(study: Study) -> Iterator[tuple[Cohort, list[Case]]]:
     """The study's cohorts that have cases, in its order, training first as in Table 1."""
-    cohorts = Cohort.objects.filter(study=study).order_by("pk")
+    cohorts = Cohort.objects.filter(study=study).exclude(role=Cohort.Role.PRACTICE).order_by("pk")
     for cohort in sorted(cohorts, key=lambda each: each.role != Cohort.Role.TRAINING):
         cases = list(
             Case.objects.filter(cohort=cohort, referencestandard__isnull=False)

@@ -141,7 +141,7 @@ def _cases(study: Study) -> dict[CaseKey, Case]:
 def _known(cases: dict[CaseKey, Case]) -> dict[CaseKey, KnownCase]:
     return {
         key: KnownCase(
-            is_testing=case.cohort.role != Cohort.Role.TRAINING,
+            is_testing=Cohort.Role(case.cohort.role).is_testing,
             sha256={image.modality: image.sha256 for image in case.image_set.all()},
         )
         for key, case in cases.items()

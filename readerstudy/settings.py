@@ -83,6 +83,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "readerstudy.accounts.context.demo",
+                "readerstudy.reading.context.outbox",
             ],
         },
     },

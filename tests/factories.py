@@ -28,6 +28,7 @@ from readerstudy.cohorts.models import (
 )
 from readerstudy.diagnosis import Etiology, Modality
 from readerstudy.reading import lifecycle, sequence
+from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
@@ -169,8 +170,7 @@ def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):
         reader=reader,
         code=assignment.code,
         key=uuid4(),
-        malignancy=etiology.malignancy,
-        etiology=etiology,
+        answer=Answer(malignancy=etiology.malignancy, etiology=etiology),
     ).reading
 
 

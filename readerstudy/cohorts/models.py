@@ -121,6 +121,11 @@ class Protocol(models.Model):
         TWO_SESSION = "two_session", "Two-session: all of stage 1, a washout, all of stage 2"
         SEQUENTIAL = "sequential", "Sequential: stage 2 right after stage 1, case by case"
 
+    class Confidence(models.TextChoices):
+        NONE = "none", "Not asked"
+        FIVE_POINT = "five_point", "Five points, from 1 (a guess) to 5 (certain)"
+        PERCENT = "percent", "0 to 100 percent"
+
     study = models.OneToOneField(Study, on_delete=models.PROTECT)
     design = models.CharField(max_length=12, choices=Design, default=Design.TWO_SESSION)
     washout_days = models.PositiveSmallIntegerField(
@@ -131,6 +136,32 @@ class Protocol(models.Model):
         default=False,
         help_text="Spread each cohort evenly through the order, instead of one pooled shuffle",
     )
+    confidence = models.CharField(
+        max_length=10,
+        choices=Confidence,
+        default=Confidence.NONE,
+        help_text="Whether and how a reader says how sure each diagnosis is",
+    )
+    rates_aid = models.BooleanField(
+        default=False,
+        help_text="Ask in stage 2 how far the AI's output is trusted and how useful it was",
+    )
+    information = models.TextField(
+        blank=True,
+        help_text="What a reader is told of the study, and consents to, before the first case; "
+        "blank: no consent is asked",
+    )
+    asks_profile = models.BooleanField(
+        default=False, help_text="Ask for the reader's experience before the first case"
+    )
+    checks_display = models.BooleanField(
+        default=False, help_text="A visual check of the display at each sign-in"
+    )
+    session_minutes = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Suggest a break after so many minutes; blank: never"
+    )
+    stage_1_due = models.DateField(null=True, blank=True, help_text="When stage 1 is due")
+    stage_2_due = models.DateField(null=True, blank=True, help_text="When stage 2 is due")
     frozen_at = models.DateTimeField(null=True, editable=False)
     frozen_document = models.TextField(blank=True, editable=False)
     frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -145,6 +176,14 @@ class Protocol(models.Model):
             models.CheckConstraint(
                 condition=Q(design="two_session") | Q(design="sequential", washout_days=0),
                 name="protocol_washout_only_between_sessions",
+            ),
+            models.CheckConstraint(
+                condition=Q(confidence__in=["none", "five_point", "percent"]),
+                name="protocol_confidence_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(session_minutes__isnull=True) | Q(session_minutes__gte=1),
+                name="protocol_session_not_empty",
             ),
         ]
 
@@ -167,12 +206,18 @@ class Investigator(models.Model):
 
 @frozen_when(STUDY_UNDER_WAY)
 class Cohort(models.Model):
-    """Cases of one hospital and period. Only testing cohorts are read."""
+    """Cases of one hospital and period. Testing cohorts are read; practice cases come before."""
 
     class Role(models.TextChoices):
         TRAINING = "training", "Training"
         INTERNAL = "internal_testing", "Internal testing"
         EXTERNAL = "external_testing", "External testing"
+        PRACTICE = "practice", "Practice, with the answer told: never part of the results"
+
+        @property
+        def is_testing(self) -> bool:
+            """Whether its cases are read for the study."""
+            return self in (Cohort.Role.INTERNAL, Cohort.Role.EXTERNAL)
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT)
     name = models.CharField(max_length=64)
@@ -184,7 +229,9 @@ class Cohort(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["study", "name"], name="cohort_name_once"),
             models.CheckConstraint(
-                condition=Q(role__in=["training", "internal_testing", "external_testing"]),
+                condition=Q(
+                    role__in=["training", "internal_testing", "external_testing", "practice"]
+                ),
                 name="cohort_role_known",
             ),
         ]
@@ -250,6 +297,7 @@ class Image(models.Model):
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(help_text="Pixels")
     height = models.PositiveIntegerField(help_text="Pixels")
+    mm_per_pixel = models.FloatField(null=True, help_text="Where the file or manifest tells it")
 
     class Meta:
         constraints = [
@@ -257,6 +305,11 @@ class Image(models.Model):
             models.UniqueConstraint(fields=["file"], name="image_file_once"),
             models.CheckConstraint(
                 condition=Q(modality__in=["bus", "cdfi"]) & ~Q(sha256=""), name="image_sound"
+            ),
+            models.CheckConstraint(
+                condition=Q(mm_per_pixel__isnull=True)
+                | Q(mm_per_pixel__gt=0, mm_per_pixel__lte=10),
+                name="image_spacing_plausible",
             ),
         ]
 
@@ -289,8 +342,9 @@ class ReferenceStandard(models.Model):
 def testing_cases(study: Study) -> models.QuerySet[Case]:
     """The cases that readers of this study read, in a fixed order."""
     return (
-        Case.objects.filter(cohort__study=study)
-        .exclude(cohort__role=Cohort.Role.TRAINING)
+        Case.objects.filter(
+            cohort__study=study, cohort__role__in=[role for role in Cohort.Role if role.is_testing]
+        )
         .annotate(cohort_name=F("cohort__name"))
         .order_by("cohort__name", "case_id")
     )

@@ -22,6 +22,7 @@ from readerstudy.demo.phantoms import HOSPITALS
 from readerstudy.demo.source import write_source
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
+from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
@@ -169,6 +170,5 @@ def _simulate(reader: Reader, *, chances: tuple[float, float], rng: Random) -> N
             reader=reader,
             code=assignment.code,
             key=uuid4(),
-            malignancy=answer.malignancy,
-            etiology=answer,
+            answer=Answer(malignancy=answer.malignancy, etiology=answer),
         )

@@ -1,6 +1,7 @@
 """The same walk as JSON: get the current case, post its reading. The same rules, the same door."""
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.urls import path, reverse
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes
@@ -12,8 +13,11 @@ from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
-from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.answer import Answer
+from readerstudy.reading.context import owner_of
+from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.trace import TraceSerializer
 
 NO_CHOICE = {"invalid_choice": "Not one of the choices."}
 
@@ -25,6 +29,14 @@ class ReadingSerializer(serializers.Serializer):
     key = serializers.UUIDField(error_messages={"invalid": "Not a UUID."})
     malignancy = serializers.ChoiceField(choices(Malignancy), error_messages=NO_CHOICE)
     etiology = serializers.ChoiceField(choices(Etiology), error_messages=NO_CHOICE)
+    confidence = serializers.IntegerField(allow_null=True, default=None)
+    quality_problem = serializers.ChoiceField(
+        QualityProblem, allow_blank=True, default="", error_messages=NO_CHOICE
+    )
+    quality_note = serializers.CharField(allow_blank=True, max_length=200, default="")
+    trust = serializers.IntegerField(allow_null=True, default=None)
+    usefulness = serializers.IntegerField(allow_null=True, default=None)
+    trace = TraceSerializer(allow_null=True, default=None)
 
 
 class BoundedJSONParser(JSONParser):
@@ -35,6 +47,12 @@ class BoundedJSONParser(JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError("The JSON is nested too deeply.") from None
+
+
+@api_view(["GET"])
+def session(request: HttpRequest) -> Response:
+    """Whose session this is, and a token that fits it: for diagnoses that waited in the browser."""
+    return Response({"owner": owner_of(request.user), "token": get_token(request)})
 
 
 @api_view(["GET"])
@@ -60,7 +78,14 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before."""
     data = ReadingSerializer(data=request.data)
     data.is_valid(raise_exception=True)
-    submission = submit_reading(reader=reader, **data.validated_data)
+    sent = data.validated_data
+    submission = submit_reading(
+        reader=reader,
+        code=sent.pop("code"),
+        key=sent.pop("key"),
+        told=sent.pop("trace"),
+        answer=Answer(**sent),
+    )
     reading = submission.reading
     return Response(
         {
@@ -73,6 +98,22 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
     )
 
 
+@api_view(["GET"])
+@reader_view
+def upcoming(request: HttpRequest, reader: Reader) -> Response:
+    """The images of the case that comes next, to be fetched ahead of time; null where none is.
+
+    Images alone: no diagnosis can be given, and no AI output asked for, before its turn.
+    """
+    assignment = sequence.upcoming_assignment(reader)
+    return Response({"images": assignment and _images(reader, assignment.code)})
+
+
+def _images(reader: Reader, code: str) -> dict:
+    place = {"slug": reader.study.slug, "code": code}
+    return {m: reverse("reading:image", kwargs={**place, "modality": m}) for m in Modality}
+
+
 def _case(assignment: Assignment) -> dict:
     aid = blinding.aid(assignment) if assignment.stage == Stage.AIDED else None
     present(assignment)
@@ -82,7 +123,7 @@ def _case(assignment: Assignment) -> dict:
         "code": case.code,
         "stage": case.stage,
         "baseline": dict(case.baseline),
-        "images": {m: reverse("reading:image", kwargs={**place, "modality": m}) for m in Modality},
+        "images": _images(assignment.reader, case.code),
         "aid": aid and _aid(aid, place),
     }
 
@@ -114,6 +155,8 @@ def _aid(aid: blinding.Aid, place: dict) -> dict:
 app_name = "api"
 # DRF wraps a view anew, so who may see it is said once more on the outside.
 urlpatterns = [
+    path("session/", audience(Audience.SIGNED_IN)(session), name="session"),
     path("<slug:slug>/case/", audience(Audience.READER)(current_case), name="case"),
+    path("<slug:slug>/upcoming/", audience(Audience.READER)(upcoming), name="upcoming"),
     path("<slug:slug>/readings/", audience(Audience.READER)(readings), name="readings"),
 ]

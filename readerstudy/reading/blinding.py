@@ -3,7 +3,8 @@
 A reader sees an opaque code, the two images and the baseline characteristics; in stage 2, once
 the own stage-1 reading of that case is stored, also that reading and the AI's output. Never the
 truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
-id, or another reader's work. All functions take an assignment that ``sequence`` found current.
+id, or another reader's work. All functions take an assignment that ``sequence`` found current;
+only ``image_file`` also takes the upcoming one.
 """
 
 from collections.abc import Iterable

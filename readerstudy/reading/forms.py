@@ -1,18 +1,26 @@
 from django import forms
 
-from readerstudy.diagnosis import Etiology, Malignancy, choices, is_consistent
+from readerstudy.diagnosis import Etiology, Malignancy, choices
+from readerstudy.reading.answer import Answer
 from readerstudy.reading.blinding import Diagnosis
-
-BOTH_LEVELS = "Choose benign or malignant, then an etiology of that branch."
+from readerstudy.reading.models import QualityProblem
 
 
 class DiagnosisForm(forms.Form):
-    """A two-level diagnosis with its idempotency key; ``keep`` repeats the stage-1 diagnosis."""
+    """A two-level diagnosis with its idempotency key, and what the protocol asks besides.
+
+    ``keep`` repeats the stage-1 diagnosis. What is complete is for ``answer.require_complete``.
+    """
 
     key = forms.UUIDField()
     malignancy = forms.ChoiceField(choices=choices(Malignancy), required=False)
     etiology = forms.ChoiceField(choices=choices(Etiology), required=False)
     keep = forms.BooleanField(required=False)
+    confidence = forms.IntegerField(required=False)
+    quality_problem = forms.ChoiceField(choices=QualityProblem, required=False)
+    quality_note = forms.CharField(required=False)
+    trust = forms.IntegerField(required=False)
+    usefulness = forms.IntegerField(required=False)
 
     def __init__(self, *args, stage_1: Diagnosis | None = None, **kwargs):
         super().__init__(*args, **kwargs)
@@ -27,6 +35,9 @@ class DiagnosisForm(forms.Form):
                 raise forms.ValidationError("There is no stage-1 diagnosis to keep.")
             cleaned["malignancy"] = self.stage_1.malignancy
             cleaned["etiology"] = self.stage_1.etiology
-        if not is_consistent(cleaned.get("malignancy", ""), cleaned.get("etiology", "")):
-            raise forms.ValidationError(BOTH_LEVELS)
         return cleaned
+
+    def answer(self) -> Answer:
+        """What was said; the form is valid."""
+        said = {name: self.cleaned_data[name] for name in Answer.__dataclass_fields__}
+        return Answer(**said)

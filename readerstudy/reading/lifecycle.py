@@ -181,6 +181,7 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
         "washout_days": protocol.washout_days,
         "seed": protocol.seed,
         "stratify_by_cohort": protocol.stratify_by_cohort,
+        "reading": _frozen_conditions(protocol),
         "randomisation": ALGORITHM,
         "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
         "images": [
@@ -191,6 +192,20 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
         ],
         "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
         "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
+    }
+
+
+def _frozen_conditions(protocol: Protocol) -> dict:
+    """What a reader is told and asked."""
+    due = [protocol.stage_1_due, protocol.stage_2_due]
+    return {
+        "information_sha256": hashlib.sha256(protocol.information.encode()).hexdigest(),
+        "confidence": protocol.confidence,
+        "rates_aid": protocol.rates_aid,
+        "asks_profile": protocol.asks_profile,
+        "checks_display": protocol.checks_display,
+        "session_minutes": protocol.session_minutes,
+        "due": [day and day.isoformat() for day in due],
     }
 
 

@@ -107,13 +107,31 @@ class Presentation(models.Model):
         return f"{self.assignment} shown"
 
 
+class QualityProblem(models.TextChoices):
+    """Why an image is not good enough to be sure of a diagnosis."""
+
+    NOT_SHOWN = "not_shown", "The node is not shown, or is cut off"
+    GAIN = "gain", "Too dark, too bright or too noisy"
+    BLURRED = "blurred", "Blurred"
+    DOPPLER = "doppler", "The colour Doppler image can't be used"
+    OTHER = "other", "Another reason"
+
+
 @append_only()
 class Reading(models.Model):
-    """A submitted diagnosis: stage and case are its assignment's."""
+    """A submitted diagnosis: stage and case are its assignment's.
+
+    ``confidence`` is 1 to 5 or 0 to 100, by the protocol; the two ratings are 1 to 5.
+    """
 
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT)
     malignancy = models.CharField(max_length=9, choices=choices(Malignancy))
     etiology = models.CharField(max_length=32, choices=choices(Etiology))
+    confidence = models.PositiveSmallIntegerField(null=True)
+    quality_problem = models.CharField(max_length=10, choices=QualityProblem, blank=True)
+    quality_note = models.CharField(max_length=200, blank=True)
+    trust = models.PositiveSmallIntegerField(null=True, help_text="In the AI's output: 1 to 5")
+    usefulness = models.PositiveSmallIntegerField(null=True, help_text="Of the AI: 1 to 5")
     idempotency_key = models.UUIDField(unique=True, help_text="Made once for each submit")
     started_at = models.DateTimeField(help_text="When the case was first shown")
     submitted_at = models.DateTimeField()
@@ -124,7 +142,114 @@ class Reading(models.Model):
             models.CheckConstraint(
                 condition=Q(submitted_at__gte=F("started_at")), name="reading_times_in_order"
             ),
+            models.CheckConstraint(
+                condition=(Q(confidence__isnull=True) | Q(confidence__lte=100))
+                & (Q(trust__isnull=True) | Q(trust__gte=1, trust__lte=5))
+                & (Q(usefulness__isnull=True) | Q(usefulness__gte=1, usefulness__lte=5)),
+                name="reading_ratings_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(quality_problem__in=["", *QualityProblem.values])
+                & (Q(quality_note="") | ~Q(quality_problem="")),
+                name="reading_quality_problem_known",
+            ),
         ]
 
     def __str__(self):
         return f"Reading of {self.assignment}"
+
+
+@append_only()
+class Trace(models.Model):
+    """How a reading went in the browser, as the browser told it: see ``reading/trace.py``."""
+
+    reading = models.OneToOneField(Reading, on_delete=models.PROTECT)
+    active_ms = models.PositiveIntegerField(
+        help_text="From both images painted to the submit, without hidden and idle spans"
+    )
+    elapsed_ms = models.PositiveIntegerField(help_text="The same with them")
+    client_submitted_at = models.DateTimeField(help_text="By the browser's clock")
+    events = models.JSONField(help_text="[milliseconds, name, detail], as they came")
+    exposure = models.JSONField(help_text="What of the AI was shown, for how long, how opaque")
+    flags = models.JSONField(help_text="Where the two clocks disagree")
+
+    def __str__(self):
+        return f"Trace of {self.reading}"
+
+
+@append_only()
+class Consent(models.Model):
+    """A reader has read the study information, of which this is the digest, and consents."""
+
+    reader = models.OneToOneField(Reader, on_delete=models.PROTECT)
+    information_sha256 = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self):
+        return f"Consent of {self.reader}"
+
+
+@append_only()
+class Profile(models.Model):
+    """A reader's experience, as the reader tells it before the first case."""
+
+    class AiUse(models.TextChoices):
+        NEVER = "never", "Never"
+        TRIED = "tried", "Tried it"
+        REGULARLY = "regularly", "Regularly"
+
+    reader = models.OneToOneField(Reader, on_delete=models.PROTECT)
+    years_of_ultrasound = models.PositiveSmallIntegerField(help_text="Years")
+    years_of_neck_ultrasound = models.PositiveSmallIntegerField(help_text="Years")
+    neck_scans_a_week = models.PositiveSmallIntegerField(help_text="Neck ultrasound scans a week")
+    ai_use = models.CharField(max_length=10, choices=AiUse, help_text="AI in the daily work")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(years_of_ultrasound__lte=70)
+                & Q(years_of_neck_ultrasound__lte=F("years_of_ultrasound"))
+                & Q(neck_scans_a_week__lte=1000)
+                & Q(ai_use__in=["never", "tried", "regularly"]),
+                name="profile_plausible",
+            )
+        ]
+
+    def __str__(self):
+        return f"Profile of {self.reader}"
+
+
+@append_only()
+class PracticeReading(models.Model):
+    """A practice diagnosis, after which the answer is told. Never part of the results."""
+
+    reader = models.ForeignKey(Reader, on_delete=models.PROTECT)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT)
+    malignancy = models.CharField(max_length=9, choices=choices(Malignancy))
+    etiology = models.CharField(max_length=32, choices=choices(Etiology))
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            consistent_diagnosis("practice_reading_consistent"),
+            models.UniqueConstraint(fields=["reader", "case"], name="practice_reading_once"),
+        ]
+
+    def __str__(self):
+        return f"Practice of {self.reader}"
+
+
+@append_only()
+class DisplayCheck(models.Model):
+    """What a reader saw of the test patches, and on what display. Visual: calibrates nothing."""
+
+    reader = models.ForeignKey(Reader, on_delete=models.PROTECT)
+    session = models.CharField(max_length=64, db_index=True, help_text="Digest of the session")
+    passed = models.BooleanField(help_text="All patches were told apart")
+    seen = models.JSONField(help_text="By test, what the reader saw")
+    display = models.JSONField(help_text="Resolution, pixel ratio, colour depth, browser")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self):
+        return f"Display check of {self.reader}"

@@ -75,6 +75,18 @@ def unread(reader: Reader) -> QuerySet[Assignment]:
     return Assignment.objects.filter(reader=reader, reading__isnull=True).order_by(*order)
 
 
+def upcoming_assignment(reader: Reader) -> Assignment | None:
+    """The case after the current one, whose images the browser may fetch ahead of time.
+
+    None where the stage ends with the current case: what comes then may not begin today.
+    """
+    current, following = (*unread(reader).select_related("case")[:2], None, None)[:2]
+    if not following or current_assignment(reader) != current:
+        return None
+    sequential = reader.study.protocol.design == Protocol.Design.SEQUENTIAL
+    return following if sequential or following.stage == current.stage else None
+
+
 def washout_ends(reader: Reader) -> datetime | None:
     """When stage 2 begins, while that is still to come; None when nothing is to be waited for."""
     if reader.study.state != Study.State.OPEN:
@@ -90,6 +102,20 @@ def washout_ends(reader: Reader) -> datetime | None:
         return None
     ends = stage_1["last"] + timedelta(days=days)
     return ends if ends > timezone.now() else None
+
+
+def require_at_hand(reader: Reader, code: str) -> Assignment:
+    """The current assignment or the upcoming one, which must bear this code: for images alone.
+
+    Raises as ``require_current`` does.
+    """
+    try:
+        return require_current(reader, code)
+    except OutOfOrder:
+        upcoming = upcoming_assignment(reader)
+        if upcoming and upcoming.code == code:
+            return upcoming
+        raise
 
 
 def require_current(reader: Reader, code: str) -> Assignment:

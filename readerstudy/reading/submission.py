@@ -1,7 +1,7 @@
 """Take a reading: once, in order, consistent, and never lost once acknowledged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,7 +12,8 @@ from django.utils import timezone
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
-from readerstudy.reading import blinding, sequence
+from readerstudy.reading import blinding, sequence, trace
+from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import AlreadyRead, Invalid, KeyReused, OutOfOrder, StudyNotOpen
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
@@ -43,22 +44,23 @@ def present(assignment: Assignment) -> Presentation:
 
 @transaction.atomic
 def submit_reading(
-    *, reader: Reader, code: str, key: UUID, malignancy: str, etiology: str
+    *, reader: Reader, code: str, key: UUID, answer: Answer, told: dict | None = None
 ) -> Submission:
     """Store the diagnosis of the reader's current case.
 
-    A repetition of the same submit (same key) returns the first answer, even after the study
-    was locked. Raises one of ``errors``; nothing is stored then.
+    ``told`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
+    page without scripts tells nothing. A repetition of the same submit (same key) returns the
+    first answer, even after the study was locked. Raises one of ``errors``; nothing is stored then.
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
     reader = Reader.objects.select_for_update().get(pk=reader.pk)
     first = Reading.objects.filter(idempotency_key=key).select_related("assignment").first()
     if first:
-        _require_same(first, reader=reader, code=code, malignancy=malignancy, etiology=etiology)
+        _require_same(first, reader=reader, code=code, answer=answer)
         return Submission(first, replayed=True)
-    _require_consistent(malignancy, etiology)
     assignment = require_unread(reader, code)
+    require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
     shown = Presentation.objects.filter(assignment=assignment).first()
     if shown is None:
         raise OutOfOrder("Open the case before you read it.")
@@ -66,12 +68,13 @@ def submit_reading(
         blinding.aid(assignment)  # a reading with AI is one in which there was AI to see
     reading = Reading.objects.create(
         assignment=assignment,
-        malignancy=malignancy,
-        etiology=etiology,
+        **asdict(answer),
         idempotency_key=key,
         started_at=shown.at,
         submitted_at=max(shown.at, timezone.now()),  # whatever two servers' clocks say
     )
+    if told is not None:
+        trace.keep(reading, told=told)
     record(
         "reading.submit",
         actor=reader.user.get_username(),
@@ -93,7 +96,8 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
     reader = Reader.objects.select_for_update().get(pk=reader.pk)
     assignments = _require_simulated(reader, readings)
     for reading in readings:
-        _require_consistent(reading.malignancy, reading.etiology)
+        if not is_consistent(reading.malignancy, reading.etiology):
+            raise Invalid("Choose benign or malignant, then an etiology of that branch.")
     _require_one_after_the_other(reader, readings)
     blinding.require_aids(assignments)
     read = list(zip(assignments, readings, strict=True))
@@ -133,21 +137,10 @@ def require_unread(reader: Reader, code: str) -> Assignment:
     return sequence.require_current(reader, code)
 
 
-def _require_same(first: Reading, *, reader: Reader, code: str, malignancy: str, etiology: str):
-    sent = (reader.pk, code, malignancy, etiology)
-    stored = (
-        first.assignment.reader_id,
-        first.assignment.code,
-        first.malignancy,
-        first.etiology,
-    )
-    if sent != stored:
+def _require_same(first: Reading, *, reader: Reader, code: str, answer: Answer) -> None:
+    of = first.assignment
+    if (of.reader_id, of.code) != (reader.pk, code) or not answer.is_of(first):
         raise KeyReused("This submit was already used for another diagnosis, which stands.")
-
-
-def _require_consistent(malignancy: str, etiology: str) -> None:
-    if not is_consistent(malignancy, etiology):
-        raise Invalid("Choose benign or malignant, then an etiology of that branch.")
 
 
 def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> list[Assignment]:

@@ -11,8 +11,10 @@ from readerstudy.cohorts.models import Investigator
 from readerstudy.diagnosis import Malignancy, Modality
 from readerstudy.reading import blinding, sequence
 from readerstudy.reading.access import reader_view
+from readerstudy.reading.answer import RATING
+from readerstudy.reading.errors import Invalid
 from readerstudy.reading.forms import DiagnosisForm
-from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import present, require_unread, submit_reading
 
 
@@ -58,23 +60,21 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
     if request.method == "GET":
         return redirect("reading:current", slug=reader.study.slug)
     form = DiagnosisForm(request.POST, stage_1=_stage_1_answer(reader, code))
-    if not form.is_valid():
-        return _case_page(request, require_unread(reader, code), form=form)
-    submit_reading(
-        reader=reader,
-        code=code,
-        key=form.cleaned_data["key"],
-        malignancy=form.cleaned_data["malignancy"],
-        etiology=form.cleaned_data["etiology"],
-    )
-    return redirect("reading:current", slug=reader.study.slug)
+    if form.is_valid():
+        try:
+            key = form.cleaned_data["key"]
+            submit_reading(reader=reader, code=code, key=key, answer=form.answer())
+            return redirect("reading:current", slug=reader.study.slug)
+        except Invalid as refusal:
+            form.add_error(None, str(refusal))
+    return _case_page(request, require_unread(reader, code), form=form)
 
 
 @require_GET
 @reader_view
 def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
-    """One image of the current case."""
-    assignment = sequence.require_current(reader, code)
+    """One image of the current case, or of the one that comes next."""
+    assignment = sequence.require_at_hand(reader, code)
     file = blinding.image_file(assignment, Modality(modality)).open("rb")
     return _png(FileResponse(file, content_type="image/png"))
 
@@ -113,7 +113,10 @@ def _case_page(
         "case": blinding.blinded_case(assignment),
         "aid": aid,
         "progress": sequence.progress(assignment.reader)[assignment.stage - 1],
-        "branches": [(malignancy, malignancy.etiologies) for malignancy in Malignancy],
+        "protocol": assignment.reader.study.protocol,
+        "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
+        "points": RATING,
+        "quality_problems": QualityProblem.choices,
         "modalities": list(Modality),
         "key": (form and form.cleaned_data.get("key")) or uuid4(),
         "form": form,

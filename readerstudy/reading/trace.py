@@ -1,0 +1,94 @@
+"""How a reading went in the browser: its time, what was shown, and whether the clocks agree.
+
+Reading time runs from both images painted to the submit; spans in which the page was hidden, or
+nothing was touched for long, are left out of ``active_ms``. The browser measures it on its
+monotonic clock; the server's own span (first shown → received) stands beside it. The raw events
+are kept, so that any other rule can be tried on them.
+"""
+
+import re
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from rest_framework import serializers
+
+from readerstudy.reading.models import Reading, Trace
+
+MAX_EVENTS = 2000
+CLOCK_TOLERANCE = timedelta(minutes=2)
+SPAN_TOLERANCE = timedelta(seconds=2)  # the page may have been sent before the server's note of it
+DAY_MS = 86_400_000
+NAME = re.compile(r"[a-z0-9-]{1,32}\Z")
+DETAIL = re.compile(r"[ -~]{0,200}\Z")
+
+CLOCK = "clock"  # the browser's clock is not the server's
+SPAN = "span"  # the browser claims a longer reading than the server could have seen
+
+
+class EventField(serializers.Field):
+    """[milliseconds since the page came, name, detail]."""
+
+    default_error_messages = {"event": "An event is [milliseconds, name, detail]."}
+
+    def to_internal_value(self, data):
+        match data:
+            case [int(at) | float(at), str(name), str(detail)] if (
+                0 <= at <= 30 * DAY_MS and NAME.match(name) and DETAIL.match(detail)
+            ):
+                return [round(at), name, detail]
+            case _:
+                return self.fail("event")
+
+
+class ExposureSerializer(serializers.Serializer):
+    """One way in which AI output was on the screen, and for how long."""
+
+    level = serializers.IntegerField(min_value=0, max_value=2)  # 0: probabilities alone
+    opacity = serializers.IntegerField(min_value=0, max_value=100)  # percent
+    colour_map = serializers.RegexField(r"^[a-z]{0,16}\Z", allow_blank=True)
+    ms = serializers.IntegerField(min_value=0, max_value=30 * DAY_MS)
+
+
+class TraceSerializer(serializers.Serializer):
+    """What the browser tells of a reading."""
+
+    active_ms = serializers.IntegerField(min_value=0, max_value=DAY_MS)
+    elapsed_ms = serializers.IntegerField(min_value=0, max_value=20 * DAY_MS)
+    submitted_at = serializers.DateTimeField()
+    events = serializers.ListField(child=EventField(), max_length=MAX_EVENTS)
+    exposure = ExposureSerializer(many=True, max_length=MAX_EVENTS)
+
+    def validate(self, attrs):
+        if attrs["active_ms"] > attrs["elapsed_ms"]:
+            raise serializers.ValidationError("A reading is not active for longer than it lasts.")
+        return attrs
+
+
+@transaction.atomic
+def keep(reading: Reading, *, told: dict) -> Trace:
+    """Store what the browser told (validated by TraceSerializer) beside its reading."""
+    return Trace.objects.create(
+        reading=reading,
+        active_ms=told["active_ms"],
+        elapsed_ms=told["elapsed_ms"],
+        client_submitted_at=told["submitted_at"],
+        events=told["events"],
+        exposure=[dict(shown) for shown in told["exposure"]],
+        flags=_flags(reading, told),
+    )
+
+
+def _flags(reading: Reading, told: dict) -> list[str]:
+    """Where the browser and the server can't both be right.
+
+    A diagnosis that waited for the line arrives late: only a browser's clock that is ahead of
+    the server's, or behind the first showing, is wrong for certain.
+    """
+    said: datetime = told["submitted_at"]
+    flags = []
+    if not (reading.started_at - CLOCK_TOLERANCE <= said <= reading.submitted_at + CLOCK_TOLERANCE):
+        flags.append(CLOCK)
+    seen = reading.submitted_at - reading.started_at
+    if timedelta(milliseconds=told["elapsed_ms"]) > seen + SPAN_TOLERANCE:
+        flags.append(SPAN)
+    return flags

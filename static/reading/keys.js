@@ -1,0 +1,2 @@
+// Single-key shortcuts.
+export function mountKeys(_root, _hooks) {}

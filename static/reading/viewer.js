@@ -1,0 +1,2 @@
+// The two images side by side.
+export function mountViewer(_root, _hooks) {}
