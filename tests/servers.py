@@ -151,15 +151,21 @@ def manage(
 def gunicorn(env: dict[str, str]) -> Iterator[str]:
     """The site itself; yields its address without a slash at the end."""
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    with gunicorn_process(env, port=port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def gunicorn_process(env: dict[str, str], *, port: int) -> Iterator[subprocess.Popen]:
+    """The site at this port, once it answers."""
     command = [sys.executable, "-m", "gunicorn", "readerstudy.wsgi", "-b", f"127.0.0.1:{port}",
                "--workers", "2", "--threads", "4", "--log-level", "warning"]  # fmt: skip
     with started(command, cwd=ROOT, env=env) as process:
         wait_until(
-            lambda: requests.get(f"{address}/healthz", timeout=2).ok, what="gunicorn",
-            process=process,
+            lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok,
+            what="gunicorn", process=process,
         )  # fmt: skip
-        yield address
+        yield process
 
 
 @contextmanager

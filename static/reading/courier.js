@@ -41,18 +41,19 @@ async function mine() {
 
 async function sendAll(token) {
   clearTimeout(timer);
-  let last = null;
+  const answers = [];
   for (const entry of await mine()) {
     if (entry.refused) continue;
     say(word("sending"));
-    last = { entry, ...(await send(entry, token)) };
-    if (last.outcome === "refused" && last.status !== 400) {
-      await keep({ ...entry, refused: last.message || word("no") });
+    const answer = { entry, ...(await send(entry, token)) };
+    answers.push(answer);
+    if (answer.outcome === "refused" && answer.status !== 400) {
+      await keep({ ...entry, refused: answer.message || word("no") });
     }
-    for (const listener of listeners) await listener(last);
-    if (last.outcome === "waiting" || last.outcome === "signed-out") break;
+    if (["waiting", "signed-out"].includes(answer.outcome)) break;
   }
-  await report(last);
+  await report(answers.at(-1));
+  for (const answer of answers) for (const listener of listeners) listener(answer);
 }
 
 async function report(last) {
@@ -94,7 +95,7 @@ function understood(key) {
   button.textContent = word("understood");
   button.addEventListener("click", async () => {
     await forget(key);
-    await report(null);
+    await report();
     if (line.dataset.state === "stored") say("");
   });
   return button;

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-pytest.register_assert_rewrite("tests.e2e.browsing", "tests.services.site")
+pytest.register_assert_rewrite("tests.e2e.browsing", "tests.e2e.faults", "tests.services.site")
 
 from tests import servers  # noqa: E402
 from tests.services.site import SEQUENTIAL, Site, Sketch  # noqa: E402
@@ -37,14 +37,19 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """The machine's Chromium. One a module: Playwright's event loop must not outlive it."""
+def chromium() -> str:
+    """The machine's Chromium; one that is missing is an error."""
     program = shutil.which("chromium")
     if program is None:
         raise FileNotFoundError("Chromium is not installed: apt-get install chromium")
+    return program
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """The machine's Chromium. One a module: Playwright's event loop must not outlive it."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 

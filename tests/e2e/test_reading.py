@@ -12,6 +12,7 @@ from tests.e2e.browsing import (
     fits_the_width,
     heatmaps_drawn,
     images_painted,
+    keep,
     screenshot,
     sign_in,
     submit,
@@ -122,8 +123,8 @@ def _read_aided(page: Page, site: Site, *, number: int) -> None:
         screenshot(page, "stage-2-changing")
         submit(page)
     else:
-        with page.expect_navigation():
-            page.get_by_role("button", name=f"Keep: {first.label}").click()
+        expect(page.get_by_role("button", name=f"Keep: {first.label}")).to_be_visible()
+        keep(page)
 
 
 def _shows_what_the_model_said(page: Page, site: Site, shown: int) -> None:
@@ -172,8 +173,7 @@ def test_sequential_stage_2_follows_each_case_and_its_overlay_can_be_set(browser
             assert code(page) != stage_1_code
             _stage_2(page, number=number, total=2, stage_1=Etiology.TUBERCULOUS)
             _overlay_can_be_set(page)
-            with page.expect_navigation():
-                page.get_by_role("button", name="Keep: Tuberculous lymphadenitis").click()
+            keep(page)
         expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
     stored = [(stage, case_id) for _, stage, case_id, *_ in site.readings("pairs")]
     assert [stage for stage, _ in stored] == [1, 2, 1, 2]
@@ -201,7 +201,7 @@ def test_a_case_can_be_read_without_javascript(browser, served):
         sign_in(page, "anna")
         enter(page, "plain")
         page.get_by_role("radio", name="Malignant").check()
-        submit(page)
+        page.get_by_role("button", name="Submit and go on").click()
         expect(page.get_by_role("alert")).to_contain_text("Choose benign or malignant")
         expect(page.get_by_role("radio", name="Malignant")).to_be_checked()
         choose(page, Etiology.METASTATIC)
@@ -210,8 +210,7 @@ def test_a_case_can_be_read_without_javascript(browser, served):
         assert "The heatmaps need JavaScript" in page.content()
         expect(page.locator(".probabilities meter")).to_have_count(4)
         screenshot(page, "stage-2-without-javascript")
-        with page.expect_navigation():
-            page.get_by_role("button", name="Keep: Metastatic carcinoma").click()
+        keep(page)
         expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
     assert [(stage, etiology) for _, stage, _, _, etiology in site.readings("plain")] == [
         (1, Etiology.METASTATIC),
