@@ -10,6 +10,8 @@ import re
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from readerstudy.reading.models import Reading, Trace
@@ -28,7 +30,7 @@ SPAN = "span"  # the browser claims a longer reading than the server could have 
 class EventField(serializers.Field):
     """[milliseconds since the page came, name, detail]."""
 
-    default_error_messages = {"event": "An event is [milliseconds, name, detail]."}
+    default_error_messages = {"event": gettext_lazy("An event is [milliseconds, name, detail].")}
 
     def to_internal_value(self, data):
         match data:
@@ -60,7 +62,9 @@ class TraceSerializer(serializers.Serializer):
 
     def validate(self, attrs):
         if attrs["active_ms"] > attrs["elapsed_ms"]:
-            raise serializers.ValidationError("A reading is not active for longer than it lasts.")
+            raise serializers.ValidationError(
+                _("A reading is not active for longer than it lasts.")
+            )
         return attrs
 
 
