@@ -22,15 +22,20 @@ export async function fetchUpcoming(address, { signal }) {
   }
 }
 
-// Put those that are here in the places of their like on a page that is not shown yet.
-export function place(page) {
-  for (const image of page.querySelectorAll(".pane img")) {
+// Take the images that are here off a page that is not shown yet; the function that is returned
+// puts those that were fetched in their places, once the page is shown. (An image that passes
+// through another document is fetched anew.)
+export function spare(page) {
+  const pairs = [...page.querySelectorAll(".pane img")].flatMap((image) => {
     const fetched = ready.get(image.getAttribute("src"));
-    if (!fetched) continue;
-    for (const { name, value } of image.attributes) {
-      if (name !== "src") fetched.setAttribute(name, value);
-    }
-    image.replaceWith(fetched);
-  }
+    return fetched ? [[image, fetched]] : [];
+  });
   ready.clear();
+  for (const [image] of pairs) image.removeAttribute("src");
+  return () => {
+    for (const [image, fetched] of pairs) {
+      for (const { name, value } of image.attributes) fetched.setAttribute(name, value);
+      image.replaceWith(fetched);
+    }
+  };
 }

@@ -6,7 +6,7 @@ import { Panel } from "./diagnosis.js";
 import { Exposure } from "./exposure.js";
 import { mountKeys } from "./keys.js";
 import { mountOverlay } from "./overlay.js";
-import { fetchUpcoming, place } from "./prefetch.js";
+import { fetchUpcoming, spare } from "./prefetch.js";
 import { mountViewer } from "./viewer.js";
 import { word } from "./words.js";
 
@@ -117,11 +117,12 @@ async function goOn() {
   }
   leaving.abort();
   leaving = new AbortController();
-  place(page);
+  const putImages = spare(page);
   document.title = page.title;
   for (const part of [".where", "main"]) {
     document.querySelector(part).replaceWith(page.querySelector(part));
   }
+  putImages();
   window.scrollTo(0, 0);
   mount();
 }
