@@ -40,7 +40,7 @@ class _Texts(HTMLParser):
 
     @staticmethod
     def _is_message(name: str, text: str) -> bool:
-        """A sentence that a script takes from the element itself: no address or code has a blank."""
+        """A sentence for a script, on the element itself: no address or code has a blank."""
         return name.startswith("data-") and " " in text
 
 
