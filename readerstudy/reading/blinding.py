@@ -4,7 +4,8 @@ A reader sees an opaque code, the two images and the baseline characteristics; i
 the own stage-1 reading of that case is stored, also that reading and the AI's output. Never the
 truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
 id, or another reader's work. All functions take an assignment that ``sequence`` found current;
-only ``image_file`` also takes the upcoming one.
+only ``image_file`` also takes the upcoming one. Practice cases, which nobody is assigned, are
+``reading/preparation.py``'s; of them, too, a reader sees the images and ``baseline_of``.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from inference.models import ModelVersion, Prediction
 from inference.results import predictions_of
+from readerstudy.cohorts.models import Case
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
@@ -67,17 +69,21 @@ class Aid:
 
 def blinded_case(assignment: Assignment) -> BlindedCase:
     """The part of a case that both stages show."""
-    case = assignment.case
     return BlindedCase(
         code=assignment.code,
         stage=Stage(assignment.stage),
-        baseline=(
-            (_("Sex"), told(Sex(case.sex))),
-            (_("Age"), _("%(years)s years") % {"years": case.age}),
-            (_("Longitudinal diameter"), f"{case.diameter_mm:g} mm"),
-            (_("Location"), told(Location(case.location))),
-            (_("Neck level"), told(NeckLevel(case.neck_level))),
-        ),
+        baseline=baseline_of(assignment.case),
+    )
+
+
+def baseline_of(case: Case) -> tuple[tuple[str, str], ...]:
+    """The baseline characteristics, as (label, value) pairs."""
+    return (
+        (_("Sex"), told(Sex(case.sex))),
+        (_("Age"), _("%(years)s years") % {"years": case.age}),
+        (_("Longitudinal diameter"), f"{case.diameter_mm:g} mm"),
+        (_("Location"), told(Location(case.location))),
+        (_("Neck level"), told(NeckLevel(case.neck_level))),
     )
 
 
