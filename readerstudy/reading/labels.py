@@ -1,4 +1,4 @@
-"""What diagnoses and baseline characteristics are called on a reader's pages.
+"""What diagnoses, baseline characteristics and states are called on a reader's pages.
 
 Their labels are plain English (``readerstudy.diagnosis``, ``cohorts.vocabulary``), as manifests,
 tables and exports write them; a reader sees them in the reader's language.
@@ -38,6 +38,10 @@ TOLD = (
     gettext_noop("Level VI"),
     gettext_noop("Level VII"),
     gettext_noop("Supraclavicular"),
+    gettext_noop("Draft"),
+    gettext_noop("Open"),
+    gettext_noop("Locked"),
+    gettext_noop("Unblinded"),
 )
 
 

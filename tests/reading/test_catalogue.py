@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from readerstudy.cohorts.models import Study
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.labels import TOLD
@@ -67,7 +68,9 @@ def test_the_compiled_catalogue_is_the_written_one(tmp_path):
     assert compiled(CATALOGUE.with_suffix(".mo")) == compile_to(tmp_path / "now.mo", CATALOGUE)
 
 
-@pytest.mark.parametrize("kind", [Malignancy, Etiology, Modality, Sex, Location, NeckLevel])
+@pytest.mark.parametrize(
+    "kind", [Malignancy, Etiology, Modality, Sex, Location, NeckLevel, Study.State]
+)
 def test_every_label_that_a_reader_may_meet_is_in_the_catalogue(kind: type[StrEnum]):
     assert {member.label for member in kind} <= set(TOLD)
 
