@@ -18,14 +18,17 @@ from tests.servers import ROOT
 
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 SOURCES = ("readerstudy", "inference", "analysis", "templates")
-Messages = dict[object, str]
+Messages = dict[str, str]
+NO_PLURALS = "nplurals=INTEGER; plural=EXPRESSION;"  # what a new catalogue begins with
 
 
 def compiled(mo: Path) -> Messages:
-    """What a compiled catalogue holds: by message (and context, and plural), its text."""
+    """What a compiled catalogue holds: by message, after its context if it has one, its text."""
     with mo.open("rb") as file:
         held = gettext.GNUTranslations(file)._catalog
-    return {message: text for message, text in held.items() if message != ""}
+    # A message with plurals is held once for each of them.
+    texts = {m[0] if isinstance(m, tuple) else m: text for m, text in held.items()}
+    return {message: text for message, text in texts.items() if message}
 
 
 def compile_to(mo: Path, po: Path) -> Messages:
@@ -35,7 +38,7 @@ def compile_to(mo: Path, po: Path) -> Messages:
 
 
 @pytest.fixture(scope="module")
-def gathered(tmp_path_factory) -> set:
+def gathered(tmp_path_factory) -> set[str]:
     """Every message of the source, gathered anew from a copy of it."""
     copy = tmp_path_factory.mktemp("source")
     only = shutil.ignore_patterns("*.safetensors", "__pycache__", "migrations")
@@ -48,8 +51,9 @@ def gathered(tmp_path_factory) -> set:
         cwd=copy, env=environment, check=True, capture_output=True,
     )  # fmt: skip
     # Each message stands for its own translation, so that none is left out when compiled.
-    english = copy / "en.po"
-    subprocess.run(["msgen", "--output-file", english, copy / "locale/django.pot"], check=True)
+    template, english = copy / "locale/django.pot", copy / "en.po"
+    template.write_text(template.read_text().replace(NO_PLURALS, "nplurals=2; plural=n != 1;"))
+    subprocess.run(["msgen", "--output-file", english, template], check=True)
     return set(compile_to(copy / "en.mo", english))
 
 
