@@ -21,7 +21,7 @@ from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
 from readerstudy.reading.trace import TraceSerializer
 
-NO_CHOICE = {"invalid_choice": gettext_lazy("Not one of the choices.")}
+NO_CHOICE = dict.fromkeys(("invalid_choice", "null"), gettext_lazy("Not one of the choices."))
 
 
 class ReadingSerializer(serializers.Serializer):
