@@ -88,7 +88,7 @@ def _patients(cases: list[Case], *, version: ModelVersion, seed: int) -> Patient
     model = np.full(len(cases), MISSING, dtype=np.int8)
     model[known] = decisions(four_class[known])
     return Patients(
-        patient=np.array([_opaque(case, seed) for case in cases], dtype=np.str_),
+        patient=np.array([opaque_name(case, seed) for case in cases], dtype=np.str_),
         cohort=words("cohort_name"),
         truth=np.array([CLASS_INDEX.get(case.etiology, MISSING) for case in cases], np.int8),
         probabilities=probabilities,
@@ -103,7 +103,7 @@ def _patients(cases: list[Case], *, version: ModelVersion, seed: int) -> Patient
     )
 
 
-def _opaque(case: Case, seed: int) -> str:
+def opaque_name(case: Case, seed: int) -> str:
     """A name for the patient that can't be led back to the manifest's without the seed."""
     text = f"{seed}|patient|{case.cohort_name}|{case.case_id}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from analysis import canonical, charts, dataset, figures, rendered
+from analysis import canonical, charts, conduct, dataset, figures, rendered
 from analysis.access import done_run_of, investigator_view
+from analysis.exports import conduct as exports_conduct
 from analysis.exports import files, tables, tidy, workbook
 from analysis.exports.provenance import Provenance
 from analysis.models import AnalysisRun
@@ -117,7 +118,7 @@ def chart(request: HttpRequest, study: Study, *, number: int, name: str) -> Http
 def data(request: HttpRequest, study: Study, *, number: int, name: str) -> HttpResponse:
     """The data case by case, as the run read them; 409 if they have changed since."""
     found = done_run_of(study, number)
-    if name not in files.DATA_FILES:
+    if name not in (*files.DATA_FILES, exports_conduct.NAME):
         raise Http404
     now = dataset.load(study)
     if now.digest() != found.data_sha256:
@@ -128,7 +129,11 @@ def data(request: HttpRequest, study: Study, *, number: int, name: str) -> HttpR
             "not belong to its results. Start a new run and take its files."
         )
         return error_page(request, status=409, message=text)
-    return _download(request, found, name, files.data_file(name, now))
+    told = name == exports_conduct.NAME
+    content = (
+        exports_conduct.conduct_csv(conduct.rows(study)) if told else files.data_file(name, now)
+    )
+    return _download(request, found, name, content)
 
 
 def _all_of_kind(request: HttpRequest, found: AnalysisRun, *, table: str) -> HttpResponse:

@@ -18,7 +18,8 @@ FORMAT_NAMES = {"csv": "CSV", "xlsx": "XLSX", "tex": "LaTeX"}
 DATA_FILES = (
     ("readings.csv", "A row a reading, with truth and the model's decision"),
     ("cases.csv", "A row a patient, with the model's probabilities"),
-    ("dictionary.csv", "What each column of these two holds"),
+    ("conduct.csv", "How each reading went: confidence, ratings, time, what of the AI was shown"),
+    ("dictionary.csv", "What each column of these three holds"),
     ("mrmcaov.csv", "For MRMCaov, in R"),
     ("rjafroc.xlsx", "For RJafroc, in R; crossed readings alone"),
     ("imrmc.imrmc", "For iMRMC"),

@@ -25,7 +25,7 @@ from inference.inputs import ModelInputs, model_inputs
 from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study, testing_cases
-from readerstudy.reading import sequence
+from readerstudy.reading import sequence, trace
 from readerstudy.reading.lifecycle import NotPossible
 
 INPUTS_LISTED = 200  # failed, and poor, cases that the page names
@@ -97,6 +97,7 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
     context = {
         "study": study,
         "progress": _progress(study),
+        "disagreements": trace.disagreements(study),
         "beside": page_beside(study.slug),
         "plans": list(RegisteredPlan.objects.filter(study=study).order_by("-pk")),
         "runs": _runs(study),

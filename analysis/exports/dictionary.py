@@ -1,5 +1,6 @@
 """The data dictionary: what each column of the casewise files holds."""
 
+from analysis.exports import conduct
 from analysis.exports.casewise import CASE_COLUMNS, READING_COLUMNS
 from analysis.exports.tidy import csv_text
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
@@ -44,15 +45,19 @@ MEANING = {
     "right": ("whole number", _YES, "The diagnosis is the etiology by pathology"),
     "decision_malignant": ("whole number", _YES, "The diagnosis is a malignant etiology"),
     "right_malignant": ("whole number", _YES, "Benign or malignant is right"),
-    "seconds": ("number", "seconds", "From the first showing of the case to the submit"),
+    "seconds": (
+        "number", "seconds", "Active reading time as the browser told it; else from the first "
+        "showing of the case to the submit",
+    ),
 }  # fmt: skip
 
 
 def dictionary_csv() -> str:
-    """A row a column of cases.csv and readings.csv."""
+    """A row a column of cases.csv, readings.csv and conduct.csv."""
     rows = [
         [file, column, *MEANING[column]]
         for file, columns in (("cases.csv", CASE_COLUMNS), ("readings.csv", READING_COLUMNS))
         for column in columns
     ]
+    rows += [[conduct.NAME, column, *meaning] for column, meaning in conduct.MEANING.items()]
     return csv_text(["file", "column", "type", "values", "meaning"], rows)

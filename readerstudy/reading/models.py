@@ -172,7 +172,14 @@ class Trace(models.Model):
     client_submitted_at = models.DateTimeField(help_text="By the browser's clock")
     events = models.JSONField(help_text="[milliseconds, name, detail], as they came")
     exposure = models.JSONField(help_text="What of the AI was shown, for how long, how opaque")
-    flags = models.JSONField(help_text="Where the two clocks disagree")
+    flags = models.CharField(
+        max_length=40, blank=True, help_text="Where browser and server disagree on time"
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=~Q(flags=""), name="trace_flagged"),
+        ]
 
     def __str__(self):
         return f"Trace of {self.reading}"

@@ -7,6 +7,7 @@ are kept, so that any other rule can be tried on them.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from readerstudy.cohorts.models import Study
 from readerstudy.reading.models import Reading, Trace
 
 MAX_EVENTS = 2000
@@ -25,6 +27,10 @@ DETAIL = re.compile(r"[ -~]{0,200}\Z")
 
 CLOCK = "clock"  # the browser's clock is not the server's
 SPAN = "span"  # the browser claims a longer reading than the server could have seen
+REASONS = {
+    CLOCK: "the browser's clock is not the server's",
+    SPAN: "the browser tells of a longer reading than the server can have seen",
+}
 
 
 class EventField(serializers.Field):
@@ -68,6 +74,34 @@ class TraceSerializer(serializers.Serializer):
         return attrs
 
 
+@dataclass(frozen=True)
+class Disagreement:
+    """A reading whose time is in doubt, and why; nothing of what was read."""
+
+    reader: str
+    stage: int
+    place: int
+    reasons: tuple[str, ...]
+
+
+def disagreements(study: Study) -> list[Disagreement]:
+    """All of a study, reader by reader in the order of reading."""
+    rows = (
+        Trace.objects.exclude(flags="")
+        .filter(reading__assignment__reader__study=study)
+        .values_list(
+            "reading__assignment__reader__code",
+            "reading__assignment__stage",
+            "reading__assignment__position",
+            "flags",
+        )
+    )
+    return [
+        Disagreement(code, stage, place, tuple(REASONS[flag] for flag in flags.split()))
+        for code, stage, place, flags in sorted(rows)
+    ]
+
+
 @transaction.atomic
 def keep(reading: Reading, *, told: dict) -> Trace:
     """Store what the browser told (validated by TraceSerializer) beside its reading."""
@@ -78,7 +112,7 @@ def keep(reading: Reading, *, told: dict) -> Trace:
         client_submitted_at=told["submitted_at"],
         events=told["events"],
         exposure=[dict(shown) for shown in told["exposure"]],
-        flags=_flags(reading, told),
+        flags=" ".join(_flags(reading, told)),
     )
 
 

@@ -58,7 +58,7 @@ def links(page: str) -> set[str]:
 
 def test_every_link_of_the_page_gives_a_file_that_says_what_it_is(run, ivan):
     urls = links(ivan.get(RUN).content.decode())
-    assert {f"{RUN}data/{name}" for name in DATA_FILES} <= urls
+    assert {f"{RUN}data/{name}" for name in (*DATA_FILES, "conduct.csv")} <= urls
     assert {f"{RUN}report.pdf", f"{RUN}results.xlsx", f"{RUN}figures/flow.svg",
             f"{RUN}tables/table2-cells.tex"} <= urls  # fmt: skip
     assert len(urls) > 70

@@ -67,7 +67,7 @@ def trace(server: Server, slug: str) -> dict:
         slug,
     )[0]
     names = [name for _, name, _ in json.loads(events)]
-    return {"active": active, "elapsed": elapsed, "events": names, "flags": json.loads(flags)}
+    return {"active": active, "elapsed": elapsed, "events": names, "flags": flags}
 
 
 def test_a_cut_line_keeps_the_diagnosis_and_sends_it_when_it_is_back(browser, server):
@@ -173,7 +173,7 @@ def test_a_reload_in_mid_case_and_in_mid_submit(browser, server):
     told = trace(server, "reload")
     assert "reload" in told["events"]
     assert told["active"] > 1000
-    assert told["flags"] == []
+    assert told["flags"] == ""
 
 
 def test_a_browser_that_crashes_sends_it_when_it_is_opened_again(browser, server, tmp_path):
@@ -242,7 +242,7 @@ def test_a_browser_whose_clock_is_wrong_is_told_of_to_the_investigator(browser, 
         submit(page)
         on_case(page, 2)
     told = trace(server, "late")
-    assert told["flags"] == ["clock"]
+    assert told["flags"] == "clock"
     assert 0 < told["active"] <= told["elapsed"] < 60_000  # its stopwatch is right all the same
 
 

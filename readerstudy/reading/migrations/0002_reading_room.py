@@ -136,7 +136,14 @@ class Migration(migrations.Migration):
                         help_text="What of the AI was shown, for how long, how opaque"
                     ),
                 ),
-                ("flags", models.JSONField(help_text="Where the two clocks disagree")),
+                (
+                    "flags",
+                    models.CharField(
+                        blank=True,
+                        help_text="Where browser and server disagree on time",
+                        max_length=40,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(

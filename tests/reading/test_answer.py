@@ -1,0 +1,121 @@
+"""What a reader must say is what the protocol asks: no more, no less."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from readerstudy.accounts.models import User
+from readerstudy.reading.models import Reading, Trace
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+DIAGNOSIS = {"malignancy": "malignant", "etiology": "lymphoma"}
+TRACE = {"active_ms": 900, "elapsed_ms": 1000, "submitted_at": "2026-01-01T00:00:00Z",
+         "events": [[5, "painted", ""], [700, "choose", "malignancy benign"]],
+         "exposure": []}  # fmt: skip
+
+
+def open_study(**asked) -> Client:
+    factories.make_open(cases=1, **asked)
+    client = Client()
+    client.force_login(User.objects.get(username="anna"))
+    return client
+
+
+def submit(client: Client, **said):
+    code = client.get("/api/v1/study/case/").json()["case"]["code"]
+    body = {"code": code, "key": str(uuid4())} | DIAGNOSIS | said
+    return client.post("/api/v1/study/readings/", json.dumps(body), content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    ("scale", "said", "status"),
+    [
+        ("none", {}, 201), ("none", {"confidence": 3}, 400),
+        ("five_point", {}, 400), ("five_point", {"confidence": 0}, 400),
+        ("five_point", {"confidence": 1}, 201), ("five_point", {"confidence": 5}, 201),
+        ("five_point", {"confidence": 6}, 400),
+        ("percent", {"confidence": 0}, 201), ("percent", {"confidence": 100}, 201),
+        ("percent", {"confidence": 101}, 400), ("percent", {"confidence": -1}, 400),
+        ("percent", {"confidence": 10**30}, 400),
+    ],
+)  # fmt: skip
+def test_confidence_is_on_the_protocols_scale(scale, said, status):
+    answer = submit(open_study(confidence=scale), **said)
+    assert answer.status_code == status
+    assert Reading.objects.count() == (status == 201)
+
+
+def test_ratings_are_asked_in_stage_2_alone():
+    client = open_study(rates_aid=True)
+    assert submit(client, trust=3, usefulness=3).status_code == 400
+    assert submit(client).status_code == 201
+    assert submit(client).status_code == 400
+    assert submit(client, trust=3).status_code == 400
+    assert submit(client, trust=3, usefulness=6).status_code == 400
+    assert submit(client, trust=3, usefulness=5).status_code == 201
+    assert list(Reading.objects.order_by("pk").values_list("trust", "usefulness")) == [
+        (None, None), (3, 5),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"quality_problem": "blurred", "quality_note": "moved"}, 201),
+        ({"quality_problem": "blurred"}, 201),
+        ({"quality_note": "moved"}, 400),
+        ({"quality_problem": "ugly"}, 400),
+        ({"quality_problem": "other", "quality_note": "x" * 201}, 400),
+        ({"quality_problem": "other", "quality_note": "a\x00b"}, 400),
+    ],
+)
+def test_poor_images_are_reported_with_a_reason(said, status):
+    assert submit(open_study(), **said).status_code == status
+
+
+def test_a_trace_is_kept_with_its_reading():
+    assert submit(open_study(), trace=TRACE).status_code == 201
+    kept = Trace.objects.get()
+    assert (kept.active_ms, kept.elapsed_ms) == (900, 1000)
+    assert kept.events == TRACE["events"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"active_ms": 1001}, {"active_ms": -1}, {"elapsed_ms": 10**12}, {"submitted_at": "now"},
+        {"events": [[1, "a"]]}, {"events": [[float("nan"), "a", ""]]}, {"events": [[1, "A", ""]]},
+        {"events": [[1, "a", "\x00"]]}, {"events": [[1, "a", "x" * 201]]},
+        {"events": [[1, "a", ""]] * 2001}, {"events": {"a": 1}},
+        {"exposure": [{"level": 3, "opacity": 1, "colour_map": "", "ms": 1}]},
+        {"exposure": [{"level": 1, "opacity": 101, "colour_map": "", "ms": 1}]},
+        {"exposure": [{"level": 1, "opacity": 1, "colour_map": "\u0000", "ms": 1}]},
+        {"exposure": [1]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_trace_that_is_none_is_refused_and_nothing_is_stored(changes):
+    answer = submit(open_study(), trace=TRACE | changes)
+    assert answer.status_code == 400
+    assert not Reading.objects.exists()
+
+
+def test_a_repetition_that_says_something_else_is_refused():
+    client = open_study(confidence="five_point")
+    code = client.get("/api/v1/study/case/").json()["case"]["code"]
+    key = str(uuid4())
+    said = [submit(client, code=code, key=key, confidence=number) for number in (2, 2, 3)]
+    assert [answer.status_code for answer in said] == [201, 200, 409]
+
+
+def test_the_page_asks_what_the_protocol_asks():
+    client = open_study(confidence="percent", rates_aid=True)
+    page = client.get("/read/study/").content.decode()
+    assert 'name="confidence" min="0" max="100"' in page
+    assert 'name="trust"' not in page
+    assert submit(client, confidence=50).status_code == 201
+    assert 'name="trust"' in client.get("/read/study/").content.decode()
