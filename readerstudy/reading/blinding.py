@@ -123,7 +123,7 @@ def aid(assignment: Assignment) -> Aid:
     p = prediction.probabilities()
     version = prediction.model_version
     return Aid(
-        model=str(version) if version.is_external else NETWORK,
+        model=f"{version.name} {version.version}" if version.is_external else NETWORK,
         is_imported=version.is_external,
         has_heatmaps=prediction.heatmap_set.exists(),
         stage_1=stage_1,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from inference.models import Prediction
 from inference.queue import input_digest
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Protocol, Study, testing_cases
+from readerstudy.cohorts.models import Case, Protocol, Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import QualityProblem
@@ -217,7 +217,7 @@ def models_that_tell_what_they_lack() -> Iterator[HttpResponse]:
     untrained = {"name": "CLA-HDM", "version": "2", "is_trained": False}
     elsewhere = factories.make_model(**untrained, is_external=True, weights="")
     factories.choose_model(study, elsewhere)
-    case = testing_cases(study).get()
+    case = Case.objects.get()
     Prediction.objects.create(
         case=case, model_version=elsewhere, input_sha256=input_digest(case.image_set.all()),
         p_malignant=0.8, p_tuberculous=0.3, p_metastatic=0.6,
