@@ -16,8 +16,11 @@ EMPTY = "empty.sqlite3"
 
 
 @contextmanager
-def own_site() -> Iterator[Path]:
-    """Set Django up with a temporary folder, whatever the environment or a .env file says."""
+def own_site(*, database: str = "") -> Iterator[Path]:
+    """Set Django up with a temporary folder, whatever the environment or a .env file says.
+
+    Its rows are in SQLite, or in the ``database`` of this URL.
+    """
     with TemporaryDirectory(prefix="readerstudy-bench-") as name:
         folder = Path(name)
         os.environ |= {
@@ -25,7 +28,7 @@ def own_site() -> Iterator[Path]:
             "READERSTUDY_VAR": name,
             "READERSTUDY_DEMO": "0",
             "READERSTUDY_HTTPS": "0",
-            "DATABASE_URL": database_url(folder / EMPTY),
+            "DATABASE_URL": database or database_url(folder / EMPTY),
             "CELERY_BROKER_URL": "",
             "INFERENCE_PRECISION": "fp32",
         }
