@@ -1,6 +1,5 @@
 """Our reading room: a study of phantoms on the benchmark's site, and those who read it."""
 
-import json
 import re
 import time
 from collections.abc import Iterator
