@@ -56,7 +56,7 @@ def _save(pixels: np.ndarray, modality: Modality, number: int) -> Drawn:
 
 
 def add_cases(number: int, *, drawn: list[list[Drawn]], slug: str = "benchmark") -> list[Case]:
-    """So many more cases of a study's one cohort, each with links of its own to the phantoms' files."""
+    """So many more cases of a study's one cohort. Each has links of its own to the phantoms."""
     study, _ = Study.objects.get_or_create(slug=slug, defaults={"title": slug})
     cohort, _ = Cohort.objects.get_or_create(study=study, name="benchmark")
     cases = Case.objects.bulk_create(
