@@ -92,8 +92,10 @@ def _environment(database: str, *, folder: Path, package: Path) -> dict[str, str
     }
 
 
-def open_project(address: str, *, images: list[list[Path]], cases: int, readers: int) -> "Project":
-    """One organisation whose project holds so many cases, to be read by each of so many people.
+def open_project(
+    address: str, *, images: list[list[Path]], cases: int, readers: int
+) -> list["ProjectReader"]:
+    """One organisation whose project holds so many cases, to be read by each of these people.
 
     ``images``: BUS and CDFI of each drawn case, which the cases share in turn.
     """
@@ -108,7 +110,7 @@ def open_project(address: str, *, images: list[list[Path]], cases: int, readers:
     owner.patch_json(f"/api/projects/{project}", {"label_config": LABELS})
     tasks = [dict(zip(Modality, pair, strict=True)) for pair in islice(cycle(addresses), cases)]
     owner.post_json(f"/api/projects/{project}/import", [{"data": task} for task in tasks])
-    return Project(project, people)
+    return [ProjectReader(project, browser) for browser in people]
 
 
 def _sign_up(address: str, *, number: int, query: str = "") -> Browser:
@@ -134,13 +136,6 @@ def _upload(browser: Browser, project: int, path: Path) -> str:
     [number] = json.loads(answer)["file_upload_ids"]
     stored = json.loads(browser.get(f"/api/import/file-upload/{number}"))["file"]
     return f"/data/{stored}"
-
-
-class Project:
-    """The project, and those who are to read it."""
-
-    def __init__(self, number: int, people: list[Browser]):
-        self.readers = [ProjectReader(number, browser) for browser in people]
 
 
 class ProjectReader:
