@@ -30,6 +30,7 @@ a virtual environment of its own at first.
 
 import argparse
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -75,14 +76,14 @@ FULL = Plan(
     soak_think_seconds=8,
 )
 QUICK = Plan(
-    cases=12,
+    cases=8,
     rounds=1,
-    alone=4,
-    together=3,
-    late=8,
+    alone=3,
+    together=2,
+    late=5,
     soak_readers=10,
     soak_cases=10,
-    soak_seconds=2,
+    soak_seconds=1.5,
     soak_think_seconds=0.3,
 )
 
@@ -99,6 +100,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which ends what was started
     describe_machine(libraries=("django", "gunicorn", "psycopg2-binary"))
     with ExitStack() as stack:
         database = stack.enter_context(servers.postgres(durable=True))
@@ -174,9 +176,13 @@ def speed_figures(plan: Plan, sites: Sites) -> None:
             say(f"{prefix}reads_per_second_{number}", rate, "reads/s")
         _times(prefix, "", alone[name])
         _times(prefix, f"_{AT_ONCE}", together[name])
-        last = alone[name][-1].reads[-1]
-        say(f"{prefix}image_kib_per_case", last.image_bytes / 1024, "KiB")
-        say(f"{prefix}page_kib", last.page_bytes / 1024, "KiB")
+        reads = [read for each in together[name] for read in each.reads]
+        images, pages = (
+            statistics.mean(of) / 1024
+            for of in ([r.image_bytes for r in reads], [r.page_bytes for r in reads])
+        )
+        say(f"{prefix}image_kib_per_case", images, "KiB")
+        say(f"{prefix}page_kib", pages, "KiB")
 
 
 def _take_turns(sites: Sites, each: int, rounds: int) -> dict[str, list[Round]]:
