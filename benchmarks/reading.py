@@ -44,7 +44,7 @@ sys.path[0] = str(ROOT)
 
 from benchmarks.support.measure import describe_machine, say  # noqa: E402
 from benchmarks.support.reads import CaseReader, Round, p95_ms, read_at_once  # noqa: E402
-from benchmarks.support.site import own_site  # noqa: E402
+from benchmarks.support.site import analyse, own_site  # noqa: E402
 from tests import servers  # noqa: E402
 
 
@@ -106,6 +106,7 @@ def main() -> None:
         database = stack.enter_context(servers.postgres(durable=True))
         stack.enter_context(own_site(database=database))
         ours, counted, many = _build(plan)
+        analyse(database)
         address = stack.enter_context(servers.gunicorn(_environment()))
         for reader in (*ours, *many):
             reader.sit_down(address)
@@ -155,9 +156,11 @@ def _label_studio(plan: Plan, peers: Path) -> Iterator[Sequence[CaseReader]]:
         servers.postgres(durable=True) as database,
         label_studio.served(python, database=database, folder=Path(name)) as address,
     ):
-        yield label_studio.open_project(
+        readers = label_studio.open_project(
             address, images=images, cases=plan.cases, readers=AT_ONCE + 1
         )
+        analyse(database)
+        yield readers
 
 
 def speed_figures(plan: Plan, sites: Sites) -> None:

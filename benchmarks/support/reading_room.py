@@ -51,8 +51,6 @@ def open_study(
         for n, user in enumerate(users, start=1)
     )
     lifecycle.open_study(study, by="benchmark")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as PostgreSQL itself does, some time after so much was written
     return [StudyReader(slug, user) for user in users]
 
 

@@ -4,11 +4,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg2
 from django.core.management import call_command
 from django.db import connection
 
@@ -38,6 +39,13 @@ def own_site(*, database: str = "") -> Iterator[Path]:
         call_command("migrate", verbosity=0)
         connection.close()
         yield folder
+
+
+def analyse(database: str) -> None:
+    """Let PostgreSQL learn what its tables hold, as it does by itself some time after a writing."""
+    with closing(psycopg2.connect(database)) as link:
+        link.autocommit = True
+        link.cursor().execute("ANALYZE")
 
 
 def database_url(path: Path) -> str:
