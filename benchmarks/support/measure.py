@@ -55,8 +55,9 @@ def side_by_side(
 
 
 def say(name: str, value: float, unit: str) -> None:
-    """One figure, one line, on standard output."""
-    print(f"{name} {value:.3g} {unit}", flush=True)
+    """One figure, one line, on standard output: a count in full, else three digits."""
+    is_whole = isinstance(value, int) or value >= 1000
+    print(f"{name} {value:{'.0f' if is_whole else '.3g'}} {unit}", flush=True)
 
 
 def describe_machine(
