@@ -72,11 +72,13 @@ function showHints(bindings) {
   for (const [element, names] of bindings.all()) {
     const place = element.matches("input, select") ? element.closest("label") : element;
     place?.querySelector(":scope > kbd.hint")?.remove();
+    const isCalledSo = names.length && element.textContent.trim() === capOf(names[0]);
     if (bindings.isOff || !names.length) {
       element.removeAttribute("aria-keyshortcuts");
       continue;
     }
     element.setAttribute("aria-keyshortcuts", names.join(" "));
+    if (isCalledSo) continue; // "+" needs no hint
     const hint = document.createElement("kbd");
     hint.className = "hint";
     hint.setAttribute("aria-hidden", "true");

@@ -16,16 +16,25 @@ export function mountOverlay(root, { signal, note, shown }) {
   on("#opacity", "input", () => overlay.fade());
   on("#opacity", "change", () => overlay.noteOpacity());
   on("#colour-map", "change", () => overlay.recolour());
-  for (const name of ["pointerdown", "holdstart"]) on("#hide-map", name, () => overlay.hold(true));
-  for (const name of ["pointerup", "pointercancel", "pointerleave", "holdend", "blur"]) {
-    on("#hide-map", name, () => overlay.hold(false));
-  }
-  const isPress = ({ key }) => key === " " || key === "Enter";
-  on("#hide-map", "keydown", (event) => isPress(event) && overlay.hold(true));
-  on("#hide-map", "keyup", (event) => isPress(event) && overlay.hold(false));
-  on("#hide-map", "contextmenu", (event) => event.preventDefault()); // of a long touch
+  mountHolding(on, overlay);
   root.querySelector(".overlay-controls").hidden = false;
   overlay.begin();
+}
+
+// Held by the pointer, by its key, or by Space or Enter on the button.
+function mountHolding(on, overlay) {
+  const isPress = ({ key }) => key === " " || key === "Enter";
+  on("#hide-map", "pointerdown", ({ target, pointerId }) => {
+    target.setPointerCapture(pointerId); // wherever it is let go
+    overlay.hold("pointer");
+  });
+  on("#hide-map", "lostpointercapture", () => overlay.release("pointer"));
+  on("#hide-map", "contextmenu", (event) => event.preventDefault()); // of a long touch
+  on("#hide-map", "holdstart", () => overlay.hold("key"));
+  on("#hide-map", "holdend", () => overlay.release("key"));
+  on("#hide-map", "keydown", (event) => isPress(event) && overlay.hold("button"));
+  on("#hide-map", "keyup", (event) => isPress(event) && overlay.release("button"));
+  on("#hide-map", "blur", () => overlay.release("button"));
 }
 
 class Overlay {
@@ -38,7 +47,8 @@ class Overlay {
   #set = recall("overlay", STANDARD);
   #maps = new Map(); // by address; each is fetched once
   #drawn = 0; // the level that the canvases bear; 0 while it is on its way
-  #held = false;
+  #holders = new Set();
+  #wasHeld = false;
   #turn = 0;
   #last = "";
 
@@ -105,11 +115,13 @@ class Overlay {
     this.turn();
   }
 
-  hold(held) {
-    if (held === this.#held) return;
-    this.#held = held;
-    this.#note("overlay-held", held ? "hidden" : "shown");
-    this.#root.querySelector("#hide-map").classList.toggle("held", held);
+  hold(by) {
+    this.#holders.add(by);
+    this.#settle();
+  }
+
+  release(by) {
+    this.#holders.delete(by);
     this.#settle();
   }
 
@@ -135,7 +147,13 @@ class Overlay {
 
   // Show or hide the maps, and tell what is on the screen now.
   #settle() {
-    const level = this.#held ? 0 : this.#drawn;
+    const isHeld = this.#holders.size > 0;
+    const button = this.#root.querySelector("#hide-map");
+    if (button.classList.toggle("held", isHeld) !== this.#wasHeld) {
+      this.#wasHeld = isHeld;
+      this.#note("overlay-held", isHeld ? "hidden" : "shown");
+    }
+    const level = isHeld ? 0 : this.#drawn;
     for (const canvas of this.#canvases) canvas.hidden = !level;
     const { opacity, colourMap } = this.#set;
     const state = { level, opacity: level ? opacity : 0, colourMap };
