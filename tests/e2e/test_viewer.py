@@ -287,7 +287,7 @@ def test_fingers_pinch_drag_and_pan(browser, served):
         assert pinched[2] == pytest.approx(2 * fitted[2], rel=0.02)
         assert pinched[1] + pinched[3] / 2 == pytest.approx(fitted[1] + fitted[3] / 2 + 10, abs=2)
         assert _close(pinched, _place(page, CDFI))
-        expect(page.locator(".readout").first).to_contain_text("W 255 L 128")
+        expect(page.locator(".readout").first).not_to_contain_text("W")  # no window was meant
         _touch(touch, [(x, y)], [(x, y - 40)])
         expect(page.locator(".readout").first).to_contain_text("L 88")
         assert page.evaluate("scrollY") == 0
