@@ -28,6 +28,7 @@ STUDIES = (
     Sketch("two-views", cases=2, readers=("vera",)),
     Sketch("keyed", cases=2, readers=("kim",), design=SEQUENTIAL),
     Sketch("rekeyed", cases=2, readers=("kim",), design=SEQUENTIAL),
+    Sketch("given-away", cases=1, readers=("kim",), design=SEQUENTIAL),
     Sketch("enter-once", cases=4, readers=("kim",)),
     Sketch("draft", cases=1, readers=("clara",), steps=()),
     Sketch("opened", cases=1, readers=("clara",)),

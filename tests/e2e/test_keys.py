@@ -239,6 +239,27 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
         expect(invert).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_key_given_away_in_stage_1_is_not_missing_in_stage_2(browser, served):
+    """ "k" is free until there is something to keep; then it keeps, and its taker falls back."""
+    site, address = served
+    with window(browser, address) as page:
+        _open(page, "given-away")
+        dialog = _dialog(page)
+        _change(dialog, "Invert", "k")
+        page.keyboard.press("Escape")
+        invert = page.get_by_role("button", name="Invert")
+        page.keyboard.press("k")
+        expect(invert).to_have_attribute("aria-pressed", "true")
+        for key in ("m", "3", "Enter"):
+            page.keyboard.press(key)
+        _is_at(page, stage=2, number=1)
+        page.keyboard.press("i")
+        expect(invert).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("k")
+        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+    assert _stored(site, "given-away") == [(1, Etiology.LYMPHOMA), (2, Etiology.LYMPHOMA)]
+
+
 def test_all_can_be_switched_off(browser, served):
     _, address = served
     with window(browser, address) as page:
