@@ -88,17 +88,21 @@ class _StagedImage:
     sha256: str
     width: int
     height: int
+    mm_per_pixel: float | None
 
 
 def _stage(decoded: DecodedCase, files: "_Files") -> tuple[ManifestRow, list[_StagedImage]]:
     """Put both images of a case aside, so that only their names stay in memory."""
-    pngs = {Modality.BUS: decoded.bus_png, Modality.CDFI: decoded.cdfi_png}
+    found = (
+        (Modality.BUS, decoded.bus_png, decoded.bus_mm_per_pixel),
+        (Modality.CDFI, decoded.cdfi_png, decoded.cdfi_mm_per_pixel),
+    )
     images = []
-    for modality, png in pngs.items():
+    for modality, png, spacing in found:
         # The two sizes stand at fixed places in a PNG's first chunk.
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
         digest = hashlib.sha256(png).hexdigest()
-        images.append(_StagedImage(modality, files.stage(png), digest, width, height))
+        images.append(_StagedImage(modality, files.stage(png), digest, width, height, spacing))
     return decoded.row, images
 
 

@@ -123,6 +123,8 @@ def _write(
         "case_id": case.case_id,
         "bus_file": bus,
         "cdfi_file": cdfi,
+        "bus_mm_per_pixel": f"{phantom.mm_per_pixel:.5f}",
+        "cdfi_mm_per_pixel": f"{phantom.mm_per_pixel:.5f}",
         **case.baseline,
         "diameter_mm": phantom.diameter_mm,
         "etiology": case.etiology.value,

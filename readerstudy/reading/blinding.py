@@ -82,6 +82,11 @@ def image_file(assignment: Assignment, modality: Modality) -> File:
     return assignment.case.image_set.get(modality=modality).file
 
 
+def spacing(assignment: Assignment) -> dict[str, float | None]:
+    """Millimetres per pixel of each modality's image, for the scale bar; None where unknown."""
+    return dict(assignment.case.image_set.values_list("modality", "mm_per_pixel"))
+
+
 def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
     """The same reader's stage-1 diagnosis of the same case.
 

@@ -118,6 +118,7 @@ def _case_page(
         "points": RATING,
         "quality_problems": QualityProblem.choices,
         "modalities": list(Modality),
+        "spacing": blinding.spacing(assignment),
         "key": (form and form.cleaned_data.get("key")) or uuid4(),
         "form": form,
     }

@@ -14,6 +14,7 @@ from readerstudy.diagnosis import Etiology
 
 SIZE = (480, 640)  # height, width
 FIRST_AGE = 31
+BUS_MM_PER_PIXEL = 0.08  # the CDFI image's is not known
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def write_source(folder: Path, *, cases: int, seed: int = 0, size: tuple[int, in
                 "case_id": fact.case_id,
                 "bus_file": names["bus"],
                 "cdfi_file": names["cdfi"],
+                "bus_mm_per_pixel": BUS_MM_PER_PIXEL,
                 "sex": "female",
                 "age": fact.age,
                 "diameter_mm": 17.5,

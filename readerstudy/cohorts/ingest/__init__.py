@@ -20,8 +20,8 @@ by themselves::
             ...
 
 The data walks one way: `sources` (bytes of named files) → `table` (checked cells) → `manifest`
-(rows) → `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `codestream`, `greyscale` and
-`apart`) → `reader` (cases).
+(rows) → `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `codestream`, `greyscale`,
+`spacing` and `apart`) → `reader` (cases).
 What is to be done with pixels before they are stored belongs between `decode` and `encode_png`.
 """
 

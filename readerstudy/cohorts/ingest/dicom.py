@@ -4,13 +4,14 @@ Only the elements that describe pixels are read: who the patient is never enters
 """
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels import pixel_array
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -118,7 +119,7 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
     Exception
         Of any kind, where the file is malformed.
     """
-    dataset = _read(data)
+    dataset = read_elements(data, _TAGS)
     _check(dataset, frame=frame, limits=limits)
     stored = _stored(dataset, index=frame - 1)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
@@ -129,8 +130,8 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
     return np.ascontiguousarray(_colour8(stored, dataset))
 
 
-def _read(data: bytes) -> Dataset:
-    """The elements in `_TAGS` and the file meta information.
+def read_elements(data: bytes, tags: Sequence[BaseTag]) -> Dataset:
+    """The elements with these tags, up to the pixels, and the file meta information.
 
     Not by dcmread: it inflates a deflated file whole before anyone can ask how large it gets.
     """
@@ -154,7 +155,7 @@ def _read(data: bytes) -> Dataset:
         is_implicit_VR=syntax.is_implicit_VR,
         is_little_endian=syntax.is_little_endian,
         stop_when=lambda tag, _vr, _length: tag > PIXEL_DATA,
-        specific_tags=_TAGS,
+        specific_tags=list(tags),
     )
     dataset.file_meta = FileMetaDataset(meta)
     dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)

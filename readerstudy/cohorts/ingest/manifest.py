@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from readerstudy.cohorts.ingest.problems import MANIFEST_NAME, Problem, quoted
 from readerstudy.cohorts.ingest.sources import Source
+from readerstudy.cohorts.ingest.spacing import MAX_MM_PER_PIXEL
 from readerstudy.cohorts.ingest.table import (
     CellError,
     Faults,
@@ -21,7 +22,7 @@ from readerstudy.diagnosis import Etiology
 MAX_AGE_YEARS = 120
 MAX_DIAMETER_MM = 200
 MAX_INSTRUMENT_LENGTH = 100
-OPTIONAL_COLUMNS = ("bus_frame", "cdfi_frame")
+OPTIONAL_COLUMNS = ("bus_frame", "cdfi_frame", "bus_mm_per_pixel", "cdfi_mm_per_pixel")
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _DECIMAL = re.compile(r"(?=.{1,20}\Z)([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -32,7 +33,7 @@ class ManifestRow:
     """One case as the manifest tells it. `row` is its row in a spreadsheet, the header being 1.
 
     `age` is in whole years and `diameter_mm`, the node's longitudinal diameter, in millimetres;
-    frames count from 1.
+    frames count from 1. Without millimetres per pixel a DICOM file may tell them itself.
     """
 
     row: int
@@ -41,6 +42,8 @@ class ManifestRow:
     bus_frame: int = 1
     cdfi_file: str
     cdfi_frame: int = 1
+    bus_mm_per_pixel: float | None = None
+    cdfi_mm_per_pixel: float | None = None
     sex: Sex
     age: int
     diameter_mm: float
@@ -106,6 +109,8 @@ def _parsers(source: Source) -> dict[str, Callable[[str], object]]:
         "bus_frame": _frame,
         "cdfi_file": file_of(source),
         "cdfi_frame": _frame,
+        "bus_mm_per_pixel": _spacing,
+        "cdfi_mm_per_pixel": _spacing,
         "sex": _one_of(Sex),
         "age": _age,
         "diameter_mm": _diameter,
@@ -146,6 +151,15 @@ def _diameter(text: str) -> float:
         raise CellError(
             f"{quoted(text)} is not a diameter; write millimetres above 0 and up to "
             f"{MAX_DIAMETER_MM}, as in 12.5, with a point and no unit"
+        )
+    return float(text)
+
+
+def _spacing(text: str) -> float:
+    if not _DECIMAL.fullmatch(text) or not 0 < float(text) <= MAX_MM_PER_PIXEL:
+        raise CellError(
+            f"{quoted(text)} is not a pixel's size; write millimetres above 0 and up to "
+            f"{MAX_MM_PER_PIXEL}, as in 0.085, with a point and no unit, or leave it blank"
         )
     return float(text)
 

@@ -12,6 +12,7 @@ from readerstudy.cohorts.ingest.dicom import decode_dicom
 from readerstudy.cohorts.ingest.limits import Limits
 from readerstudy.cohorts.ingest.problems import UnreadableImage
 from readerstudy.cohorts.ingest.shape import check_size
+from readerstudy.cohorts.ingest.spacing import dicom_mm_per_pixel
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -50,6 +51,21 @@ def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.n
     kind, decoder = _kind(data)
     with _in_plain_words(kind):
         return decoder(data, frame=frame, limits=limits or Limits())
+
+
+def mm_per_pixel(data: bytes) -> float | None:
+    """Millimetres per pixel, where the file is DICOM and tells it soundly; else None.
+
+    Raises
+    ------
+    UnreadableImage
+        If it is a DICOM file that is damaged or of a kind that is not read.
+    """
+    kind, decoder = _kind(data)
+    if decoder is not decode_dicom:
+        return None
+    with _in_plain_words(kind):
+        return dicom_mm_per_pixel(data)
 
 
 def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:

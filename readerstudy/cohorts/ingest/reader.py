@@ -4,20 +4,27 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from readerstudy.cohorts.ingest.limits import Limits
 from readerstudy.cohorts.ingest.manifest import ManifestRow, read_manifest
-from readerstudy.cohorts.ingest.pixels import decode, encode_png
+from readerstudy.cohorts.ingest.pixels import decode, encode_png, mm_per_pixel
 from readerstudy.cohorts.ingest.problems import ImportRefused, Problem, UnreadableImage
 from readerstudy.cohorts.ingest.sources import Source, open_source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodedCase:
-    """A case and its two images, as PNG files that carry pixels and nothing else."""
+    """A case and its two images, as PNG files that carry pixels and nothing else.
+
+    Millimetres per pixel are the manifest's, or else what the DICOM file tells; None if unknown.
+    """
 
     row: ManifestRow
     bus_png: bytes
     cdfi_png: bytes
+    bus_mm_per_pixel: float | None = None
+    cdfi_mm_per_pixel: float | None = None
 
 
 def read_cohort(path: str | Path, *, limits: Limits | None = None) -> Iterator[DecodedCase]:
@@ -65,21 +72,34 @@ def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedC
     """
     problems: list[Problem] = []
     for row in rows:
-        bus = _rgb(source, row, "bus", problems)
-        cdfi = _rgb(source, row, "cdfi", problems)
+        bus = _image(source, row, "bus", problems)
+        cdfi = _image(source, row, "cdfi", problems)
         if not problems:
-            yield DecodedCase(row=row, bus_png=encode_png(bus), cdfi_png=encode_png(cdfi))
+            yield DecodedCase(
+                row=row,
+                bus_png=encode_png(bus.rgb),
+                cdfi_png=encode_png(cdfi.rgb),
+                bus_mm_per_pixel=bus.mm_per_pixel,
+                cdfi_mm_per_pixel=cdfi.mm_per_pixel,
+            )
     if problems:
         raise ImportRefused(problems)
 
 
-def _rgb(source: Source, row: ManifestRow, kind: str, problems: list[Problem]):
-    """The row's image of this kind, (H, W, 3) uint8; None where a problem was noted instead."""
+@dataclass(frozen=True, slots=True)
+class _Image:
+    rgb: np.ndarray  # (H, W, 3) uint8
+    mm_per_pixel: float | None
+
+
+def _image(source: Source, row: ManifestRow, kind: str, problems: list[Problem]) -> _Image | None:
+    """The row's image of this kind; None where a problem was noted instead."""
     column = f"{kind}_file"
     name, frame = getattr(row, column), getattr(row, f"{kind}_frame")
     try:
         data = source.read(name, source.limits.max_file_bytes)
-        return decode(data, frame=frame, limits=source.limits)
+        rgb = decode(data, frame=frame, limits=source.limits)
+        return _Image(rgb, getattr(row, f"{kind}_mm_per_pixel") or mm_per_pixel(data))
     except ImportRefused as refused:
         problems += [replace(p, row=row.row, column=column) for p in refused.problems]
     except UnreadableImage as error:
