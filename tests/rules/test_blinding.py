@@ -491,10 +491,17 @@ def test_a_reader_asks_the_database_for_nothing_of_the_truth(study):
             anna.get("/")
             anna.get("/api/v1/study/case/")
             read(anna)
-    asked = " ".join(query["sql"] for query in queries)
-    assert "cohorts_case" in asked
-    for table in ("referencestandard", "cohorts_cohort", "auth_permission"):
-        assert table not in asked
+    asked = [query["sql"] for query in queries]
+    assert "cohorts_case" in " ".join(asked)
+    for table in ("referencestandard", "auth_permission"):
+        assert table not in " ".join(asked)
+    # Of cohorts one thing: whether the study has practice cases that this reader has not read.
+    of_cohorts = [sql for sql in asked if "cohorts_cohort" in sql]
+    assert of_cohorts
+    for sql in of_cohorts:
+        [alias] = re.findall(r'"cohorts_cohort" (\w+)', sql)
+        assert set(re.findall(rf'\b{alias}\."(\w+)"', sql)) == {"id", "role", "study_id"}
+        assert f"{alias}.\"role\" = 'practice'" in sql
 
 
 def test_an_investigator_of_the_study_is_no_reader_of_it(study):
