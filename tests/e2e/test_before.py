@@ -71,7 +71,7 @@ def practise(page: Page, number: int) -> None:
     told = page.locator(".feedback")
     expect(told).to_contain_text(f"Benign or malignant: {truth.malignancy.label}")
     expect(told).to_contain_text(f"Etiology: {truth.label}")
-    expect(told).to_contain_text("✗ Your diagnosis was another.")
+    expect(told).to_contain_text("✗ Wrong: your diagnosis was Lymphoma.")
     images_painted(page)
     screenshot(page, f"practice-{number}-answer")
 
