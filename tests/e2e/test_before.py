@@ -63,7 +63,8 @@ def practise(page: Page, number: int) -> None:
     images_painted(page)
     fits_the_width(page)
     age = int(page.locator(".baseline dt:text-is('Age') + dd").inner_text().split()[0])
-    assert "hidden" not in page.content().replace('type="hidden"', "").replace("hidden>", "")
+    for secret in ("hidden-", "practice-0", "practice-1", "hidden instrument", "hidden hospital"):
+        assert secret not in page.content()
     choose(page, Etiology.LYMPHOMA)
     screenshot(page, f"practice-{number}")
     go_on(page, "Submit and see the answer")
