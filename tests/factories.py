@@ -142,6 +142,17 @@ def make_draft(
     return study
 
 
+def make_practice(study: Study, *, cases: int) -> list[Case]:
+    """A practice cohort for a draft, with the etiologies in turn."""
+    cohort = Cohort.objects.create(
+        study=study, name="SECRET-PRACTICE", hospital="SECRET-HOSPITAL", role=Cohort.Role.PRACTICE
+    )
+    return [
+        make_case(cohort, f"SECRET-PRACTICE-{number}", etiology)
+        for number, etiology in zip(range(cases), cycle(Etiology), strict=False)
+    ]
+
+
 def choose_model(study: Study, version: ModelVersion) -> None:
     """Give a draft another model: its cases have no result of that one yet."""
     study.studymodel.model_version = version

@@ -57,6 +57,32 @@ class DraftOnlyInline:
 class ProtocolInline(DraftOnlyInline, admin.StackedInline):
     model = Protocol
     readonly_fields = ["frozen_at", "frozen_sha256"]
+    fieldsets = [
+        (
+            "Order",
+            {"fields": ["design", "washout_days", "seed", "stratify_by_cohort"]},
+        ),
+        (
+            "What is asked with each diagnosis",
+            {"fields": ["confidence", "rates_aid"]},
+        ),
+        (
+            "Before the first case",
+            {
+                "description": "Asked in this order. Practice comes last: give the study a cohort "
+                "of role practice, and its readers are told the answer of each of its cases.",
+                "fields": ["information", "asks_profile", "checks_display"],
+            },
+        ),
+        (
+            "Time",
+            {
+                "description": "What a reader is told. Nothing is shut when a date has passed.",
+                "fields": ["session_minutes", "stage_1_due", "stage_2_due"],
+            },
+        ),
+        ("Frozen when the study opened", {"fields": ["frozen_at", "frozen_sha256"]}),
+    ]
 
 
 class CohortInline(DraftOnlyInline, admin.TabularInline):

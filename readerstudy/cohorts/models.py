@@ -341,10 +341,17 @@ class ReferenceStandard(models.Model):
 
 def testing_cases(study: Study) -> models.QuerySet[Case]:
     """The cases that readers of this study read, in a fixed order."""
+    return _cases(study, [role for role in Cohort.Role if role.is_testing])
+
+
+def practice_cases(study: Study) -> models.QuerySet[Case]:
+    """The cases on which readers practise before their first one, in a fixed order."""
+    return _cases(study, [Cohort.Role.PRACTICE])
+
+
+def _cases(study: Study, roles: list[Cohort.Role]) -> models.QuerySet[Case]:
     return (
-        Case.objects.filter(
-            cohort__study=study, cohort__role__in=[role for role in Cohort.Role if role.is_testing]
-        )
+        Case.objects.filter(cohort__study=study, cohort__role__in=roles)
         .annotate(cohort_name=F("cohort__name"))
         .order_by("cohort__name", "case_id")
     )

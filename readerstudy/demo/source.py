@@ -34,19 +34,20 @@ def write_source(
     counts: Mapping[Etiology, int],
     hospital: Hospital,
     seed: int,
+    name: str = "phantom",
     masks: bool = False,
     progress=iter,
 ) -> None:
     """Write a cohort with these counts; the same arguments write the same bytes.
 
     Cases of `counts` (see `Hospital.mix`) come in random order, with invented baseline
-    characteristics, each scanned by one of the hospital's instruments. For `masks`, `progress`
-    and what is raised, see `write_cases`.
+    characteristics, each scanned by one of the hospital's instruments; their ids begin with
+    `name`. For `masks`, `progress` and what is raised, see `write_cases`.
     """
     etiologies = [etiology for etiology, count in counts.items() for _ in range(count)]
     rng = np.random.default_rng(seed)
     cases = [
-        _invent(f"phantom-{number:03}", Etiology(etiologies[at]), hospital=hospital, rng=rng)
+        _invent(f"{name}-{number:03}", Etiology(etiologies[at]), hospital=hospital, rng=rng)
         for number, at in enumerate(rng.permutation(len(etiologies)), start=1)
     ]
     write_cases(folder, cases, technique=hospital.technique, masks=masks, progress=progress)

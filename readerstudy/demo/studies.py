@@ -2,7 +2,7 @@
 it was stopped, and a second run does nothing."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -51,23 +51,44 @@ class DemoStudy:
     design: Protocol.Design
     cohorts: tuple[tuple[str, str, int], ...]  # name, role and cases, one a synthetic hospital
     seed: int
+    reading: dict[str, object] = field(default_factory=dict)  # what its protocol asks of readers
     finished: bool = False
 
+
+INFORMATION = """\
+This study is a demonstration. All images are simulated and no patient is shown, so what you \
+answer says nothing about anybody's health, nor about you.
+
+You read each case twice: first the two ultrasound images alone, then together with the output of \
+CLA-HDM, an AI model. You can stop at any time and go on later.
+
+Stored are your diagnoses, how long each took, what of the AI's output you looked at, and what you \
+answer on the following pages. All of it stays on this computer.
+"""
+BEFORE = {
+    "information": INFORMATION,
+    "asks_profile": True,
+    "checks_display": True,
+    "session_minutes": 45,
+}
+PRACTICE = ("practice", Cohort.Role.PRACTICE, 2)
 
 STUDIES = (
     DemoStudy(
         "demo-sequential",
         "Demo: sequential reading",
         Protocol.Design.SEQUENTIAL,
-        (("internal", Cohort.Role.INTERNAL, 6), ("external", Cohort.Role.EXTERNAL, 4)),
+        (("internal", Cohort.Role.INTERNAL, 6), ("external", Cohort.Role.EXTERNAL, 4), PRACTICE),
         seed=1,
+        reading=BEFORE | {"confidence": Protocol.Confidence.FIVE_POINT, "rates_aid": True},
     ),
     DemoStudy(
         "demo-two-session",
         "Demo: two-session reading",
         Protocol.Design.TWO_SESSION,
-        (("internal", Cohort.Role.INTERNAL, 6),),
+        (("internal", Cohort.Role.INTERNAL, 6), PRACTICE),
         seed=2,
+        reading=BEFORE,
     ),
     DemoStudy(
         "demo-finished",
@@ -121,13 +142,13 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
             slug=demo.slug, defaults={"title": demo.title, "is_synthetic": True}
         )
         if created:
-            Protocol.objects.create(study=study, design=demo.design, seed=demo.seed)
+            Protocol.objects.create(study=study, design=demo.design, seed=demo.seed, **demo.reading)
             StudyModel.objects.create(study=study, model_version=model)
             Investigator.objects.create(study=study, user=User.objects.get(username="investigator"))
             for (name, role, _), hospital in zip(demo.cohorts, HOSPITALS, strict=False):
                 Cohort.objects.create(study=study, name=name, role=role, hospital=hospital.name)
             _make_readers(study, simulated=demo.finished)
-    for number, (name, _, cases) in enumerate(demo.cohorts):
+    for number, (name, role, cases) in enumerate(demo.cohorts):
         hospital = HOSPITALS[number]
         cohort = Cohort.objects.get(study=study, name=name)
         if not Case.objects.filter(cohort=cohort).exists():
@@ -137,6 +158,7 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
                     counts=hospital.mix(cases),
                     hospital=hospital,
                     seed=100 * demo.seed + number,
+                    name="practice" if role == Cohort.Role.PRACTICE else "phantom",
                 )
                 import_cohort(cohort=cohort, source=Path(folder), by=BY)
     return study

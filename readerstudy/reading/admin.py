@@ -12,7 +12,16 @@ from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.models import Investigator, Study
 from readerstudy.reading import lifecycle
-from readerstudy.reading.models import Assignment, Reader, Reading, ReadingOrder
+from readerstudy.reading.models import (
+    Assignment,
+    Consent,
+    DisplayCheck,
+    PracticeReading,
+    Profile,
+    Reader,
+    Reading,
+    ReadingOrder,
+)
 
 SEALED = "sealed"
 
@@ -130,6 +139,40 @@ class ReadingAdmin(ReadOnlyAdmin):
     @admin.display(description="etiology")
     def etiology_(self, reading: Reading) -> str:
         return reading.get_etiology_display() if _is_unsealed(reading) else SEALED
+
+
+class OfReaderAdmin(ReadOnlyAdmin):
+    """What a reader told before the first case."""
+
+    list_select_related = ["reader__study"]
+    list_filter = ["reader__study"]
+    search_fields = ["reader__code"]
+
+
+@admin.register(Consent)
+class ConsentAdmin(OfReaderAdmin):
+    list_display = ["reader", "at", "information_sha256"]
+
+
+@admin.register(Profile)
+class ProfileAdmin(OfReaderAdmin):
+    list_display = [
+        "reader", "years_of_ultrasound", "years_of_neck_ultrasound", "neck_scans_a_week", "ai_use",
+    ]  # fmt: skip
+
+
+@admin.register(DisplayCheck)
+class DisplayCheckAdmin(OfReaderAdmin):
+    list_display = ["reader", "at", "passed"]
+    exclude = ["session"]
+
+
+@admin.register(PracticeReading)
+class PracticeReadingAdmin(OfReaderAdmin):
+    """Not sealed: the answers to practice are told, and are no results."""
+
+    list_display = ["reader", "case", "malignancy", "etiology", "at"]
+    list_select_related = ["reader__study", "case__cohort__study"]
 
 
 def _is_unsealed(reading: Reading) -> bool:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
-from readerstudy.reading import blinding, sequence
+from readerstudy.reading import blinding, preparation, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.context import owner_of
@@ -58,8 +58,10 @@ def session(request: HttpRequest) -> Response:
 @api_view(["GET"])
 @reader_view
 def current_case(request: HttpRequest, reader: Reader) -> Response:
-    """The current case, or null with the reader's progress."""
+    """The current case, or null with the reader's progress. 409 while a step before it is left."""
     assignment = sequence.current_assignment(reader)
+    if assignment:
+        preparation.require_prepared(reader, request.session.session_key)
     return Response(
         {
             "case": assignment and _case(assignment),
@@ -106,6 +108,8 @@ def upcoming(request: HttpRequest, reader: Reader) -> Response:
     Images alone: no diagnosis can be given, and no AI output asked for, before its turn.
     """
     assignment = sequence.upcoming_assignment(reader)
+    if assignment:
+        preparation.require_prepared(reader, request.session.session_key)
     return Response({"images": assignment and _images(reader, assignment.code)})
 
 

@@ -4,7 +4,8 @@ A reader sees an opaque code, the two images and the baseline characteristics; i
 the own stage-1 reading of that case is stored, also that reading and the AI's output. Never the
 truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
 id, or another reader's work. All functions take an assignment that ``sequence`` found current;
-only ``image_file`` also takes the upcoming one.
+only ``image_file`` also takes the upcoming one. Practice cases, which nobody is assigned, are
+``reading/preparation.py``'s; of them, too, a reader sees the images and ``baseline_of``.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from django.core.files.base import File
 
 from inference.models import ModelVersion, Prediction
 from inference.results import predictions_of
+from readerstudy.cohorts.models import Case
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
 from readerstudy.reading.models import Assignment, Reading, Stage
@@ -63,17 +65,21 @@ class Aid:
 
 def blinded_case(assignment: Assignment) -> BlindedCase:
     """The part of a case that both stages show."""
-    case = assignment.case
     return BlindedCase(
         code=assignment.code,
         stage=Stage(assignment.stage),
-        baseline=(
-            ("Sex", case.get_sex_display()),
-            ("Age", f"{case.age} years"),
-            ("Longitudinal diameter", f"{case.diameter_mm:g} mm"),
-            ("Location", case.get_location_display()),
-            ("Neck level", case.get_neck_level_display()),
-        ),
+        baseline=baseline_of(assignment.case),
+    )
+
+
+def baseline_of(case: Case) -> tuple[tuple[str, str], ...]:
+    """The baseline characteristics, as (label, value) pairs."""
+    return (
+        ("Sex", case.get_sex_display()),
+        ("Age", f"{case.age} years"),
+        ("Longitudinal diameter", f"{case.diameter_mm:g} mm"),
+        ("Location", case.get_location_display()),
+        ("Neck level", case.get_neck_level_display()),
     )
 
 

@@ -19,6 +19,13 @@ class OutOfOrder(Refused):
     """The reader's own case, but not the one to be read now."""
 
 
+class NotPrepared(Refused):
+    """A case before all that comes before the first one, or before this sign-in's display check."""
+
+    status = 409
+    audited = False
+
+
 class NotRevealed(Refused):
     """AI output before the stage-1 reading that unlocks it."""
 

@@ -12,13 +12,22 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from inference import dispatch, queue
 from inference.inputs import Told, model_inputs
 from inference.models import StudyModel
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Case, Investigator, Protocol, Study, testing_cases
+from readerstudy.cohorts.models import (
+    Case,
+    Image,
+    Investigator,
+    Protocol,
+    Study,
+    practice_cases,
+    testing_cases,
+)
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
@@ -66,6 +75,7 @@ def missing_to_open(study: Study) -> list[str]:
     checks: list[Callable[[Study], list[str]]] = [
         _missing_protocol,
         _missing_cases,
+        _missing_practice,
         _missing_readers,
         _missing_predictions,
     ]
@@ -229,13 +239,40 @@ def _missing_cases(study: Study) -> list[str]:
     cases = testing_cases(study)
     if not cases.exists():
         return ["No testing cohort has a case."]
+    return _incomplete(cases, kind="")
+
+
+def _missing_practice(study: Study) -> list[str]:
+    """Practice tells the answer, so no case of it may be one that is read for the study."""
+    practice = practice_cases(study)
+    return _incomplete(practice, kind="practice ") + _in_both(practice, testing_cases(study))
+
+
+def _incomplete(cases: QuerySet[Case], *, kind: str) -> list[str]:
     reasons = []
     incomplete = cases.exclude(image__modality="bus") | cases.exclude(image__modality="cdfi")
     if count := incomplete.distinct().count():
-        reasons.append(f"{count} cases lack an image.")
+        reasons.append(f"{count} {kind}cases lack an image.")
     if count := cases.filter(referencestandard__isnull=True).count():
-        reasons.append(f"{count} cases have no reference standard.")
+        reasons.append(f"{count} {kind}cases have no reference standard.")
     return reasons
+
+
+def _in_both(practice: QuerySet[Case], testing: QuerySet[Case]) -> list[str]:
+    """Patients that are in practice and in testing: by their id, or by an image of theirs."""
+    images = Image.objects.filter(case__in=testing.values("pk"))
+    reasons = {
+        "has the id of a testing case": practice.filter(case_id__in=testing.values("case_id")),
+        "has an image of a testing case": practice.filter(
+            image__sha256__in=images.values("sha256")
+        ),
+    }
+    return [
+        f"Practice case {case.cohort_name} / {case.case_id} {reason}; "
+        "no patient may be in both: take the case out of one cohort."
+        for reason, cases in reasons.items()
+        for case in cases.distinct()[:FAILURES_TOLD]
+    ]
 
 
 def _missing_readers(study: Study) -> list[str]:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from readerstudy.audit.append_only import append_only, frozen_when
 from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study, consistent_diagnosis
@@ -201,9 +202,9 @@ class Profile(models.Model):
     """A reader's experience, as the reader tells it before the first case."""
 
     class AiUse(models.TextChoices):
-        NEVER = "never", "Never"
-        TRIED = "tried", "Tried it"
-        REGULARLY = "regularly", "Regularly"
+        NEVER = "never", _("Never")
+        TRIED = "tried", _("Tried it")
+        REGULARLY = "regularly", _("Regularly")
 
     reader = models.OneToOneField(Reader, on_delete=models.PROTECT)
     years_of_ultrasound = models.PositiveSmallIntegerField(help_text="Years")

@@ -90,19 +90,29 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
 def washout_ends(reader: Reader) -> datetime | None:
     """When stage 2 begins, while that is still to come; None when nothing is to be waited for."""
-    if reader.study.state != Study.State.OPEN:
-        return None
-    days = reader.study.protocol.washout_days
+    return washouts([reader]).get(reader.pk)
+
+
+def washouts(readers: Iterable[Reader]) -> dict[int, datetime]:
+    """When stage 2 begins for those readers (by primary key) who wait for it, in one query."""
+    days = {
+        reader.pk: reader.study.protocol.washout_days
+        for reader in readers
+        if reader.study.state == Study.State.OPEN and reader.study.protocol.washout_days
+    }
     if not days:
-        return None
-    stage_1 = Assignment.objects.filter(reader=reader, stage=Stage.UNAIDED).aggregate(
-        unread=Count("pk", filter=Q(reading__isnull=True)),
-        last=Max("reading__submitted_at"),
+        return {}
+    read = (
+        Assignment.objects.filter(reader__in=days, stage=Stage.UNAIDED)
+        .values("reader")
+        .annotate(
+            unread=Count("pk", filter=Q(reading__isnull=True)), last=Max("reading__submitted_at")
+        )
+        .filter(unread=0)
     )
-    if stage_1["unread"] or stage_1["last"] is None:
-        return None
-    ends = stage_1["last"] + timedelta(days=days)
-    return ends if ends > timezone.now() else None
+    ends = {row["reader"]: row["last"] + timedelta(days=days[row["reader"]]) for row in read}
+    now = timezone.now()
+    return {reader: end for reader, end in ends.items() if end > now}
 
 
 def require_at_hand(reader: Reader, code: str) -> Assignment:

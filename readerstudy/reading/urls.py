@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from readerstudy.diagnosis import Modality
-from readerstudy.reading import views
+from readerstudy.reading import preparation_views, views
 
 
 class ModalityConverter:
@@ -30,6 +30,20 @@ register_converter(LevelConverter, "level")
 app_name = "reading"
 urlpatterns = [
     path("<slug:slug>/", views.current_case, name="current"),
+    path("<slug:slug>/before/consent/", preparation_views.consent, name="consent"),
+    path("<slug:slug>/before/profile/", preparation_views.profile, name="profile"),
+    path("<slug:slug>/before/display/", preparation_views.display, name="display"),
+    path("<slug:slug>/before/practice/", preparation_views.practice, name="practice"),
+    path(
+        "<slug:slug>/before/practice/<int:number>/",
+        preparation_views.practice_case,
+        name="practice_case",
+    ),
+    path(
+        "<slug:slug>/before/practice/<int:number>/<modality:modality>.png",
+        preparation_views.practice_image,
+        name="practice_image",
+    ),
     path("<slug:slug>/<slug:code>/", views.submit, name="submit"),
     path("<slug:slug>/<slug:code>/<modality:modality>.png", views.image, name="image"),
     path(

@@ -1,4 +1,7 @@
-"""The radiologist's pages: my studies, the current case, its images."""
+"""The radiologist's pages: my studies, the current case, its images.
+
+What comes before a case is ``preparation_views``'s; none is shown while a step of it is left.
+"""
 
 from uuid import uuid4
 
@@ -9,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.cohorts.models import Investigator
 from readerstudy.diagnosis import Malignancy, Modality
-from readerstudy.reading import blinding, sequence
+from readerstudy.reading import blinding, overview, preparation, sequence
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.answer import RATING
 from readerstudy.reading.errors import Invalid
@@ -28,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         .select_related("study__protocol")
     )
     context = {
-        "readings": sequence.progress_of(readers),
+        "readings": overview.overview(readers, request.session.session_key),
         "investigations": Investigator.objects.filter(user=request.user).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
@@ -39,14 +42,12 @@ def home(request: HttpRequest) -> HttpResponse:
 def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
     """The case to be read now, or why there is none."""
     assignment = sequence.current_assignment(reader)
+    session_key = request.session.session_key
     if assignment is None:
-        context = {
-            "reader": reader,
-            "study": reader.study,
-            "progress": sequence.progress(reader),
-            "washout_ends": sequence.washout_ends(reader),
-        }
-        return render(request, "reading/no_case.html", context)
+        [line] = overview.overview([reader], session_key)
+        return render(request, "reading/no_case.html", {"study": reader.study, "line": line})
+    if step := preparation.next_step(reader, session_key):
+        return redirect(f"reading:{step}", slug=reader.study.slug)
     return _case_page(request, assignment, form=None)
 
 
@@ -67,7 +68,9 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
             return redirect("reading:current", slug=reader.study.slug)
         except Invalid as refusal:
             form.add_error(None, str(refusal))
-    return _case_page(request, require_unread(reader, code), form=form)
+    assignment = require_unread(reader, code)
+    preparation.require_prepared(reader, request.session.session_key)
+    return _case_page(request, assignment, form=form)
 
 
 @require_GET
@@ -75,6 +78,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
 def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
     """One image of the current case, or of the one that comes next."""
     assignment = sequence.require_at_hand(reader, code)
+    preparation.require_prepared(reader, request.session.session_key)
     file = blinding.image_file(assignment, Modality(modality)).open("rb")
     return _png(FileResponse(file, content_type="image/png"))
 
@@ -86,6 +90,7 @@ def heatmap(
 ) -> HttpResponse:
     """One heatmap of the current case, in stage 2 alone."""
     assignment = sequence.require_current(reader, code)
+    preparation.require_prepared(reader, request.session.session_key)
     png = blinding.heatmap_png(assignment, level=level, modality=Modality(modality))
     return _png(HttpResponse(png, content_type="image/png"))
 

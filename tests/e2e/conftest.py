@@ -8,6 +8,12 @@ pytest.register_assert_rewrite("tests.e2e.browsing", "tests.e2e.faults", "tests.
 from tests import servers  # noqa: E402
 from tests.services.site import SEQUENTIAL, Site, Sketch  # noqa: E402
 
+EVERYTHING_ASKED = {
+    "information": "You read each case twice.\n\nYou can stop at any time.",
+    "asks_profile": True,
+    "checks_display": True,
+}
+
 # Every test has a study of its own, and every module its own reader, here by name.
 STUDIES = (
     Sketch("walk", cases=3, readers=("anna",)),
@@ -30,6 +36,10 @@ STUDIES = (
     Sketch("rekeyed", cases=2, readers=("kim",), design=SEQUENTIAL),
     Sketch("given-away", cases=1, readers=("kim",), design=SEQUENTIAL),
     Sketch("enter-once", cases=4, readers=("kim",)),
+    Sketch("prepared", cases=2, readers=("berta",), practice=2, protocol=EVERYTHING_ASKED),
+    Sketch("bare", cases=1, readers=("bella",), practice=1, protocol=EVERYTHING_ASKED),
+    Sketch("pause", cases=2, readers=("bruno",), protocol={"session_minutes": 20}),
+    Sketch("weeks", cases=1, readers=("bianca",), protocol={"washout_days": 14}),
     Sketch("draft", cases=1, readers=("clara",), steps=()),
     Sketch("opened", cases=1, readers=("clara",)),
     Sketch("unread", cases=1, readers=("clara",), steps=("open", "lock", "unblind")),

@@ -63,6 +63,26 @@ SITE = {
     "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
     "admin/login/": Row("/admin/login/", others_get=302, others_post=302),
     "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
+    # Nothing is asked before the first case in this study: each page leads on to the case.
+    **{
+        f"read/<slug:slug>/before/{step}/": Row(
+            f"{READ}before/{step}/",
+            get=every(READERS, 302),
+            post=every(READERS, 302),
+            others_post=404,
+        )
+        for step in ("consent", "profile", "display")
+    },
+    "read/<slug:slug>/before/practice/": Row(READ + "before/practice/", get=every(READERS, 302)),
+    "read/<slug:slug>/before/practice/<int:number>/": Row(
+        READ + "before/practice/1/",
+        get=every(READERS, 403),
+        post=every(READERS, 403),
+        others_post=404,
+    ),
+    "read/<slug:slug>/before/practice/<int:number>/<modality:modality>.png": Row(
+        READ + "before/practice/1/bus.png", get=every(READERS, 403)
+    ),
     "read/<slug:slug>/<slug:code>/": Row(
         CODE,
         get=every(READERS, 302),
@@ -78,6 +98,10 @@ SITE = {
     ),
     "api/v1/<slug:slug>/case/": Row(
         "/api/v1/alpha/case/", get=every(READERS, 200), anonymous=API_SIGN_IN
+    ),
+    "api/v1/session/": Row("/api/v1/session/", others_get=200, anonymous=API_SIGN_IN),
+    "api/v1/<slug:slug>/upcoming/": Row(
+        "/api/v1/alpha/upcoming/", get=every(READERS, 200), anonymous=API_SIGN_IN
     ),
     "api/v1/<slug:slug>/readings/": Row(
         "/api/v1/alpha/readings/",
@@ -170,6 +194,10 @@ MODELS = {
     "reading/readingorder": (403, 200, 403),
     "reading/assignment": (403, 200, 403),
     "reading/reading": (403, 200, 403),
+    "reading/consent": (403, 200, 403),
+    "reading/profile": (403, 200, 403),
+    "reading/displaycheck": (403, 200, 403),
+    "reading/practicereading": (403, 200, 403),
 }
 CHANGEABLE_WHEN_OPEN = {"auth/group", "accounts/user", "cohorts/study"}
 

@@ -20,7 +20,15 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts import models as cohorts
 from readerstudy.reading import sequence
-from readerstudy.reading.models import Assignment, Reader, ReadingOrder
+from readerstudy.reading.models import (
+    Assignment,
+    Consent,
+    DisplayCheck,
+    PracticeReading,
+    Profile,
+    Reader,
+    ReadingOrder,
+)
 from readerstudy.urls import urlpatterns as site_urls
 from tests import factories
 from tests.rules.matrix import ANONYMOUS, ONE_MODEL, PEOPLE, SITE, STAFF, TABLE, routes
@@ -72,7 +80,22 @@ def addresses(world) -> dict[str, str]:
         "reading/readingorder": ReadingOrder.objects.first().pk,
         "reading/assignment": Assignment.objects.first().pk,
         "reading/reading": reading.pk,
+        **before_the_first_case(reader),
     }
+
+
+def before_the_first_case(reader: Reader) -> dict[str, int]:
+    """Rows of what a reader told before the first case, as in a study that asks all of it."""
+    said = {"years_of_ultrasound": 9, "years_of_neck_ultrasound": 4, "neck_scans_a_week": 30}
+    seen = {"session": "SECRET-SESSION", "passed": True, "seen": {}, "display": {}}
+    practised = {"case": cohorts.Case.objects.first(), **DIAGNOSIS}
+    rows = {
+        "consent": Consent.objects.create(reader=reader, information_sha256="x"),
+        "profile": Profile.objects.create(reader=reader, ai_use="never", **said),
+        "displaycheck": DisplayCheck.objects.create(reader=reader, **seen),
+        "practicereading": PracticeReading.objects.create(reader=reader, **practised),
+    }
+    return {f"reading/{name}": row.pk for name, row in rows.items()}
 
 
 def client_of(person: str) -> Client:
@@ -337,6 +360,11 @@ def test_even_the_page_of_a_failure_says_that_it_is_a_demo(settings):
     settings.DEMO = True
     response = Client(raise_request_exception=False).get("/failing/")
     assert "Demo mode" in response.content.decode()
+
+
+def test_the_admin_shows_no_digest_of_a_session(world, addresses):
+    check = f"/admin/reading/displaycheck/{addresses['reading/displaycheck']}/change/"
+    assert "SECRET-SESSION" not in client_of("admin").get(check).content.decode()
 
 
 def test_staff_without_permission_see_no_study_in_the_admin(world, addresses):

@@ -26,13 +26,26 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, ReadingOrder
+from readerstudy.reading import lifecycle, preparation, trace
+from readerstudy.reading.models import (
+    Assignment,
+    Consent,
+    DisplayCheck,
+    PracticeReading,
+    Presentation,
+    Profile,
+    Reader,
+    Reading,
+    ReadingOrder,
+    Trace,
+)
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
-          Reading, RegisteredPlan, AnalysisRun}  # fmt: skip
+          Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
+          DisplayCheck}  # fmt: skip
 FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
     "model",
@@ -47,11 +60,32 @@ def study():
     ended = factories.make_open("ended", cases=1, readers=("dora",))
     factories.finish(ended)
     factories.analyse(ended)
-    study = factories.make_open(cases=2)
+    study = factories.make_draft(cases=2)
+    factories.make_practice(study, cases=1)
+    lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
-    factories.read_next(study.reader_set.first())
+    reader = study.reader_set.select_related("study__protocol", "user").first()
+    prepare(reader)
+    reading = factories.read_next(reader)
+    told = {"active_ms": 1, "elapsed_ms": 2, "submitted_at": timezone.now(), "events": [],
+            "exposure": []}  # fmt: skip
+    trace.keep(reading, told=told)
     record("test")
     return study
+
+
+def prepare(reader: Reader) -> None:
+    """A row of everything that comes before the first case."""
+    preparation.give_consent(reader)
+    _profile(reader)
+    DisplayCheck.objects.create(reader=reader, session="x", passed=True, seen={}, display={})
+    preparation.submit_practice(reader, 1, malignancy="malignant", etiology="lymphoma")
+
+
+def _profile(reader: Reader, **fields) -> Profile:
+    values = {"years_of_ultrasound": 9, "years_of_neck_ultrasound": 4, "neck_scans_a_week": 30,
+              "ai_use": "never"}  # fmt: skip
+    return Profile.objects.create(reader=reader, **values | fields)
 
 
 def refused(statement: str, *parameters) -> bool:
@@ -296,6 +330,14 @@ class TestAnInconsistentDiagnosis:
         with pytest.raises(IntegrityError), transaction.atomic():
             _reading(free, malignancy=malignancy, etiology=etiology)
 
+    def test_is_no_practice_reading(self, malignancy, etiology, study):
+        given = PracticeReading.objects.get()
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PracticeReading.objects.create(
+                reader=Reader.objects.exclude(pk=given.reader_id).first(), case=given.case,
+                malignancy=malignancy, etiology=etiology,
+            )  # fmt: skip
+
     def test_is_no_reference_standard(self, malignancy, etiology, draft):
         case = _case(draft.cohort_set.first(), "x")
         with pytest.raises(IntegrityError), transaction.atomic():
@@ -332,6 +374,29 @@ def test_a_second_presentation_of_one_assignment_is_refused(study):
     shown = Presentation.objects.first()
     with pytest.raises(IntegrityError), transaction.atomic():
         Presentation.objects.create(assignment=shown.assignment)
+
+
+def test_what_comes_before_the_first_case_is_told_once(study):
+    reader = Consent.objects.get().reader
+    given = PracticeReading.objects.get()
+    for again in (
+        lambda: Consent.objects.create(reader=reader, information_sha256="x"),
+        lambda: _profile(reader),
+        lambda: PracticeReading.objects.create(
+            reader=reader, case=given.case, malignancy="malignant", etiology="lymphoma"
+        ),
+    ):
+        assert _fails(again)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"years_of_ultrasound": 71}, {"years_of_neck_ultrasound": 10}, {"neck_scans_a_week": 1001},
+     {"ai_use": "daily"}, {"ai_use": ""}, {"years_of_ultrasound": -1}],
+)  # fmt: skip
+def test_an_impossible_profile_is_refused(fields, draft):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        _profile(draft.reader_set.get(), **fields)
 
 
 @pytest.mark.parametrize(

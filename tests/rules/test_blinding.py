@@ -37,6 +37,7 @@ from readerstudy.cohorts.models import (
 from readerstudy.diagnosis import Etiology, Modality
 from readerstudy.reading import blinding, lifecycle
 from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.preparation import Step
 from tests import factories
 from tests.rules.walk import CODE, read, sign_in
 
@@ -74,10 +75,22 @@ GIVEAWAYS = ("HIDDEN", "COHORT", "HOSPITAL", "INSTRUMENT", "biopsy", "images/", 
              "hospital", "instrument", "patholog", "reference", "sha256")  # fmt: skip
 
 
-def build(slug: str, hidden: dict, *, design: str, reader: str, p_malignant: float = 0.8) -> Study:
-    """A study of two cases that look alike; the reader's code is the same in all."""
+def build(
+    slug: str, hidden: dict, *, design: str, reader: str, p_malignant: float = 0.8, **before
+) -> Study:
+    """A study of two cases that look alike; the reader's code is the same in all.
+
+    What is asked ``before`` the first case is the protocol's; practice comes with it.
+    """
     study = Study.objects.create(slug=slug, title="A study")
-    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40))
+    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40), **before)
+    if before:
+        practice = Cohort.objects.create(
+            study=study, name=f"practice-{hidden['cohorts'][0]}", hospital=hidden["hospital"],
+            role=Cohort.Role.PRACTICE,
+        )  # fmt: skip
+        for case_id in hidden["ids"]:
+            _bare_case(practice, f"practice-{case_id}", Etiology.LYMPHOMA, hidden=hidden)
     model = factories.make_model(name="CLA-HDM")
     StudyModel.objects.create(study=study, model_version=model)
     cohorts = [
@@ -100,7 +113,7 @@ def build(slug: str, hidden: dict, *, design: str, reader: str, p_malignant: flo
     return study
 
 
-def _case(cohort, case_id, etiology, *, hidden, model, p_malignant) -> None:
+def _bare_case(cohort, case_id, etiology, *, hidden) -> Case:
     case = Case.objects.create(
         cohort=cohort, case_id=case_id, sex="male", age=60, diameter_mm=21, location="left",
         neck_level="II", instrument=hidden["instrument"],
@@ -114,7 +127,18 @@ def _case(cohort, case_id, etiology, *, hidden, model, p_malignant) -> None:
         name = f"images/{secrets.token_hex(16)}.png"
         (settings.MEDIA_ROOT / name).write_bytes(png)
         Image.objects.create(case=case, modality=modality, file=name, width=40, height=32,
-                             sha256=hashlib.sha256(png).hexdigest())  # fmt: skip
+                             sha256=_digest(cohort, png))  # fmt: skip
+    return case
+
+
+def _digest(cohort: Cohort, png: bytes) -> str:
+    """All images are alike here; a study whose practice has an image of a testing case won't open,
+    so that practice's are given another digest."""
+    return hashlib.sha256(cohort.role.encode() + png).hexdigest()
+
+
+def _case(cohort, case_id, etiology, *, hidden, model, p_malignant) -> None:
+    case = _bare_case(cohort, case_id, etiology, hidden=hidden)
     prediction = Prediction.objects.create(
         case=case, model_version=model, input_sha256=input_digest(case.image_set.all()),
         p_malignant=p_malignant, p_tuberculous=0.3, p_metastatic=0.6, notes=hidden["notes"],
@@ -132,7 +156,13 @@ def _guesses(study: Study, reader: Reader, *, all_doors: bool) -> list[str]:
     own = Assignment.objects.filter(reader=reader).order_by("stage", "position")
     others = Assignment.objects.filter(reader__study=study).exclude(reader=reader)
     codes = [a.code for a in own] + [others.first().code, "0" * 16]
-    urls = ["/", f"/read/{slug}/", f"/api/v1/{slug}/case/"]
+    urls = ["/", f"/read/{slug}/", f"/api/v1/{slug}/case/", f"/api/v1/{slug}/upcoming/"]
+    urls += [f"/read/{slug}/before/{step}/" for step in Step]
+    urls += [
+        f"/read/{slug}/before/practice/{number}/{part}"
+        for number in range(4)
+        for part in ("", "bus.png", "cdfi.png")
+    ]
     for code in codes:
         one = f"/read/{slug}/{code}"
         urls += [f"{one}/", f"{one}/bus.png", f"{one}/cdfi.png"]
@@ -210,6 +240,45 @@ def test_nothing_hidden_makes_a_difference_to_what_a_reader_gets(design):
         assert found == []
         points += 1
     assert points == 5
+
+
+STEPS = (
+    ("consent", {"consent": "on"}),
+    ("profile", {"years_of_ultrasound": 9, "years_of_neck_ultrasound": 4,
+                 "neck_scans_a_week": 30, "ai_use": "tried"}),
+    ("display", {"dark": "yes", "bright": "no", "steps": 12}),
+    ("practice/1", {"malignancy": "benign", "etiology": Etiology.REACTIVE.value}),
+    ("practice/2", {"malignancy": "malignant", "etiology": Etiology.LYMPHOMA.value}),
+)  # fmt: skip
+
+
+def test_practice_tells_its_answer_and_nothing_else():
+    """All that a reader is answered before the first case, in two studies as above: their practice
+    cases have one truth, and differ in all else that is hidden, as the testing cases do."""
+    asked = {"information": "A text.", "asks_profile": True, "checks_display": True}
+    seen = []
+    for slug, hidden in zip(("aaaa", "bbbb"), HIDDEN, strict=True):
+        me = f"{slug}-me"
+        study = build(slug, hidden, design="two_session", reader=me, **asked)
+        client, reader = sign_in(me), Reader.objects.get(user__username=me)
+        points = [answers(client, study, reader)]
+        for step, data in STEPS:
+            client.post(f"/read/{slug}/before/{step}/", data)
+            points.append(answers(client, study, reader))
+        seen.append(points)
+    assert seen[0] == seen[1]
+    text = str([(got[-3], got[-1]) for points in seen[0] for got in points
+                if got[-1] not in PICTURES.values()])  # fmt: skip
+    assert "The answer, by pathology" in text
+    words = set(GIVEAWAYS) - {"patholog"}
+    assert [word for word in words if word in text] == []
+    # Until the last step is done, none of all these answers was about a case of the study.
+    assert [len(_cases_shown(points)) for points in seen[0]] == [0, 0, 0, 0, 0, 1]
+
+
+def _cases_shown(answered: list[tuple]) -> list[tuple]:
+    """The case pages among them."""
+    return [got for got in answered if got[0] == "/read/SLUG/" and got[2] == 200]
 
 
 LEAKS = {
@@ -359,13 +428,15 @@ def test_there_is_no_third_level(study):
         assert response.status_code == 404
 
 
-def test_images_are_of_the_current_case_alone(study):
+def test_images_are_of_the_current_case_and_the_next_alone(study):
     anna = sign_in("anna")
     anna.get("/read/study/")
-    current, *later = own(1)
+    two_session = study.protocol.design == "two_session"
+    at_hand = own(1) if two_session else [own(1)[0], own(2)[0]]
     for modality in MODALITIES:
-        assert anna.get(f"/read/study/{current}/{modality}.png").status_code == 200
-        for code in [*later, *own(2)]:
+        for code in at_hand:
+            assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 200
+        for code in {*own(1), *own(2)} - {*at_hand}:
             assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 403
         for code in own(1, username="boris"):
             assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 404
@@ -491,10 +562,17 @@ def test_a_reader_asks_the_database_for_nothing_of_the_truth(study):
             anna.get("/")
             anna.get("/api/v1/study/case/")
             read(anna)
-    asked = " ".join(query["sql"] for query in queries)
-    assert "cohorts_case" in asked
-    for table in ("referencestandard", "cohorts_cohort", "auth_permission"):
-        assert table not in asked
+    asked = [query["sql"] for query in queries]
+    assert "cohorts_case" in " ".join(asked)
+    for table in ("referencestandard", "auth_permission"):
+        assert table not in " ".join(asked)
+    # Of cohorts one thing: whether the study has practice cases that this reader has not read.
+    of_cohorts = [sql for sql in asked if "cohorts_cohort" in sql]
+    assert of_cohorts
+    for sql in of_cohorts:
+        [alias] = re.findall(r'"cohorts_cohort" (\w+)', sql)
+        assert set(re.findall(rf'\b{alias}\."(\w+)"', sql)) == {"id", "role", "study_id"}
+        assert f"{alias}.\"role\" = 'practice'" in sql
 
 
 def test_an_investigator_of_the_study_is_no_reader_of_it(study):

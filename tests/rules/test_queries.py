@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment
 from tests import factories
 from tests.rules.walk import Api, Form, read, sign_in
@@ -101,6 +102,29 @@ def test_home_does_not_ask_study_by_study():
         factories.make_investigator(factories.make_open(slug, cases=1, readers=("anna", slug)), "x")
     many = counted(lambda: sign_in("anna").get("/"))
     assert len(many) == len(few)
+
+
+def test_home_does_not_ask_study_by_study_what_comes_first():
+    asks = {"cases": 1, "asks_profile": True, "checks_display": True, "washout_days": 3}
+    factories.make_open("first", readers=("anna",), **asks)
+    few = counted(lambda: sign_in("anna").get("/"))
+    for slug in ("second", "third", "fourth"):
+        factories.make_open(slug, readers=("anna", slug), **asks)
+    many = counted(lambda: sign_in("anna").get("/"))
+    assert len(many) == len(few)
+
+
+@pytest.mark.parametrize("page", ["", "bus.png"])
+def test_practice(page):
+    counts = []
+    for slug, size in (("small", 2), ("large", 9)):
+        study = factories.make_draft(slug, cases=size, readers=(slug,))
+        factories.make_practice(study, cases=size)
+        lifecycle.open_study(study, by="test")
+        client = sign_in(slug)
+        url = f"/read/{slug}/before/practice/1/"
+        counts.append(len(counted(lambda url=url, client=client: client.get(url + page))))
+    assert counts[0] == counts[1] < 15
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def _make_study(sketch: dict) -> None:
     from readerstudy.reading.models import Reader
 
     study = Study.objects.create(slug=sketch["slug"], title=sketch["title"])
-    Protocol.objects.create(study=study, design=sketch["design"], seed=7)
+    Protocol.objects.create(study=study, design=sketch["design"], seed=7, **sketch["protocol"])
     StudyModel.objects.create(study=study, model_version=ModelVersion.objects.get())
     Cohort.objects.create(study=study, name="hidden-cohort", hospital="hidden hospital")
     for number, name in enumerate(sketch["readers"], start=1):
@@ -70,6 +70,9 @@ def _make_study(sketch: dict) -> None:
         Investigator.objects.create(study=study, user=User.objects.get(username=name))
     if sketch["source"]:
         call_command("import_cohort", study.slug, "hidden-cohort", Path(sketch["source"]))
+    if sketch["practice"]:
+        Cohort.objects.create(study=study, name="hidden-practice", role=Cohort.Role.PRACTICE)
+        call_command("import_cohort", study.slug, "hidden-practice", Path(sketch["practice"]))
     if "open" in sketch["steps"]:
         lifecycle.queue_model(study)
 

@@ -24,7 +24,8 @@ TWO_SESSION, SEQUENTIAL = "two_session", "sequential"
 @dataclass(frozen=True)
 class Sketch:
     """A study to be built. ``cases=0`` leaves the cohort empty; ``steps`` are `manage.py study`'s,
-    and the model is run before they are taken if ``open`` is among them."""
+    and the model is run before they are taken if ``open`` is among them. ``protocol`` holds more
+    of its fields."""
 
     slug: str
     cases: int = 3
@@ -33,6 +34,8 @@ class Sketch:
     investigators: tuple[str, ...] = ("ivan",)
     steps: tuple[str, ...] = ("open",)
     image_size: tuple[int, int] = SIZE
+    practice: int = 0
+    protocol: dict[str, object] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -60,8 +63,11 @@ class Site:
 
     def _describe(self, study: Sketch) -> dict:
         source = self.folder / "sources" / study.slug
+        practice = self.folder / "sources" / f"{study.slug}-practice"
         if study.cases:
             write_source(source, cases=study.cases, size=study.image_size)
+        if study.practice:
+            write_source(practice, cases=study.practice, seed=1, prefix="practice")
         return {
             "slug": study.slug,
             "title": study.title,
@@ -70,6 +76,8 @@ class Site:
             "investigators": study.investigators,
             "steps": study.steps,
             "source": str(source) if study.cases else "",
+            "practice": str(practice) if study.practice else "",
+            "protocol": study.protocol,
         }
 
     def manage(self, *arguments: str, **options) -> subprocess.CompletedProcess:

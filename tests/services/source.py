@@ -26,21 +26,33 @@ class Fact:
     etiology: Etiology
 
 
-def facts(cases: int) -> list[Fact]:
-    """The cases of a source: an age of its own each (of the first 29), the etiologies in turn."""
+def facts(cases: int, prefix: str = "hidden") -> list[Fact]:
+    """The cases of a source: an age of its own each (of the first 29), the etiologies in turn.
+
+    Their ids begin with ``prefix``.
+    """
     etiologies = list(Etiology)
     return [
-        Fact(f"hidden-{number}", FIRST_AGE + 3 * number % 87, etiologies[number % len(etiologies)])
+        Fact(
+            f"{prefix}-{number}", FIRST_AGE + 3 * number % 87, etiologies[number % len(etiologies)]
+        )
         for number in range(cases)
     ]
 
 
-def write_source(folder: Path, *, cases: int, seed: int = 0, size: tuple[int, int] = SIZE) -> Path:
+def write_source(
+    folder: Path,
+    *,
+    cases: int,
+    seed: int = 0,
+    size: tuple[int, int] = SIZE,
+    prefix: str = "hidden",
+) -> Path:
     """Write manifest.csv and two PNGs a case into a new folder."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     rows = []
-    for fact in facts(cases):
+    for fact in facts(cases, prefix):
         names = {m: f"{fact.case_id}-{m}.png" for m in ("bus", "cdfi")}
         for modality, name in names.items():
             Image.fromarray(draw(rng, size, coloured=modality == "cdfi")).save(folder / name)
