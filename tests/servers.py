@@ -23,6 +23,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = float(os.environ.get("READERSTUDY_PATIENCE", "60"))  # seconds a server may take
+WEB_PROCESSES = ("--workers", "2", "--threads", "4")  # gunicorn's
 
 
 def free_port() -> int:
@@ -76,8 +77,11 @@ def _postgres_bin() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL cluster of its own; yields its DATABASE_URL."""
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """A PostgreSQL cluster of its own; yields its DATABASE_URL.
+
+    With ``durable`` a commit waits for the disk, as it does where a study is read.
+    """
     programs, port = _postgres_bin(), free_port()
     # PostgreSQL refuses to run as root; Debian's package brings its own user.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -90,7 +94,9 @@ def postgres() -> Iterator[str]:
              "-E", "UTF8", "--no-sync"],
             check=True, stdout=subprocess.DEVNULL, cwd=top,
         )  # fmt: skip
-        options = f"-p {port} -k {top} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = f"-p {port} -k {top} -c listen_addresses=127.0.0.1"
+        if not durable:
+            options += " -c fsync=off"
         server = [*as_user, f"{programs}/postgres", "-D", data, *options.split()]
         url = f"postgres://postgres@127.0.0.1:{port}/postgres"
         with (
@@ -159,7 +165,7 @@ def gunicorn(env: dict[str, str]) -> Iterator[str]:
 def gunicorn_process(env: dict[str, str], *, port: int) -> Iterator[subprocess.Popen]:
     """The site at this port, once it answers."""
     command = [sys.executable, "-m", "gunicorn", "readerstudy.wsgi", "-b", f"127.0.0.1:{port}",
-               "--workers", "2", "--threads", "4", "--log-level", "warning"]  # fmt: skip
+               *WEB_PROCESSES, "--log-level", "warning"]  # fmt: skip
     with started(command, cwd=ROOT, env=env) as process:
         wait_until(
             lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok,

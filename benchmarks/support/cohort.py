@@ -55,9 +55,9 @@ def _save(pixels: np.ndarray, modality: Modality, number: int) -> Drawn:
     return Drawn(path, modality, digest, width, height)
 
 
-def add_cases(number: int, *, drawn: list[list[Drawn]]) -> list[Case]:
-    """So many more cases of one cohort. Each has files of its own name, links to the phantoms'."""
-    study, _ = Study.objects.get_or_create(slug="benchmark", defaults={"title": "Benchmark"})
+def add_cases(number: int, *, drawn: list[list[Drawn]], slug: str = "benchmark") -> list[Case]:
+    """So many more cases of a study's one cohort. Each has links of its own to the phantoms."""
+    study, _ = Study.objects.get_or_create(slug=slug, defaults={"title": slug})
     cohort, _ = Cohort.objects.get_or_create(study=study, name="benchmark")
     cases = Case.objects.bulk_create(
         Case(
@@ -94,10 +94,15 @@ def _link(case: Case, drawn: Drawn) -> Image:
 
 
 def add_jobs(
-    number: int, *, drawn: list[list[Drawn]], model_version: ModelVersion, done: int = 0
+    number: int,
+    *,
+    drawn: list[list[Drawn]],
+    model_version: ModelVersion,
+    done: int = 0,
+    slug: str = "benchmark",
 ) -> list[int]:
     """Jobs of so many more cases, the first `done` of them done; the ids of those that wait."""
-    cases = add_cases(number, drawn=drawn)
+    cases = add_cases(number, drawn=drawn, slug=slug)
     jobs = queue.enqueue(cases=cases, model_version=model_version)
     if done:
         _settle(jobs[:done])

@@ -4,7 +4,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -55,17 +55,20 @@ def side_by_side(
 
 
 def say(name: str, value: float, unit: str) -> None:
-    """One figure, one line, on standard output."""
-    print(f"{name} {value:.3g} {unit}", flush=True)
+    """One figure, one line, on standard output: a count in full, else three digits."""
+    is_whole = isinstance(value, int) or value >= 1000
+    print(f"{name} {value:{'.0f' if is_whole else '.3g'}} {unit}", flush=True)
 
 
-def describe_machine(device: torch.device) -> None:
-    """Where the figures come from, on standard error."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "django", "pillow"))
+def describe_machine(
+    device: torch.device | None = None, libraries: Sequence[str] = ("torch", "django", "pillow")
+) -> None:
+    """Where the figures come from, on standard error; the device, where there is a network."""
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
     lines = [
-        f"{_processor()}, {torch.get_num_threads()} threads",
-        *([torch.cuda.get_device_name(device)] if device.type == "cuda" else []),
-        f"Python {platform.python_version()}, {libraries}",
+        f"{_processor()}, {torch.get_num_threads()} threads" if device else _processor(),
+        *([torch.cuda.get_device_name(device)] if device and device.type == "cuda" else []),
+        f"Python {platform.python_version()}, {versions}",
     ]
     print(*(f"# {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
 

@@ -4,11 +4,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg2
 from django.core.management import call_command
 from django.db import connection
 
@@ -16,8 +17,11 @@ EMPTY = "empty.sqlite3"
 
 
 @contextmanager
-def own_site() -> Iterator[Path]:
-    """Set Django up with a temporary folder, whatever the environment or a .env file says."""
+def own_site(*, database: str = "") -> Iterator[Path]:
+    """Set Django up with a temporary folder, whatever the environment or a .env file says.
+
+    Its rows are in SQLite, or in the ``database`` of this URL.
+    """
     with TemporaryDirectory(prefix="readerstudy-bench-") as name:
         folder = Path(name)
         os.environ |= {
@@ -25,7 +29,7 @@ def own_site() -> Iterator[Path]:
             "READERSTUDY_VAR": name,
             "READERSTUDY_DEMO": "0",
             "READERSTUDY_HTTPS": "0",
-            "DATABASE_URL": database_url(folder / EMPTY),
+            "DATABASE_URL": database or database_url(folder / EMPTY),
             "CELERY_BROKER_URL": "",
             "INFERENCE_PRECISION": "fp32",
         }
@@ -35,6 +39,13 @@ def own_site() -> Iterator[Path]:
         call_command("migrate", verbosity=0)
         connection.close()
         yield folder
+
+
+def analyse(database: str) -> None:
+    """Let PostgreSQL learn what its tables hold, as it does by itself some time after a writing."""
+    with closing(psycopg2.connect(database)) as link:
+        link.autocommit = True
+        link.cursor().execute("ANALYZE")
 
 
 def database_url(path: Path) -> str:

@@ -1,5 +1,7 @@
 """The pages before the first case. Each step's page leads on once its step is done."""
 
+from enum import StrEnum
+
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -135,9 +137,9 @@ def _practice_page(
     request: HttpRequest, reader: Reader, found: PracticeCase, *, form: PracticeForm
 ) -> HttpResponse:
     context = {
-        "number": found.number,
-        "total": found.total,
+        "practice": {"number": found.number, "total": found.total},  # the case stays here
         "baseline": baseline_of(found.case),
+        "spacing": dict(found.case.image_set.values_list("modality", "mm_per_pixel")),
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
         "modalities": list(Modality),
         "answer": found.given and _answer(found.given),
@@ -145,12 +147,12 @@ def _practice_page(
     return _page(request, reader, Step.PRACTICE, form=form, **context)
 
 
-def _answer(given: PracticeReading) -> list[tuple[str, Malignancy | Etiology, bool]]:
-    """Each level's name, its reference standard, and whether the reader's diagnosis is that."""
+def _answer(given: PracticeReading) -> list[tuple[str, StrEnum, StrEnum]]:
+    """Each level's name, its reference standard, and the reader's own diagnosis."""
     truth = preparation.told_truth(given)
     return [
-        (_("Benign or malignant"), truth.malignancy, given.malignancy == truth.malignancy),
-        (_("Etiology"), truth.etiology, given.etiology == truth.etiology),
+        (_("Benign or malignant"), truth.malignancy, Malignancy(given.malignancy)),
+        (_("Etiology"), truth.etiology, Etiology(given.etiology)),
     ]
 
 

@@ -63,8 +63,9 @@ def current_assignment(reader: Reader) -> Assignment | None:
     if reader.study.state != Study.State.OPEN:
         return None
     assignment = unread(reader).select_related("case").first()
-    if assignment and assignment.stage == Stage.AIDED and washout_ends(reader):
+    if assignment is None or (assignment.stage == Stage.AIDED and washout_ends(reader)):
         return None
+    assignment.reader = reader  # with its study and protocol, which need not be asked for again
     return assignment
 
 

@@ -101,5 +101,5 @@ function understood(key) {
   return button;
 }
 
-window.addEventListener("online", () => deliver());
+for (const sign of ["online", "focus"]) window.addEventListener(sign, () => deliver());
 window.addEventListener("pageshow", () => deliver().catch(() => say(word("keeps-nothing"))));

@@ -77,7 +77,8 @@ function showHints(bindings) {
       element.removeAttribute("aria-keyshortcuts");
       continue;
     }
-    element.setAttribute("aria-keyshortcuts", names.join(" "));
+    const spoken = names.map((name) => (name === "+" ? "Plus" : name)); // ARIA joins keys by "+"
+    element.setAttribute("aria-keyshortcuts", spoken.join(" "));
     if (isCalledSo) continue; // "+" needs no hint
     const hint = document.createElement("kbd");
     hint.className = "hint";

@@ -62,11 +62,6 @@ async function session() {
   return response.json();
 }
 
-async function detail(response) {
-  const answer = await response.json().catch(() => ({}));
-  return answer.detail ?? Object.values(answer).flat().join(" ");
-}
-
 // What became of an entry: {outcome, status, message}. It is forgotten once it is stored, or was so
 // incomplete (status 400) that the reader must say more.
 //   stored      the server has it
@@ -81,15 +76,19 @@ export async function send(entry, token = null) {
       if (now?.owner !== entry.owner) return { outcome: "signed-out", message: "" };
       response = await post(entry, now.token);
     }
+    // A page of some proxy, whatever its status, is no answer of our server: it is no JSON.
     const { status } = response;
+    const answer = await response.json();
     if (status === 401) return { outcome: "signed-out", message: "" };
-    const isStored = status === 200 || status === 201;
+    const isStored = [200, 201].includes(status) && answer.key === entry.key;
     const isFinal = [400, 403, 404, 409, 413, 415].includes(status);
     if (isStored || status === 400) await forget(entry.key);
     if (isStored) return { outcome: "stored", status, message: "" };
-    if (isFinal) return { outcome: "refused", status, message: await detail(response) };
+    if (isFinal) return { outcome: "refused", status, message: reason(answer) };
     return { outcome: "waiting", message: "" };
   } catch {
     return { outcome: "waiting", message: "" };
   }
 }
+
+const reason = (answer) => answer.detail ?? Object.values(answer).flat().join(" ");

@@ -68,8 +68,9 @@ export class Pane {
 
   #tell(scale) {
     const { width, level } = this.window;
-    const window = `W ${Math.round(width)} L ${Math.round(level)}`;
-    this.readout.textContent = `${Math.round(scale * 100)} % · ${window}`;
+    const isFull = width === FULL.width && level === FULL.level;
+    const window = isFull ? "" : `W ${Math.round(width)} L ${Math.round(level)} · `;
+    this.readout.textContent = `${window}${Math.round(scale * 100)} %`;
   }
 }
 

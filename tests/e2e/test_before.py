@@ -63,7 +63,8 @@ def practise(page: Page, number: int) -> None:
     images_painted(page)
     fits_the_width(page)
     age = int(page.locator(".baseline dt:text-is('Age') + dd").inner_text().split()[0])
-    assert "hidden" not in page.content().replace('type="hidden"', "").replace("hidden>", "")
+    for secret in ("hidden-", "practice-0", "practice-1", "hidden instrument", "hidden hospital"):
+        assert secret not in page.content()
     choose(page, Etiology.LYMPHOMA)
     screenshot(page, f"practice-{number}")
     go_on(page, "Submit and see the answer")
@@ -71,7 +72,7 @@ def practise(page: Page, number: int) -> None:
     told = page.locator(".feedback")
     expect(told).to_contain_text(f"Benign or malignant: {truth.malignancy.label}")
     expect(told).to_contain_text(f"Etiology: {truth.label}")
-    expect(told).to_contain_text("✗ Your diagnosis was another.")
+    expect(told).to_contain_text("✗ Wrong: your diagnosis was Lymphoma.")
     images_painted(page)
     screenshot(page, f"practice-{number}-answer")
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.e2e
 READS = int(os.environ.get("READERSTUDY_READS", "40"))
 SLUG = "storm"
 KILLS = 0.02  # of the reads: a server takes seconds to start
-FAULTS = ("none", "lost requests", "lost answers", "unavailable", "reload", "new tab", "offline",
-          "signed out", "double click", "second tab", "images")  # fmt: skip
+FAULTS = ("none", "lost requests", "lost answers", "unavailable", "portal", "reload", "new tab",
+          "offline", "signed out", "double click", "second tab", "images")  # fmt: skip
 
 
 class Storm:
@@ -64,7 +64,7 @@ class Storm:
         choose(self.page, answer)
         self.given.setdefault(shown, []).append(answer)
         button = self.page.get_by_role("button", name="Submit")
-        if fault in ("lost requests", "lost answers", "unavailable", "images"):
+        if fault in ("lost requests", "lost answers", "unavailable", "portal", "images"):
             self._blocked = [fault] * self.random.randint(1, 3)
         elif fault == "offline":
             self.context.set_offline(True)
@@ -170,6 +170,8 @@ class Storm:
             route.abort()
         elif fault == "unavailable":
             route.fulfill(status=503, body="down")
+        elif fault == "portal":  # a hospital's network that wants its own sign-in first
+            route.fulfill(status=200, body="<h1>Welcome to our network</h1>")
         elif fault == "lost answers":
             route.fetch()
             route.abort()

@@ -23,14 +23,14 @@ from tests.e2e.browsing import (
     window,
 )
 from tests.e2e.conftest import FLAGS, chromium
-from tests.e2e.faults import Server, lose_answers, lose_requests, outbox, says
+from tests.e2e.faults import READINGS, Server, lose_answers, lose_requests, outbox, says
 from tests.services.build import PASSWORD
 from tests.services.site import Site, Sketch
 
 pytestmark = pytest.mark.e2e
 
 SLUGS = ("offline", "killed", "expired", "another", "lost", "reload", "crash", "locked", "late",
-         "slow", "hidden")  # fmt: skip
+         "slow", "hidden", "proxy-200", "proxy-403", "proxy-404")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +151,23 @@ def test_answers_and_requests_that_are_lost_store_one_reading(browser, server):
         give(page)
         expect(page.locator("header")).to_contain_text("Stage 2, with AI", timeout=40_000)
     assert stored(server, "lost") == [Etiology.LYMPHOMA, Etiology.REACTIVE]
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_a_page_of_some_proxy_is_no_answer(browser, server, status):
+    slug = f"proxy-{status}"
+    with window(browser, server.address, troubled=True) as page:
+        sign_in(page, "gerd")
+        read(page, slug)
+        html = {"status": status, "body": "<h1>Welcome to our network</h1>"}
+        page.route(READINGS, lambda route: route.fulfill(**html))
+        page.route("**/api/v1/session/", lambda route: route.fulfill(**html))
+        give(page)
+        says(page, "No answer from the server")
+        assert stored(server, slug) == []
+        page.unroute_all()
+        on_case(page, 2)
+    assert stored(server, slug) == [Etiology.LYMPHOMA]
 
 
 def test_a_reload_in_mid_case_and_in_mid_submit(browser, server):

@@ -54,8 +54,8 @@ def test_a_practice_answer_is_told_right_or_wrong_on_each_level():
         assert f"<dt>Benign or malignant: {etiology.malignancy.label}</dt>" in page
         assert f"<dt>Etiology: {etiology.label}</dt>" in page
         right = (etiology.malignancy == "malignant") + (etiology == Etiology.LYMPHOMA)
-        assert page.count("Your diagnosis was right.") == right
-        assert page.count("Your diagnosis was another.") == 2 - right
+        assert page.count("✓ Right.") == right
+        assert page.count("✗ Wrong: your diagnosis was ") == 2 - right
 
 
 def test_only_the_practice_case_at_hand_is_shown():

@@ -428,13 +428,15 @@ def test_there_is_no_third_level(study):
         assert response.status_code == 404
 
 
-def test_images_are_of_the_current_case_alone(study):
+def test_images_are_of_the_current_case_and_the_next_alone(study):
     anna = sign_in("anna")
     anna.get("/read/study/")
-    current, *later = own(1)
+    two_session = study.protocol.design == "two_session"
+    at_hand = own(1) if two_session else [own(1)[0], own(2)[0]]
     for modality in MODALITIES:
-        assert anna.get(f"/read/study/{current}/{modality}.png").status_code == 200
-        for code in [*later, *own(2)]:
+        for code in at_hand:
+            assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 200
+        for code in {*own(1), *own(2)} - {*at_hand}:
             assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 403
         for code in own(1, username="boris"):
             assert anna.get(f"/read/study/{code}/{modality}.png").status_code == 404

@@ -1,0 +1,239 @@
+"""The reading room's speed, beside Label Studio's, and many readers at once.
+
+    .venv/bin/python benchmarks/reading.py [--quick] [--ours-only]
+
+One line a figure: name, value, unit. Both sites are served by gunicorn with 2 processes of 4
+threads and keep their rows in a PostgreSQL of their own that waits for the disk. Both hold as many
+cases, with the same PNG files, for as many readers, who are signed in and read every case.
+
+A read is what a browser asks for from one case to the next: ours the case's page, its two images,
+and the diagnosis with its key and the log of the reading; Label Studio's the next task, its two
+images, and an annotation of two choices. What a browser loads once (scripts, styles) is left out,
+and what either asks besides: ours where the next images are, Label Studio's drafts.
+
+- ours_over_label_studio, ours_over_label_studio_8: our reads per second over Label Studio's, with
+  one reader and with eight at once, the median of rounds that take turns.
+- reads_per_second_1, reads_per_second_8: our reads per second; label_studio_reads_per_second_1 …
+- page_p95_ms, submit_p95_ms, page_plus_submit_p95_ms: our 95th percentiles with one reader;
+  page_plus_submit_p95_ms_8 with eight; label_studio_page_p95_ms … are of its next task and
+  annotation.
+- image_kib_per_case, page_kib: what a read takes over the line.
+- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a reader's first and
+  200th case ask of the database.
+- soak_…: 200 readers at once, in both stages, with short pauses between the cases: how many reads,
+  what failed, and what of it the database does not hold (lost, though acknowledged), holds twice,
+  or out of order. soak_p95_ms is of page and submit.
+
+With --quick all is smaller; with --ours-only Label Studio is left out, which else is installed in
+a virtual environment of its own at first.
+"""
+
+import argparse
+import os
+import signal
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)
+
+from benchmarks.support.measure import describe_machine, say  # noqa: E402
+from benchmarks.support.reads import CaseReader, Round, p95_ms, read_at_once  # noqa: E402
+from benchmarks.support.site import analyse, own_site  # noqa: E402
+from tests import servers  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done."""
+
+    cases: int
+    rounds: int
+    alone: int  # reads a round
+    together: int  # reads a round, of each of the eight
+    late: int  # the case whose queries are counted besides the first
+    soak_readers: int
+    soak_cases: int
+    soak_seconds: float
+    soak_think_seconds: float
+
+
+AT_ONCE = 8
+FULL = Plan(
+    cases=368,
+    rounds=5,
+    alone=40,
+    together=12,
+    late=200,
+    soak_readers=200,
+    soak_cases=100,
+    soak_seconds=120,
+    soak_think_seconds=8,
+)
+QUICK = Plan(
+    cases=8,
+    rounds=1,
+    alone=3,
+    together=2,
+    late=5,
+    soak_readers=10,
+    soak_cases=10,
+    soak_seconds=1.5,
+    soak_think_seconds=0.3,
+)
+
+Sites = dict[str, Sequence[CaseReader]]
+"""By site, one reader who reads alone and AT_ONCE others."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="less of everything: that it runs")
+    parser.add_argument("--ours-only", action="store_true", help="without Label Studio")
+    parser.add_argument(
+        "--peers", type=Path, default=ROOT / "benchmarks/.peers", help="folder to install it in"
+    )
+    options = parser.parse_args()
+    plan = QUICK if options.quick else FULL
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which ends what was started
+    describe_machine(libraries=("django", "gunicorn", "psycopg2-binary"))
+    with ExitStack() as stack:
+        database = stack.enter_context(servers.postgres(durable=True))
+        stack.enter_context(own_site(database=database))
+        ours, counted, many = _build(plan)
+        analyse(database)
+        address = stack.enter_context(servers.gunicorn(_environment()))
+        for reader in (*ours, *many):
+            reader.sit_down(address)
+        sites: Sites = {"ours": ours}
+        with ExitStack() as peer:
+            if not options.ours_only:
+                readers = peer.enter_context(_label_studio(plan, options.peers))
+                sites["label_studio"] = readers
+            speed_figures(plan, sites)
+        query_figures(plan, counted)
+        soak_figures(plan, many)
+
+
+def _build(plan: Plan) -> tuple[list, object, list]:
+    """The readers who are timed, one whose queries are counted, and the many."""
+    from benchmarks.support import cohort
+    from benchmarks.support.reading_room import open_study
+
+    drawn = cohort.draw()
+    *timed, counted = open_study(
+        "timed", drawn=drawn, cases=plan.cases, readers=AT_ONCE + 2, design="two_session"
+    )
+    many = open_study(
+        "soak", drawn=drawn, cases=plan.soak_cases, readers=plan.soak_readers, design="sequential"
+    )
+    return timed, counted, many
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@contextmanager
+def _label_studio(plan: Plan, peers: Path) -> Iterator[Sequence[CaseReader]]:
+    """Label Studio, served and filled with the images that ours shows; its readers."""
+    from django.conf import settings
+
+    from benchmarks.support import label_studio
+    from benchmarks.support.cohort import DRAWN
+    from readerstudy.diagnosis import Modality
+
+    python = label_studio.install(peers / "label-studio")
+    folder = settings.MEDIA_ROOT / "images"
+    images = [[folder / f"phantom-{n}-{m}.png" for m in Modality] for n in range(DRAWN)]
+    with (
+        tempfile.TemporaryDirectory(prefix="label-studio-bench-") as name,
+        servers.postgres(durable=True) as database,
+        label_studio.served(python, database=database, folder=Path(name)) as address,
+    ):
+        readers = label_studio.open_project(
+            address, images=images, cases=plan.cases, readers=AT_ONCE + 1
+        )
+        analyse(database)
+        yield readers
+
+
+def speed_figures(plan: Plan, sites: Sites) -> None:
+    """Reads per second and times of each site, in rounds that take turns."""
+    alone = _take_turns({name: r[:1] for name, r in sites.items()}, plan.alone, plan.rounds)
+    together = _take_turns({name: r[1:] for name, r in sites.items()}, plan.together, plan.rounds)
+    for suffix, found in (("", alone), (f"_{AT_ONCE}", together)):
+        if "label_studio" in found:
+            pairs = zip(found["ours"], found["label_studio"], strict=True)
+            ratio = statistics.median(ours.rate / theirs.rate for ours, theirs in pairs)
+            say(f"ours_over_label_studio{suffix}", ratio, "ratio")
+    for name in sites:
+        prefix = "" if name == "ours" else f"{name}_"
+        for number, found in ((1, alone), (AT_ONCE, together)):
+            rate = statistics.median(each.rate for each in found[name])
+            say(f"{prefix}reads_per_second_{number}", rate, "reads/s")
+        _times(prefix, "", alone[name])
+        _times(prefix, f"_{AT_ONCE}", together[name])
+        reads = [read for each in together[name] for read in each.reads]
+        images, pages = (
+            statistics.mean(of) / 1024
+            for of in ([r.image_bytes for r in reads], [r.page_bytes for r in reads])
+        )
+        say(f"{prefix}image_kib_per_case", images, "KiB")
+        say(f"{prefix}page_kib", pages, "KiB")
+
+
+def _take_turns(sites: Sites, each: int, rounds: int) -> dict[str, list[Round]]:
+    """Rounds of each site; every other time in reverse order. One read each is not counted."""
+    for readers in sites.values():
+        read_at_once(readers, each=1)
+    found: dict[str, list[Round]] = {name: [] for name in sites}
+    for number in range(rounds):
+        for name in list(sites)[:: -1 if number % 2 else 1]:
+            found[name].append(read_at_once(sites[name], each=each))
+    return found
+
+
+def _times(prefix: str, suffix: str, rounds: list[Round]) -> None:
+    reads = [read for each in rounds for read in each.reads]
+    say(f"{prefix}page_p95_ms{suffix}", p95_ms([r.page_seconds for r in reads]), "ms")
+    say(f"{prefix}submit_p95_ms{suffix}", p95_ms([r.submit_seconds for r in reads]), "ms")
+    both = [read.page_seconds + read.submit_seconds for read in reads]
+    say(f"{prefix}page_plus_submit_p95_ms{suffix}", p95_ms(both), "ms")
+
+
+def query_figures(plan: Plan, reader) -> None:
+    """What a page and a submit ask of the database, at the first case and at a late one."""
+    for case in range(1, plan.late + 1):
+        of_page, of_submit = reader.count_queries()
+        if case in (1, plan.late):
+            say(f"page_queries_{case}", of_page, "queries")
+            say(f"submit_queries_{case}", of_submit, "queries")
+
+
+def soak_figures(plan: Plan, readers: Sequence) -> None:
+    """Many readers at once, and what the database holds of what they were told."""
+    from benchmarks.support.soak import kept, soak
+
+    done = soak(readers, seconds=plan.soak_seconds, think_seconds=plan.soak_think_seconds)
+    for error in sorted(set(done.errors))[:5]:
+        print(f"# {error}", file=sys.stderr)
+    say("soak_readers", len(readers), "readers")
+    say("soak_reads", len(done.reads), "reads")
+    say("soak_reads_per_second", len(done.reads) / done.seconds, "reads/s")
+    say("soak_errors", len(done.errors), "answers")
+    found = kept(readers, "soak")
+    say("soak_lost", found.lost, "readings")
+    say("soak_duplicates", found.duplicates, "readings")
+    say("soak_out_of_order", found.out_of_order, "readings")
+    both = [read.page_seconds + read.submit_seconds for read in done.reads]
+    say("soak_p95_ms", p95_ms(both), "ms")
+
+
+if __name__ == "__main__":
+    main()
