@@ -9,7 +9,6 @@ are kept, so that any other rule can be tried on them.
 import re
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from rest_framework import serializers
 
 from readerstudy.reading.models import Reading, Trace
@@ -64,7 +63,6 @@ class TraceSerializer(serializers.Serializer):
         return attrs
 
 
-@transaction.atomic
 def keep(reading: Reading, *, told: dict) -> Trace:
     """Store what the browser told (validated by TraceSerializer) beside its reading."""
     return Trace.objects.create(
