@@ -14,7 +14,14 @@ from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
 from readerstudy.reading import blinding, sequence, trace
 from readerstudy.reading.answer import Answer, require_complete
-from readerstudy.reading.errors import AlreadyRead, Invalid, KeyReused, OutOfOrder, Refused, StudyNotOpen
+from readerstudy.reading.errors import (
+    AlreadyRead,
+    Invalid,
+    KeyReused,
+    OutOfOrder,
+    Refused,
+    StudyNotOpen,
+)
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
 
