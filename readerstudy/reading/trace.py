@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from rest_framework import serializers
 
 from readerstudy.cohorts.models import Study
@@ -98,7 +97,6 @@ def disagreements(study: Study) -> list[Disagreement]:
     ]
 
 
-@transaction.atomic
 def keep(reading: Reading, *, told: dict) -> Trace:
     """Store what the browser told (validated by TraceSerializer) beside its reading."""
     return Trace.objects.create(
