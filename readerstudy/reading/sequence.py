@@ -55,6 +55,13 @@ def progress(reader: Reader) -> list[StageProgress]:
     return progress_of([reader])[0].stages
 
 
+def progress_at(assignment: Assignment) -> StageProgress:
+    """Progress in the stage of the current assignment: in order, all before it is read."""
+    stage = Stage(assignment.stage)
+    total = Assignment.objects.filter(reader=assignment.reader_id, stage=stage).count()
+    return StageProgress(stage, assignment.position - 1, total)
+
+
 def current_assignment(reader: Reader) -> Assignment | None:
     """The one case that this reader may read now.
 
@@ -62,7 +69,7 @@ def current_assignment(reader: Reader) -> Assignment | None:
     """
     if reader.study.state != Study.State.OPEN:
         return None
-    assignment = unread(reader).select_related("case").first()
+    assignment = unread(reader).select_related("case", "presentation").first()
     if assignment is None or (assignment.stage == Stage.AIDED and washout_ends(reader)):
         return None
     assignment.reader = reader  # with its study and protocol, which need not be asked for again

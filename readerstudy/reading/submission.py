@@ -15,7 +15,14 @@ from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
 from readerstudy.reading import blinding, sequence, trace
 from readerstudy.reading.answer import Answer, require_complete
-from readerstudy.reading.errors import AlreadyRead, Invalid, KeyReused, OutOfOrder, StudyNotOpen
+from readerstudy.reading.errors import (
+    AlreadyRead,
+    Invalid,
+    KeyReused,
+    OutOfOrder,
+    Refused,
+    StudyNotOpen,
+)
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
 
@@ -38,9 +45,12 @@ class SimulatedReading:
     submitted_at: datetime
 
 
-def present(assignment: Assignment) -> Presentation:
+def present(assignment: Assignment) -> None:
     """Note when a case was first shown; the reading's time starts there."""
-    return Presentation.objects.get_or_create(assignment=assignment)[0]
+    if not hasattr(assignment, "presentation"):
+        # Two tabs at once are shown it at the same moment: the first one counts.
+        shown = Presentation(assignment=assignment)
+        Presentation.objects.bulk_create([shown], ignore_conflicts=True)
 
 
 @transaction.atomic
@@ -55,14 +65,14 @@ def submit_reading(
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
-    reader = Reader.objects.select_for_update().get(pk=reader.pk)
+    _lock(reader)
     first = Reading.objects.filter(idempotency_key=key).select_related("assignment").first()
     if first:
         _require_same(first, reader=reader, code=code, answer=answer)
         return Submission(first, replayed=True)
     assignment = require_unread(reader, code)
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
-    shown = Presentation.objects.filter(assignment=assignment).first()
+    shown = getattr(assignment, "presentation", None)
     if shown is None:
         raise OutOfOrder(_("Open the case before you read it."))
     if assignment.stage == Stage.AIDED:
@@ -130,14 +140,30 @@ def require_unread(reader: Reader, code: str) -> Assignment:
 
     Raises AlreadyRead, or as ``sequence.require_current`` does.
     """
-    if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
-        raise AlreadyRead(
-            _(
-                "You have already read this case, perhaps in another tab. "
-                "The diagnosis that you submitted first stands; this one was not stored."
-            )
-        )
-    return sequence.require_current(reader, code)
+    try:
+        return sequence.require_current(reader, code)
+    except Refused:
+        if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
+            raise AlreadyRead(
+                _(
+                    "You have already read this case, perhaps in another tab. "
+                    "The diagnosis that you submitted first stands; this one was not stored."
+                )
+            ) from None
+        raise
+
+
+def _lock(reader: Reader) -> None:
+    """Hold the reader's row, then read the study anew: its state may have changed meanwhile.
+
+    In one query with the lock it would be the state before the wait.
+    """
+    list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
+    reader.study = (
+        Study.objects.select_related("protocol")
+        .defer("protocol__frozen_document")
+        .get(pk=reader.study_id)
+    )
 
 
 def _require_same(first: Reading, *, reader: Reader, code: str, answer: Answer) -> None:

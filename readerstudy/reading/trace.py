@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -102,7 +101,6 @@ def disagreements(study: Study) -> list[Disagreement]:
     ]
 
 
-@transaction.atomic
 def keep(reading: Reading, *, told: dict) -> Trace:
     """Store what the browser told (validated by TraceSerializer) beside its reading."""
     return Trace.objects.create(

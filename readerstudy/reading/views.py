@@ -117,7 +117,7 @@ def _case_page(
         "study": assignment.reader.study,
         "case": blinding.blinded_case(assignment),
         "aid": aid,
-        "progress": sequence.progress(assignment.reader)[assignment.stage - 1],
+        "progress": sequence.progress_at(assignment),
         "protocol": assignment.reader.study.protocol,
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
         "points": RATING,
