@@ -3,7 +3,8 @@
 That is Chrome 130, Firefox 132 (and its long-support 128) and Safari 18.0: a hospital's browser may
 be two years behind. The list is kept by hand: what came to the last of them later, found by how it
 is spelt. It is no proof: what has no spelling of its own (a new argument, a new reply of an old
-function) is not found, nor is what nobody has put on the list. Code of others under ``static/vendor`` is built for ES2020 (its README).
+function) is not found, nor is what nobody has put on the list. Code of others under
+``static/vendor`` is built for ES2020 (its README).
 """
 
 import re
