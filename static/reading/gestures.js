@@ -87,5 +87,4 @@ export function mountGestures(surface, { signal, tool, act }) {
   on("dblclick", () => act.fit());
   on("contextmenu", (event) => event.preventDefault());
   on("dragstart", (event) => event.preventDefault());
-  on("mousedown", (event) => event.button === 1 && event.preventDefault()); // no scrolling wheel
 }
