@@ -1,12 +1,14 @@
 # make demo [PORT=8000]   a demo study on this machine
 # make test               everything, with real PostgreSQL, Redis, Celery and Chromium
 # make bench              every benchmark, one line a figure; on a machine with nothing else to do
+# make messages          the texts of readers' pages, gathered from the source and compiled
 # make weights            the demo's weights, trained anew
 PORT ?= 8000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
+CATALOGUE := locale/zh_Hans/LC_MESSAGES/django.po
 
-.PHONY: demo test bench weights lint
+.PHONY: demo test bench messages weights lint
 
 demo: .venv/runtime
 	READERSTUDY_DEMO=1 exec $(PY) manage.py demo --port $(PORT)
@@ -21,6 +23,12 @@ test: .venv/dev
 
 bench: .venv/dev
 	set -e; for file in benchmarks/*.py; do $(PY) $$file; done
+
+# Gather first; translate what is new in the .po by hand, look at what is marked fuzzy; run it again.
+messages: .venv/dev
+	.ci/install-services
+	READERSTUDY_VAR=.venv/check $(PY) manage.py makemessages --locale zh_Hans --add-location file
+	msgfmt --check --output-file $(CATALOGUE:.po=.mo) $(CATALOGUE)
 
 # The demo's weights anew, and their evaluation: see docs/model.md.
 weights: export READERSTUDY_VAR = .venv/weights

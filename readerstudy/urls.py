@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.reading.views import home
@@ -21,6 +22,7 @@ admin.site.index_title = "Cohorts, readers and models"
 
 urlpatterns = [
     path("", home, name="home"),
+    path("language/", audience(Audience.PUBLIC)(set_language), name="set_language"),
     path("accounts/", include("readerstudy.accounts.urls")),
     path("read/", include("readerstudy.reading.urls")),
     path("api/v1/", include("readerstudy.reading.api")),

@@ -19,6 +19,12 @@ class Audience(StrEnum):
     INVESTIGATOR = "an investigator of the study"
     ADMIN = "staff, with Django's model permissions"
 
+    @property
+    def reads_english(self) -> bool:
+        """Whether the pages for these people are in English alone: names, figures and tables
+        there are those of the paper and of the exports."""
+        return self in (Audience.INVESTIGATOR, Audience.ADMIN)
+
 
 def audience(who: Audience) -> Callable[[Callable], Callable]:
     """Decorator: declare who may see this view."""

@@ -4,6 +4,8 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.audit.log import record
@@ -36,6 +38,23 @@ class LoopbackOnlyInDemo:
         return self.get_response(request)
 
 
+class DeclaredLanguage:
+    """A view whose declared audience reads English answers in English, whatever was chosen."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, _args, _kwargs) -> None:
+        who = declared_audience(view, request.resolver_match.namespaces)
+        request.offers_languages = not (who and who.reads_english)
+        if not request.offers_languages:
+            translation.activate("en")
+            request.LANGUAGE_CODE = "en"
+
+
 class DeclaredAccess:
     """Refuse what a view's declared audience does not cover; an undeclared view, always."""
 
@@ -59,5 +78,5 @@ class DeclaredAccess:
 
 def _sign_in_first(request) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return JsonResponse({"detail": "Sign in first."}, status=401)
+        return JsonResponse({"detail": _("Sign in first.")}, status=401)
     return redirect_to_login(request.get_full_path())

@@ -5,6 +5,8 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 
 class SignIn(LoginView):
@@ -19,20 +21,28 @@ class SignIn(LoginView):
 
 
 MESSAGES = {
-    400: ("Bad request", "The page that was sent is not one that this site understands."),
-    403: ("Not allowed", "You may not see or do this."),
-    404: ("Not found", "There is no such page, or it is not yours to see."),
-    409: ("Not any more", "What this page rests on has changed."),
-    500: ("Something failed here", "It was logged. Your submitted readings are safe; try again."),
+    400: (_("Bad request"), _("The page that was sent is not one that this site understands.")),
+    403: (_("Not allowed"), _("You may not see or do this.")),
+    404: (_("Not found"), _("There is no such page, or it is not yours to see.")),
+    409: (_("Not any more"), _("What this page rests on has changed.")),
+    500: (
+        _("Something failed here"),
+        _("It was logged. Your submitted readings are safe; try again."),
+    ),
 }
-CSRF_MESSAGE = (
+CSRF_MESSAGE = _(
     "This page was open for too long, or in another sign-in. Nothing was stored. "
     "Go back, reload the page and send it again."
 )
 
 
 def error_page(request: HttpRequest, *, status: int, message: str = "") -> HttpResponse:
-    """The page (or, under /api/, the JSON) for a refusal or a failure."""
+    """The page (or, under /api/, the JSON) for a refusal or a failure.
+
+    A message is in the language of the view that gives it; a page without one, in the person's.
+    """
+    if not message:
+        translation.activate(translation.get_language_from_request(request))
     title, text = MESSAGES[status]
     text = message or text
     if request.path.startswith("/api/"):

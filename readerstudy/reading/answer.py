@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from django.utils.translation import gettext as _
+
 from readerstudy.cohorts.models import Protocol
 from readerstudy.diagnosis import is_consistent
 from readerstudy.reading.errors import Invalid
@@ -38,20 +40,21 @@ class Answer:
 def require_complete(answer: Answer, *, protocol: Protocol, stage: int) -> None:
     """Raise Invalid, in words for the reader, unless this is what the protocol asks."""
     if not is_consistent(answer.malignancy, answer.etiology):
-        raise Invalid("Choose benign or malignant, then an etiology of that branch.")
+        raise Invalid(_("Choose benign or malignant, then an etiology of that branch."))
     scale = CONFIDENCE[Protocol.Confidence(protocol.confidence)]
     if not _fits(answer.confidence, scale):
-        raise Invalid("Say how confident you are." if scale else "No confidence is asked here.")
+        asked = _("Say how confident you are.")
+        raise Invalid(asked if scale else _("No confidence is asked here."))
     rated = protocol.rates_aid and stage == Stage.AIDED
     for rating in (answer.trust, answer.usefulness):
         if not _fits(rating, RATING if rated else range(0)):
-            raise Invalid("Rate the AI's output." if rated else "No rating is asked here.")
+            raise Invalid(_("Rate the AI's output.") if rated else _("No rating is asked here."))
     if answer.quality_problem not in ("", *QualityProblem.values):
-        raise Invalid("Choose why the images are not good enough.")
+        raise Invalid(_("Choose why the images are not good enough."))
     if answer.quality_note and not answer.quality_problem:
-        raise Invalid("Choose why the images are not good enough, or clear the note.")
+        raise Invalid(_("Choose why the images are not good enough, or clear the note."))
     if len(answer.quality_note) > Reading._meta.get_field("quality_note").max_length:
-        raise Invalid("The note on image quality is too long.")
+        raise Invalid(_("The note on image quality is too long."))
 
 
 def _fits(value: int | None, scale: range) -> bool:

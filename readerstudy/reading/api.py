@@ -3,6 +3,8 @@
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes
 from rest_framework.exceptions import ParseError
@@ -19,14 +21,14 @@ from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
 from readerstudy.reading.trace import TraceSerializer
 
-NO_CHOICE = {"invalid_choice": "Not one of the choices."}
+NO_CHOICE = dict.fromkeys(("invalid_choice", "null"), gettext_lazy("Not one of the choices."))
 
 
 class ReadingSerializer(serializers.Serializer):
     """A submitted reading. Errors do not repeat the input, which may not even be text."""
 
     code = serializers.RegexField(r"^[0-9a-f]{16}\Z")
-    key = serializers.UUIDField(error_messages={"invalid": "Not a UUID."})
+    key = serializers.UUIDField(error_messages={"invalid": gettext_lazy("Not a UUID.")})
     malignancy = serializers.ChoiceField(choices(Malignancy), error_messages=NO_CHOICE)
     etiology = serializers.ChoiceField(choices(Etiology), error_messages=NO_CHOICE)
     confidence = serializers.IntegerField(allow_null=True, default=None)
@@ -46,7 +48,7 @@ class BoundedJSONParser(JSONParser):
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
+            raise ParseError(_("The JSON is nested too deeply.")) from None
 
 
 @api_view(["GET"])

@@ -12,16 +12,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.files.base import File
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from inference.models import ModelVersion, Prediction
 from inference.results import predictions_of
 from readerstudy.cohorts.models import Case
+from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
+from readerstudy.reading.labels import told
 from readerstudy.reading.models import Assignment, Reading, Stage
 
 NETWORK = "CLA-HDM"  # whatever its version, which is no reader's business
-NO_RESULT = (
+NO_RESULT = gettext_lazy(
     "The model's result for this case is missing, so stage 2 can't go on. Your submitted "
     "diagnoses are safe. Please tell the study's investigator."
 )
@@ -75,11 +79,11 @@ def blinded_case(assignment: Assignment) -> BlindedCase:
 def baseline_of(case: Case) -> tuple[tuple[str, str], ...]:
     """The baseline characteristics, as (label, value) pairs."""
     return (
-        ("Sex", case.get_sex_display()),
-        ("Age", f"{case.age} years"),
-        ("Longitudinal diameter", f"{case.diameter_mm:g} mm"),
-        ("Location", case.get_location_display()),
-        ("Neck level", case.get_neck_level_display()),
+        (_("Sex"), told(Sex(case.sex))),
+        (_("Age"), _("%(years)s years") % {"years": case.age}),
+        (_("Longitudinal diameter"), f"{case.diameter_mm:g} mm"),
+        (_("Location"), told(Location(case.location))),
+        (_("Neck level"), told(NeckLevel(case.neck_level))),
     )
 
 
@@ -106,7 +110,7 @@ def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
         ).first()
         if reading:
             return Diagnosis(Malignancy(reading.malignancy), Etiology(reading.etiology))
-    raise NotRevealed("AI output is shown in stage 2, after your own stage-1 diagnosis.")
+    raise NotRevealed(_("AI output is shown in stage 2, after your own stage-1 diagnosis."))
 
 
 def aid(assignment: Assignment) -> Aid:
@@ -119,7 +123,7 @@ def aid(assignment: Assignment) -> Aid:
     p = prediction.probabilities()
     version = prediction.model_version
     return Aid(
-        model=str(version) if version.is_external else NETWORK,
+        model=f"{version.name} {version.version}" if version.is_external else NETWORK,
         is_imported=version.is_external,
         has_heatmaps=prediction.heatmap_set.exists(),
         stage_1=stage_1,
@@ -135,7 +139,7 @@ def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> by
     own_stage_1_reading(assignment)
     heatmap = _prediction(assignment).heatmap_set.filter(level=level, modality=modality).first()
     if heatmap is None:
-        raise NoHeatmap("No heatmap was supplied with this model's result for this case.")
+        raise NoHeatmap(_("No heatmap was supplied with this model's result for this case."))
     return bytes(heatmap.png)
 
 

@@ -1,4 +1,5 @@
 from django import forms
+from django.utils.translation import gettext as _
 
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 from readerstudy.reading.answer import Answer
@@ -30,9 +31,9 @@ class DiagnosisForm(forms.Form):
         cleaned = super().clean()
         if cleaned.get("keep"):
             if cleaned.get("malignancy") or cleaned.get("etiology"):
-                raise forms.ValidationError("Either keep your diagnosis or choose another.")
+                raise forms.ValidationError(_("Either keep your diagnosis or choose another."))
             if self.stage_1 is None:
-                raise forms.ValidationError("There is no stage-1 diagnosis to keep.")
+                raise forms.ValidationError(_("There is no stage-1 diagnosis to keep."))
             cleaned["malignancy"] = self.stage_1.malignancy
             cleaned["etiology"] = self.stage_1.etiology
         return cleaned

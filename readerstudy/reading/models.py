@@ -14,8 +14,8 @@ from readerstudy.diagnosis import Etiology, Malignancy, choices
 class Stage(models.IntegerChoices):
     """The two readings of a case."""
 
-    UNAIDED = 1, "Stage 1, without AI"
-    AIDED = 2, "Stage 2, with AI"
+    UNAIDED = 1, _("Stage 1, without AI")
+    AIDED = 2, _("Stage 2, with AI")
 
 
 @frozen_when(STUDY_UNDER_WAY)
@@ -111,11 +111,11 @@ class Presentation(models.Model):
 class QualityProblem(models.TextChoices):
     """Why an image is not good enough to be sure of a diagnosis."""
 
-    NOT_SHOWN = "not_shown", "The node is not shown, or is cut off"
-    GAIN = "gain", "Too dark, too bright or too noisy"
-    BLURRED = "blurred", "Blurred"
-    DOPPLER = "doppler", "The colour Doppler image can't be used"
-    OTHER = "other", "Another reason"
+    NOT_SHOWN = "not_shown", _("The node is not shown, or is cut off")
+    GAIN = "gain", _("Too dark, too bright or too noisy")
+    BLURRED = "blurred", _("Blurred")
+    DOPPLER = "doppler", _("The colour Doppler image can't be used")
+    OTHER = "other", _("Another reason")
 
 
 @append_only()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from readerstudy.cohorts.models import Protocol, Study
 from readerstudy.reading.errors import NotYours, OutOfOrder, StudyNotOpen
@@ -142,10 +143,10 @@ def require_current(reader: Reader, code: str) -> Assignment:
     Raises StudyNotOpen, NotYours (unknown code, or another reader's) or OutOfOrder.
     """
     if reader.study.state != Study.State.OPEN:
-        raise StudyNotOpen("This study takes no readings now.")
+        raise StudyNotOpen(_("This study takes no readings now."))
     current = current_assignment(reader)
     if current and current.code == code:
         return current
     if not Assignment.objects.filter(reader=reader, code=code).exists():
-        raise NotYours("There is no such case for you.")
-    raise OutOfOrder("This case is not the one to be read now.")
+        raise NotYours(_("There is no such case for you."))
+    raise OutOfOrder(_("This case is not the one to be read now."))

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
@@ -73,7 +74,7 @@ def submit_reading(
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
     shown = getattr(assignment, "presentation", None)
     if shown is None:
-        raise OutOfOrder("Open the case before you read it.")
+        raise OutOfOrder(_("Open the case before you read it."))
     if assignment.stage == Stage.AIDED:
         blinding.aid(assignment)  # a reading with AI is one in which there was AI to see
     reading = Reading.objects.create(
@@ -144,8 +145,10 @@ def require_unread(reader: Reader, code: str) -> Assignment:
     except Refused:
         if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
             raise AlreadyRead(
-                "You have already read this case, perhaps in another tab. "
-                "The diagnosis that you submitted first stands; this one was not stored."
+                _(
+                    "You have already read this case, perhaps in another tab. "
+                    "The diagnosis that you submitted first stands; this one was not stored."
+                )
             ) from None
         raise
 
@@ -166,7 +169,7 @@ def _lock(reader: Reader) -> None:
 def _require_same(first: Reading, *, reader: Reader, code: str, answer: Answer) -> None:
     of = first.assignment
     if (of.reader_id, of.code) != (reader.pk, code) or not answer.is_of(first):
-        raise KeyReused("This submit was already used for another diagnosis, which stands.")
+        raise KeyReused(_("This submit was already used for another diagnosis, which stands."))
 
 
 def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> list[Assignment]:

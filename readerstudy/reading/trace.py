@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from readerstudy.cohorts.models import Study
@@ -33,7 +35,7 @@ REASONS = {
 class EventField(serializers.Field):
     """[milliseconds since the page came, name, detail]."""
 
-    default_error_messages = {"event": "An event is [milliseconds, name, detail]."}
+    default_error_messages = {"event": gettext_lazy("An event is [milliseconds, name, detail].")}
 
     def to_internal_value(self, data):
         match data:
@@ -65,7 +67,9 @@ class TraceSerializer(serializers.Serializer):
 
     def validate(self, attrs):
         if attrs["active_ms"] > attrs["elapsed_ms"]:
-            raise serializers.ValidationError("A reading is not active for longer than it lasts.")
+            raise serializers.ValidationError(
+                _("A reading is not active for longer than it lasts.")
+            )
         return attrs
 
 

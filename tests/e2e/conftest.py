@@ -14,6 +14,8 @@ EVERYTHING_ASKED = {
     "checks_display": True,
 }
 
+MET = ("rita", "rosa")  # who look at pages in English and in Chinese
+
 # Every test has a study of its own, and every module its own reader, here by name.
 STUDIES = (
     Sketch("walk", cases=3, readers=("anna",)),
@@ -43,9 +45,19 @@ STUDIES = (
     Sketch("draft", cases=1, readers=("clara",), steps=()),
     Sketch("opened", cases=1, readers=("clara",)),
     Sketch("unread", cases=1, readers=("clara",), steps=("open", "lock", "unblind")),
+    Sketch("met", cases=1, readers=MET, investigators=("nina",), practice=1,
+           protocol=EVERYTHING_ASKED),
+    Sketch("met-rated", cases=1, readers=MET, design=SEQUENTIAL,
+           protocol={"confidence": "five_point", "rates_aid": True, "session_minutes": 30}),
+    Sketch("met-percent", cases=1, readers=MET, protocol={"confidence": "percent"}),
+    Sketch("met-plain", cases=1, readers=MET, protocol={"confidence": "none"}),
+    Sketch("met-weeks", cases=1, readers=MET, protocol={"washout_days": 14}),
+    Sketch("met-draft", cases=1, readers=MET, steps=()),
+    Sketch("met-ended", cases=1, readers=MET, steps=("open", "lock")),
+    Sketch("met-analysed", cases=4, readers=("nora", "nils"), investigators=("nina",)),
     Sketch("life", cases=2, readers=("dora",), investigators=("irene",), steps=()),
     Sketch("explored", cases=8, readers=("emil", "ewa"), investigators=("ines",)),
-)
+)  # fmt: skip
 
 FLAGS = [
     "--no-sandbox",

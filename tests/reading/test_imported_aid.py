@@ -15,7 +15,7 @@ from tests.inference.bundle_files import files_for, rows_for
 from tests.rules.walk import CODE, read, sign_in
 
 pytestmark = pytest.mark.django_db
-SHOWN = "Their net 7 (predictions imported)"
+SHOWN = "Their net 7"
 NO_HEATMAP = "No heatmap was supplied"
 
 
@@ -52,7 +52,7 @@ def test_both_cases_are_read_and_the_one_without_heatmaps_says_so(study):
     page, aid, statuses = seen[True]
     assert statuses == {200}
     assert len(aid["heatmaps"]) == 4
-    assert page.count("<canvas") == 2
+    assert page.count('<canvas class="overlay"') == 2
     assert NO_HEATMAP not in page
     assert aid["level_1"]["malignant"] == 0.225
     assert aid["suggestion"]["malignancy"] == "malignant"

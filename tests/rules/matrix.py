@@ -59,6 +59,7 @@ SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
+    "language/": Row("/language/", others_get=302, others_post=302),
     "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
     "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
     "admin/login/": Row("/admin/login/", others_get=302, others_post=302),

@@ -10,7 +10,7 @@ def call(application, method: str, path: str, *, sign_in: tuple[str, str] | None
     if sign_in is None:
         return _request(application, method, path)[0]
     _, headers, page = _request(application, "GET", path)
-    [token] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    token, *_ = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     [cookie] = [v.split(";")[0] for _, v in headers if v.lstrip().startswith("csrftoken=")]
     form = {"csrfmiddlewaretoken": token, "username": sign_in[0], "password": sign_in[1]}
     return _request(application, method, path, body=urlencode(form).encode(), cookie=cookie)[0]

@@ -1,0 +1,256 @@
+"""Every page that a reader, an investigator or a stranger can reach, in each of its languages:
+no violation that axe-core knows, nothing to scroll sideways, focus seen, targets large enough."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e import accessible
+from tests.e2e.browsing import code, images_painted, screenshot, window
+from tests.servers import wait_until
+from tests.services.build import PASSWORD
+from tests.services.site import Client, truth_by_age
+
+pytestmark = pytest.mark.e2e
+
+LANGUAGES = {"en": ("en-GB", "rita"), "zh-hans": ("zh-CN", "rosa")}
+CASES = 4
+
+
+class Audit:
+    """Looks at pages, and keeps what it finds by the page's name."""
+
+    def __init__(self, page: Page, language: str):
+        self.page = page
+        self.language = language
+        self.found: dict[str, list[str]] = {}
+        self.names: list[str] = []
+
+    def look(self, name: str, *, at_sizes: bool = True) -> None:
+        """``at_sizes``: also in other windows, which dialogs and opened menus do without."""
+        expect(self.page.locator("html")).to_have_attribute("lang", self.language)
+        screenshot(self.page, f"{self.language}-{name}")
+        found = accessible.violations(self.page) + accessible.small_targets(self.page)
+        if at_sizes:
+            found += accessible.sideways(self.page) + accessible.large_text(self.page)
+            found += accessible.unseen_focus(self.page)
+        self.names.append(name)
+        if found:
+            self.found[name] = found
+
+    def clean(self) -> None:
+        told = [f"{name}: {text}" for name, texts in self.found.items() for text in texts]
+        assert not told, "\n" + "\n".join(told)
+
+
+def sign_in(page: Page, username: str) -> None:
+    """By the form, in any language."""
+    page.goto("/accounts/sign-in/")
+    page.locator("[name=username]").fill(username)
+    page.locator("[name=password]").fill(PASSWORD)
+    go(page, "main button.primary")
+    expect(page.locator(".account")).to_be_visible()
+
+
+def go(page: Page, selector: str) -> None:
+    """Click what leads to another page."""
+    with page.expect_navigation():
+        page.locator(selector).click()
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request) -> str:
+    return request.param
+
+
+def test_strangers_pages(browser, served, language):
+    _, address = served
+    locale, _ = LANGUAGES[language]
+    with window(browser, address, refusals=[404, 403], locale=locale) as page:
+        audit = Audit(page, language)
+        page.goto("/")
+        audit.look("sign-in")
+        page.locator("[name=username]").fill("nobody")
+        page.locator("[name=password]").fill("nothing")
+        go(page, "main button.primary")
+        expect(page.get_by_role("alert")).to_be_visible()
+        audit.look("sign-in-refused")
+        page.goto("/no/such/page")
+        audit.look("not-found")
+        page.goto("/accounts/sign-in/")
+        page.locator("[name=username]").fill("nobody")
+        page.locator("[name=password]").fill("nothing")
+        page.locator("[name=csrfmiddlewaretoken]").last.evaluate("field => field.value = 'x'")
+        go(page, "main button.primary")
+        audit.look("form-refused")
+    audit.clean()
+
+
+def test_the_pages_before_the_first_case(browser, served, language):
+    _, address = served
+    locale, username = LANGUAGES[language]
+    with window(browser, address, refusals=[400, 400, 400, 400], locale=locale) as page:
+        audit = Audit(page, language)
+        sign_in(page, username)
+        audit.look("my-studies")
+        page.goto("/read/met/")
+        audit.look("consent")
+        page.locator("[name=consent]").evaluate("box => { box.required = false; }")
+        go(page, "main button.primary")
+        audit.look("consent-refused")
+        page.locator("[name=consent]").check()
+        go(page, "main button.primary")
+        audit.look("profile")
+        go(page, "main button.primary")
+        audit.look("profile-refused")
+        for field in ("years_of_ultrasound", "years_of_neck_ultrasound", "neck_scans_a_week"):
+            page.locator(f"[name={field}]").fill("5")
+        page.locator("[name=ai_use][value=tried]").check()
+        go(page, "main button.primary")
+        audit.look("display")
+        go(page, "main button.primary")
+        audit.look("display-refused")
+        for steps in ("5", "18"):
+            for square in ("dark", "bright"):
+                page.locator(f"[name={square}][value=yes]").check()
+            page.locator("[name=steps]").fill(steps)
+            go(page, "main button.primary")
+            if steps == "5":
+                audit.look("display-failed")
+        images_painted(page)
+        audit.look("practice")
+        go(page, "main form button.primary")
+        audit.look("practice-refused")
+        choose(page)
+        go(page, "main form button.primary")
+        images_painted(page)
+        audit.look("practice-answer")
+    audit.clean()
+
+
+def choose(page: Page) -> None:
+    page.locator("[name=malignancy][value=benign]").check()
+    page.locator("[name=etiology][value=reactive_hyperplasia]").check()
+
+
+def rate(page: Page) -> None:
+    """Whatever the protocol asks besides."""
+    for name in ("confidence", "trust", "usefulness"):
+        if page.locator(f"[name={name}][value='3']").count():
+            page.locator(f"[name={name}][value='3']").check()
+        elif page.locator(f"[name={name}]").count():
+            page.locator(f"[name={name}]").fill("60")
+
+
+def read(page: Page) -> None:
+    """Submit, and wait until this case is off the screen."""
+    here = code(page)
+    page.locator("button[data-action=submit]").click()
+    expect(page.locator(f"#diagnosis[action*='{here}']")).to_have_count(0)
+
+
+@pytest.mark.parametrize("slug", ["met-rated", "met-percent", "met-plain"])
+def test_a_case_in_both_stages(browser, served, language, slug):
+    _, address = served
+    locale, username = LANGUAGES[language]
+    with window(browser, address, locale=locale) as page:
+        audit = Audit(page, language)
+        sign_in(page, username)
+        page.goto(f"/read/{slug}/")
+        for stage in (1, 2):
+            images_painted(page)
+            page.locator("button[data-action=submit]:enabled").wait_for()
+            audit.look(f"{slug}-stage-{stage}")
+            _opened(audit, f"{slug}-stage-{stage}")
+            choose(page)
+            rate(page)
+            audit.look(f"{slug}-stage-{stage}-chosen", at_sizes=False)
+            read(page)
+        expect(page.locator("#diagnosis")).to_have_count(0)
+        audit.look(f"{slug}-end")
+    audit.clean()
+
+
+def _opened(audit: Audit, name: str) -> None:
+    """What a page holds closed."""
+    page = audit.page
+    page.locator("details.quality summary").click()
+    page.locator("details.more summary").click()
+    audit.look(f"{name}-opened", at_sizes=False)
+    page.locator("details.more summary").click()
+    page.locator("[data-action=keyboard]").click()
+    expect(page.locator("dialog.keys")).to_be_visible()
+    audit.look(f"{name}-keys", at_sizes=False)
+    page.keyboard.press("Escape")
+
+
+def test_pages_without_a_case(browser, served, language):
+    _, address = served
+    locale, username = LANGUAGES[language]
+    with window(browser, address, refusals=[403, 404, 409], locale=locale) as page:
+        audit = Audit(page, language)
+        sign_in(page, username)
+        page.goto("/read/met-weeks/")
+        images_painted(page)
+        choose(page)
+        page.locator("button[data-action=submit]:enabled").wait_for()
+        taken = page.locator("#diagnosis").get_attribute("action")
+        read(page)
+        audit.look("washout")
+        for slug in ("met-draft", "met-ended"):
+            page.goto(f"/read/{slug}/")
+            audit.look(slug)
+        page.goto("/")
+        audit.look("my-studies-later")
+        page.goto("/admin/")
+        audit.look("not-allowed")
+        page.goto("/results/met/")
+        audit.look("not-found-results")
+        # Sent a second time, as from another tab that was left open.
+        page.goto("/")
+        page.evaluate(
+            "address => { const form = document.querySelector('form.account').cloneNode(true);"
+            " form.action = address; document.body.append(form); form.submit(); }",
+            taken,
+        )
+        page.wait_for_url(f"**{taken}")
+        audit.look("refused")
+    audit.clean()
+
+
+@pytest.fixture(scope="module")
+def analysed(served):
+    """A study whose readers have read all, with a run of the plan as it is proposed."""
+    site, address = served
+    truth = truth_by_age(CASES)
+    for username in ("nora", "nils"):
+        Client(address, username).read("met-analysed", lambda _stage, age: truth[age])
+    for step in ("lock", "unblind"):
+        site.manage("study", "met-analysed", step)
+    plan = json.dumps({"intervals": {"resamples": 50}})
+    Client(address, "nina").start_run("met-analysed", document=plan)
+    wait_until(lambda: site.run("met-analysed", 1).state == "done", what="a run", patience=240)
+    return address
+
+
+def test_investigators_pages(browser, analysed):
+    with window(browser, analysed, refusals=[404], locale="zh-CN") as page:
+        audit = Audit(page, "en")
+        sign_in(page, "nina")
+        audit.language = "zh-hans"
+        audit.look("investigator-home")
+        audit.language = "en"
+        for name, address in (
+            ("results-sealed", "/results/met/"),
+            ("results", "/results/met-analysed/"),
+            ("run", "/results/met-analysed/runs/1/"),
+        ):
+            page.goto(address)
+            audit.look(name)
+        page.locator("details").evaluate_all("all => { for (const d of all) d.open = true; }")
+        audit.look("run-opened")
+        audit.language = "zh-hans"
+        page.goto("/results/met-analysed/runs/9/")
+        audit.look("run-not-found")
+    audit.clean()
