@@ -63,7 +63,7 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
     """The current case, or null with the reader's progress. 409 while a step before it is left."""
     assignment = sequence.current_assignment(reader)
     if assignment:
-        preparation.require_prepared(reader, request.session.session_key)
+        preparation.require_prepared(reader, request.session)
     return Response(
         {
             "case": assignment and _case(assignment),
@@ -111,7 +111,7 @@ def upcoming(request: HttpRequest, reader: Reader) -> Response:
     """
     assignment = sequence.upcoming_assignment(reader)
     if assignment:
-        preparation.require_prepared(reader, request.session.session_key)
+        preparation.require_prepared(reader, request.session)
     return Response({"images": assignment and _images(reader, assignment.code)})
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.files.base import File
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -30,6 +31,7 @@ from readerstudy.reading.errors import Invalid, NotPrepared, OutOfOrder, StudyNo
 from readerstudy.reading.models import Consent, DisplayCheck, PracticeReading, Profile, Reader
 from readerstudy.reading.randomisation import CaseKey, draw_order
 
+_PREPARED = "prepared_readers"
 PRACTICE_STAGE = 0  # of the draw: an order of its own beside those of the stages
 
 
@@ -92,9 +94,24 @@ def next_steps(readers: Iterable[Reader], session_key: str) -> dict[int, Step | 
     return {reader.pk: _first_left(reader, done.get(reader.pk)) for reader in readers}
 
 
-def require_prepared(reader: Reader, session_key: str) -> None:
+def step_left(reader: Reader, session: SessionBase) -> Step | None:
+    """``next_step``, which the session remembers once it is None.
+
+    What is done stays done: the steps' rows are append-only, and an open study's protocol is
+    frozen. So the database is asked once a sign-in, and not for every image.
+    """
+    prepared = session.get(_PREPARED, [])
+    if reader.pk in prepared:
+        return None
+    step = next_step(reader, session.session_key)
+    if step is None and reader.study.state == Study.State.OPEN:
+        session[_PREPARED] = [*prepared, reader.pk]
+    return step
+
+
+def require_prepared(reader: Reader, session: SessionBase) -> None:
     """Raise NotPrepared while a step is left."""
-    if next_step(reader, session_key):
+    if step_left(reader, session):
         raise NotPrepared(
             _("Something is to be done before the next case: open the study from My studies.")
         )

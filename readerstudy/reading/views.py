@@ -42,11 +42,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
     """The case to be read now, or why there is none."""
     assignment = sequence.current_assignment(reader)
-    session_key = request.session.session_key
     if assignment is None:
-        [line] = overview.overview([reader], session_key)
+        [line] = overview.overview([reader], request.session.session_key)
         return render(request, "reading/no_case.html", {"study": reader.study, "line": line})
-    if step := preparation.next_step(reader, session_key):
+    if step := preparation.step_left(reader, request.session):
         return redirect(f"reading:{step}", slug=reader.study.slug)
     return _case_page(request, assignment, form=None)
 
@@ -69,7 +68,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
         except Invalid as refusal:
             form.add_error(None, str(refusal))
     assignment = require_unread(reader, code)
-    preparation.require_prepared(reader, request.session.session_key)
+    preparation.require_prepared(reader, request.session)
     return _case_page(request, assignment, form=form)
 
 
@@ -78,7 +77,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
 def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
     """One image of the current case, or of the one that comes next."""
     assignment = sequence.require_at_hand(reader, code)
-    preparation.require_prepared(reader, request.session.session_key)
+    preparation.require_prepared(reader, request.session)
     file = blinding.image_file(assignment, Modality(modality)).open("rb")
     return _png(FileResponse(file, content_type="image/png"))
 
@@ -90,7 +89,7 @@ def heatmap(
 ) -> HttpResponse:
     """One heatmap of the current case, in stage 2 alone."""
     assignment = sequence.require_current(reader, code)
-    preparation.require_prepared(reader, request.session.session_key)
+    preparation.require_prepared(reader, request.session)
     png = blinding.heatmap_png(assignment, level=level, modality=Modality(modality))
     return _png(HttpResponse(png, content_type="image/png"))
 

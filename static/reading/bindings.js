@@ -16,10 +16,6 @@ export class Bindings {
     return this.#settings.off;
   }
 
-  get hasOwn() {
-    return Object.keys(this.#settings.own).length > 0;
-  }
-
   switchOff(off) {
     this.#keep({ off });
   }
@@ -32,8 +28,9 @@ export class Bindings {
     this.#keep({ own: { ...this.#settings.own, [action]: name } });
   }
 
-  // [element, [key names]] of each action in the page's order. Standard keys go first: one that a
-  // reader gave away on an earlier page can't take a key from what this page is for, and falls back.
+  // [element, [key names]] of each action in the page's order. Standard keys go first: a key that
+  // a reader gave to something else on an earlier page is not taken from what it is for here; what
+  // had it falls back to its own standard key.
   all() {
     const elements = [...this.#root.querySelectorAll("[data-action][data-key]")];
     const taken = new Map();

@@ -12,80 +12,90 @@ const PAGE_PX = 400;
 // `act` has begin(), window(dx, dy), pan(dx, dy), zoom(factor, at) and fit(); `tool()` tells the
 // tool that is on. Places are {x, y} in CSS pixels of the surface.
 export function mountGestures(surface, { signal, tool, act }) {
-  const down = new Map();
-  let start = null;
-  let using = "";
-  let started = false;
-
-  const place = (event) => {
-    const box = surface.getBoundingClientRect();
-    return {
-      x: event.clientX - box.left - surface.clientLeft,
-      y: event.clientY - box.top - surface.clientTop,
-    };
-  };
-
-  function press(event) {
-    act.begin();
-    if (event.pointerType !== "touch" && down.size) return;
-    down.set(event.pointerId, place(event));
-    surface.setPointerCapture(event.pointerId);
-    start = place(event);
-    using = TOOLS[event.button] ?? tool();
-    started = event.pointerType !== "touch";
-  }
-
-  function move(event) {
-    const before = down.get(event.pointerId);
-    if (!before) return;
-    const now = place(event);
-    if (down.size === 2) pinch(event.pointerId, before, now);
-    else if (down.size === 1 && !drag(before, now)) return;
-    down.set(event.pointerId, now);
-  }
-
-  // Whether the pointer has left its slack.
-  function drag(before, now) {
-    started ||= Math.hypot(now.x - start.x, now.y - start.y) > FINGER_SLACK_PX;
-    if (!started) return false;
-    const [dx, dy] = [now.x - before.x, now.y - before.y];
-    if (using === "zoom") act.zoom(Math.exp(dy * DRAG_ZOOM), start);
-    else act[using](dx, dy);
-    return true;
-  }
-
-  function pinch(id, before, now) {
-    const [, other] = [...down].find(([each]) => each !== id);
-    const apart = (one) => Math.hypot(one.x - other.x, one.y - other.y);
-    const middle = (one) => ({ x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 });
-    const [from, to] = [middle(before), middle(now)];
-    act.pan(to.x - from.x, to.y - from.y);
-    act.zoom(Math.max(apart(now), 1) / Math.max(apart(before), 1), to);
-    started = false;
-    start = other;
-  }
-
-  function release(event) {
-    down.delete(event.pointerId);
-    for (const rest of down.values()) start = rest;
-  }
-
-  function wheel(event) {
-    event.preventDefault();
-    act.begin();
-    const unit = [1, LINE_PX, PAGE_PX][event.deltaMode];
-    const speed = event.ctrlKey ? PINCH_ZOOM : WHEEL_ZOOM;
-    act.zoom(Math.exp(-event.deltaY * unit * speed), place(event));
-  }
-
-  const on = (name, listener) => surface.addEventListener(name, listener, { signal, passive: false });
-  on("pointerdown", press);
-  on("pointermove", move);
-  on("pointerup", release);
-  on("pointercancel", release);
-  on("wheel", wheel);
+  const gestures = new Gestures(surface, { tool, act });
+  const on = (name, listener) =>
+    surface.addEventListener(name, listener, { signal, passive: false });
+  on("pointerdown", (event) => gestures.press(event));
+  on("pointermove", (event) => gestures.move(event));
+  on("pointerup", (event) => gestures.release(event));
+  on("pointercancel", (event) => gestures.release(event));
+  on("wheel", (event) => gestures.wheel(event));
   on("dblclick", () => act.fit());
   on("contextmenu", (event) => event.preventDefault());
   on("dragstart", (event) => event.preventDefault());
-  on("mousedown", (event) => event.button === 1 && event.preventDefault()); // no scrolling wheel
+}
+
+class Gestures {
+  #surface;
+  #tool;
+  #act;
+  #down = new Map(); // where each pointer was last
+  #start = null;
+  #using = "";
+  #started = false; // the pointer has left its slack
+
+  constructor(surface, { tool, act }) {
+    this.#surface = surface;
+    this.#tool = tool;
+    this.#act = act;
+  }
+
+  press(event) {
+    this.#act.begin();
+    const isTouch = event.pointerType === "touch";
+    if (!isTouch && this.#down.size) return;
+    this.#surface.setPointerCapture(event.pointerId);
+    this.#start = this.#placeOf(event);
+    this.#down.set(event.pointerId, this.#start);
+    this.#using = TOOLS[event.button] ?? this.#tool();
+    this.#started = !isTouch;
+  }
+
+  move(event) {
+    const before = this.#down.get(event.pointerId);
+    if (!before) return;
+    const now = this.#placeOf(event);
+    if (this.#down.size === 2) this.#pinch(event.pointerId, before, now);
+    else if (this.#down.size === 1 && !this.#drag(before, now)) return;
+    this.#down.set(event.pointerId, now);
+  }
+
+  release(event) {
+    this.#down.delete(event.pointerId);
+    for (const rest of this.#down.values()) this.#start = rest;
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    this.#act.begin();
+    const unit = [1, LINE_PX, PAGE_PX][event.deltaMode];
+    const speed = event.ctrlKey ? PINCH_ZOOM : WHEEL_ZOOM;
+    this.#act.zoom(Math.exp(-event.deltaY * unit * speed), this.#placeOf(event));
+  }
+
+  #placeOf(event) {
+    const box = this.#surface.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  // Whether the pointer has gone far enough to mean it.
+  #drag(before, now) {
+    const start = this.#start;
+    this.#started ||= Math.hypot(now.x - start.x, now.y - start.y) > FINGER_SLACK_PX;
+    if (!this.#started) return false;
+    const [dx, dy] = [now.x - before.x, now.y - before.y];
+    if (this.#using === "zoom") this.#act.zoom(Math.exp(dy * DRAG_ZOOM), start);
+    else this.#act[this.#using](dx, dy);
+    return true;
+  }
+
+  #pinch(id, before, now) {
+    const [, other] = [...this.#down].find(([each]) => each !== id);
+    const apart = (one) => Math.max(Math.hypot(one.x - other.x, one.y - other.y), 1);
+    const middle = (one) => ({ x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 });
+    const [from, to] = [middle(before), middle(now)];
+    this.#act.pan(to.x - from.x, to.y - from.y);
+    this.#act.zoom(apart(now) / apart(before), to);
+    this.#started = false; // a finger that stays longer than the other means nothing yet
+  }
 }

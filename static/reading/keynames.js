@@ -1,4 +1,5 @@
-// Keys by name: KeyboardEvent.key, with "Space" for " " and "Shift+" before what Shift was held for.
+// Keys by name: KeyboardEvent.key, with "Space" for " ", and "Shift+" before what Shift was held
+// for.
 const SIGNS = {
   ArrowLeft: "←",
   ArrowRight: "→",
@@ -20,7 +21,8 @@ export function nameOf({ key, code, shiftKey }) {
   if (digit) return shift + digit[1];
   if (key === " ") return `${shift}Space`;
   if (/^[a-z]$/i.test(key)) return shift + key.toLowerCase();
-  if (letter && (key === "Process" || /^[^\x00-\x7f]/.test(key))) return shift + letter[1].toLowerCase();
+  const isElsewhere = key === "Process" || /^[^\x00-\x7f]/.test(key);
+  if (letter && isElsewhere) return shift + letter[1].toLowerCase();
   if (key.length === 1) return key; // the sign tells by itself whether Shift was held
   return shift + key;
 }

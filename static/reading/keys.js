@@ -53,7 +53,8 @@ export function mountKeys(root, { signal }) {
 function isKeptBy(target, name, { pointed }) {
   if (target.matches(TYPED_IN)) return true;
   if (name === "Enter") return target.matches("a[href], button, summary");
-  if (name === "Space") return target.matches("button, summary") || (target.matches("input") && !pointed);
+  if (name === "Space" && target.matches("button, summary")) return true;
+  if (name === "Space") return target.matches("input") && !pointed;
   if (target.matches("input[type=range]")) return [...ARROWS, "Home", "End"].includes(name);
   return target.matches("input[type=radio]") && !pointed && ARROWS.includes(name);
 }

@@ -3,113 +3,133 @@ import { capOf, isReserved, nameOf } from "./keynames.js";
 
 // `changed` is called whenever a key or the switch has changed.
 export function mountKeysDialog(root, { signal, bindings, changed }) {
-  const dialog = root.querySelector("dialog.keys");
-  if (!dialog) return;
-  const rows = dialog.querySelector("tbody");
-  const said = dialog.querySelector(".said");
-  const on = dialog.querySelector("[name=shortcuts-on]");
-  let waiting = null; // the element whose key is being changed
+  const element = root.querySelector("dialog.keys");
+  if (!element) return;
+  const dialog = new KeysDialog(element, { bindings, changed });
+  const on = (target, name, listener) => target?.addEventListener(name, listener, { signal });
+  on(root.querySelector("[data-action=keyboard]"), "click", () => dialog.open());
+  on(element, "keydown", (event) => dialog.take(event));
+  on(element, "click", (event) => dialog.ask(event.target.dataset.of));
+  on(element, "cancel", (event) => dialog.isWaiting && event.preventDefault());
+  on(element.querySelector(".restore"), "click", () => dialog.restore());
+  on(element.querySelector(".close"), "click", () => element.close());
+  on(element.querySelector("[name=shortcuts-on]"), "change", () => dialog.turn());
+}
 
-  function fill() {
-    let group = null;
-    rows.replaceChildren();
-    for (const [element, names] of bindings.all()) {
-      const its = groupOf(element);
-      if (its !== group && its) rows.append(heading(its));
-      group = its;
-      rows.append(row(element, names));
+class KeysDialog {
+  #dialog;
+  #bindings;
+  #changed;
+  #rows;
+  #switch;
+  #waiting = null; // the element whose key is being changed
+
+  constructor(dialog, { bindings, changed }) {
+    this.#dialog = dialog;
+    this.#bindings = bindings;
+    this.#changed = changed;
+    this.#rows = dialog.querySelector("tbody");
+    this.#switch = dialog.querySelector("[name=shortcuts-on]");
+  }
+
+  get isWaiting() {
+    return this.#waiting !== null;
+  }
+
+  open() {
+    this.#say("");
+    this.#fill();
+    this.#dialog.showModal();
+  }
+
+  // For the new key of this action, if it is one.
+  ask(action) {
+    const element = this.#bindings.all().find(([each]) => each.dataset.action === action)?.[0];
+    if (!element) return;
+    this.#refill(element).textContent = this.#dialog.dataset.press;
+    this.#waiting = element;
+    this.#say(this.#dialog.dataset.pressFor, { action: titleOf(element) });
+  }
+
+  // The key that was asked for.
+  take(event) {
+    const name = nameOf(event);
+    const element = this.#waiting;
+    if (!element || !name) return;
+    if (event.key !== "Tab") event.preventDefault();
+    if (event.key === "Tab" || event.key === "Escape") {
+      this.#refill(element);
+      this.#say("");
+      return;
     }
-    on.checked = !bindings.isOff;
+    const { reserved, taken, done } = this.#dialog.dataset;
+    const other = this.#bindings.find(name);
+    const values = { key: capOf(name), action: titleOf(other ?? element) };
+    if (isReserved(name) || event.ctrlKey || event.altKey || event.metaKey) {
+      this.#say(reserved, values);
+    } else if (other && other !== element) {
+      this.#say(taken, values);
+    } else {
+      this.#bindings.assign(element.dataset.action, name);
+      this.#changed();
+      this.#refill(element);
+      this.#say(done, values);
+    }
   }
 
-  function heading(text) {
-    const made = dialog.querySelector(".group-row").content.cloneNode(true);
-    made.querySelector("th").textContent = text;
-    return made;
+  restore() {
+    this.#bindings.reset();
+    this.#changed();
+    this.#fill();
+    this.#say(this.#dialog.dataset.restored);
   }
 
-  function row(element, names) {
-    const made = dialog.querySelector(".action-row").content.cloneNode(true);
-    made.querySelector("th").textContent = titleOf(element);
-    const [keys, change] = [made.querySelector("td"), made.querySelector("button")];
-    keys.replaceChildren(...names.flatMap((name) => [cap(name), " "]));
-    change.dataset.of = element.dataset.action;
-    change.setAttribute("aria-label", `${change.textContent}: ${titleOf(element)}`);
-    change.addEventListener("click", () => ask(element), { signal });
-    return made;
+  turn() {
+    this.#bindings.switchOff(!this.#switch.checked);
+    this.#changed();
   }
 
-  function ask(element) {
-    refill(element).textContent = dialog.dataset.press;
-    waiting = element;
-    say(dialog.dataset.pressFor, { action: titleOf(element) });
+  #fill() {
+    this.#waiting = null;
+    this.#rows.replaceChildren();
+    this.#switch.checked = !this.#bindings.isOff;
+    let group = "";
+    for (const [element, names] of this.#bindings.all()) {
+      const its = groupOf(element);
+      if (its && its !== group) this.#rows.append(this.#heading(its));
+      group = its;
+      this.#rows.append(this.#row(element, names));
+    }
   }
 
   // The list anew, with the focus on this element's button, which is returned.
-  function refill(element) {
-    waiting = null;
-    fill();
-    const button = rows.querySelector(`[data-of="${element.dataset.action}"]`);
+  #refill(element) {
+    this.#fill();
+    const button = this.#rows.querySelector(`[data-of="${element.dataset.action}"]`);
     button.focus();
     return button;
   }
 
-  function take(event) {
-    if (!waiting) return;
-    const name = nameOf(event);
-    const element = waiting;
-    if (!name) return;
-    if (event.key === "Tab" || event.key === "Escape") {
-      if (event.key === "Escape") event.preventDefault();
-      refill(element);
-      say("");
-      return;
-    }
-    event.preventDefault();
-    const other = bindings.find(name);
-    const values = { key: capOf(name), action: titleOf(other ?? element) };
-    if (isReserved(name) || event.ctrlKey || event.altKey || event.metaKey) {
-      say(dialog.dataset.reserved, values);
-    } else if (other && other !== element) {
-      say(dialog.dataset.taken, values);
-    } else {
-      bindings.assign(element.dataset.action, name);
-      changed();
-      refill(element);
-      say(dialog.dataset.done, values);
-    }
+  #heading(text) {
+    const made = this.#dialog.querySelector(".group-row").content.cloneNode(true);
+    made.querySelector("th").textContent = text;
+    return made;
   }
 
-  function say(text, values = {}) {
-    said.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  #row(element, names) {
+    const made = this.#dialog.querySelector(".action-row").content.cloneNode(true);
+    const change = made.querySelector("button");
+    made.querySelector("th").textContent = titleOf(element);
+    made.querySelector("td").replaceChildren(...names.flatMap((name) => [cap(name), " "]));
+    change.dataset.of = element.dataset.action;
+    change.setAttribute("aria-label", `${change.textContent}: ${titleOf(element)}`);
+    return made;
   }
 
-  function open() {
-    waiting = null;
-    say("");
-    fill();
-    dialog.showModal();
+  #say(text, values = {}) {
+    const said = text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    this.#dialog.querySelector(".said").textContent = said;
   }
-
-  function restore() {
-    bindings.reset();
-    waiting = null;
-    changed();
-    fill();
-    say(dialog.dataset.restored);
-  }
-
-  function turn() {
-    bindings.switchOff(!on.checked);
-    changed();
-  }
-
-  root.querySelector("[data-action=keyboard]")?.addEventListener("click", open, { signal });
-  dialog.addEventListener("keydown", take, { signal });
-  dialog.addEventListener("cancel", (event) => waiting && event.preventDefault(), { signal });
-  dialog.querySelector(".restore").addEventListener("click", restore, { signal });
-  dialog.querySelector(".close").addEventListener("click", () => dialog.close(), { signal });
-  on.addEventListener("change", turn, { signal });
 }
 
 function cap(name) {

@@ -85,10 +85,12 @@ class Overlay {
     this.#note("overlay", `level ${level}`);
     if (!level) return;
     try {
-      const bases = this.#canvases.map((each) => each.parentElement.querySelector("img").decode());
-      const maps = this.#canvases.map((each) => this.#fetch(each.getAttribute(`data-level-${level}`)));
-      const loaded = await Promise.all(maps);
-      await Promise.all(bases);
+      const urls = this.#canvases.map((each) => each.getAttribute(`data-level-${level}`));
+      const bases = this.#canvases.map((each) => each.parentElement.querySelector("img"));
+      const [loaded] = await Promise.all([
+        Promise.all(urls.map((url) => this.#fetch(url))),
+        Promise.all(bases.map((base) => base.decode())),
+      ]);
       if (turn !== this.#turn) return; // another level has been switched on meanwhile
       this.#canvases.forEach((each, i) => drawHeatmap(each, loaded[i], this.#set.colourMap));
       this.#drawn = level;

@@ -18,7 +18,9 @@ export function boxOf(view, image, pane) {
   const scale = fitting(image, pane) * view.scale;
   const width = image.width * scale;
   const height = image.height * scale;
-  return { left: pane.width / 2 - view.x * width, top: pane.height / 2 - view.y * height, width, height };
+  const left = pane.width / 2 - view.x * width;
+  const top = pane.height / 2 - view.y * height;
+  return { left, top, width, height };
 }
 
 // Enlarged by `factor`; what lies at `at`, {x, y} in CSS pixels of the pane, stays there.

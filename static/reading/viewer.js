@@ -18,10 +18,18 @@ export function mountViewer(root, { signal, note }) {
     const act = viewer.actions[button.dataset.action];
     if (act) button.addEventListener("click", act, { signal });
   }
-  // A click with the mouse leaves the focus where it was, and Enter with the diagnosis.
-  toolbar.addEventListener("mousedown", (event) => event.preventDefault(), { signal });
+  for (const part of [toolbar, ...root.querySelectorAll(".pane")]) {
+    part.addEventListener("mousedown", leaveFocus, { signal });
+  }
   mountFullScreen(toolbar, { signal, note });
   toolbar.hidden = false;
+}
+
+// The mouse gives no button the focus, so that Enter and Space stay with the diagnosis and the
+// image; and who goes from typing to an image has ended typing.
+function leaveFocus(event) {
+  event.preventDefault(); // nor does the middle button scroll
+  document.activeElement?.blur();
 }
 
 class Viewer {

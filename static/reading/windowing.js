@@ -24,7 +24,8 @@ export function matrixOf({ width, level, inverted }) {
   const offset = (inverted ? 1 : 0) - low * slope;
   const shared = (slope - 1) / 3;
   const row = (own) => [0, 1, 2].map((channel) => shared + (channel === own ? 1 : 0));
-  return [...row(0), 0, offset, ...row(1), 0, offset, ...row(2), 0, offset, 0, 0, 0, 1, 0].join(" ");
+  const rows = [0, 1, 2].flatMap((channel) => [...row(channel), 0, offset]);
+  return [...rows, 0, 0, 0, 1, 0].join(" "); // opacity stays
 }
 
 export class Filter {

@@ -152,6 +152,11 @@ def test_nothing_fires_while_somebody_types(browser, served):
         note = page.get_by_label("Note (optional)")
         note.press_sequentially("bim 13?")
         expect(note).to_have_value("bim 13?")
+        page.locator(".pane").first.click()  # done with typing
+        page.keyboard.press("i")
+        expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("Space")
+        expect(note).to_have_value("bim 13?")
         page.get_by_label("Reason").focus()
         page.keyboard.press("b")
         expect(page.locator("input[name=malignancy]:checked")).to_have_count(0)

@@ -123,7 +123,7 @@ def test_the_rules_refuse_by_name():
     make_open(practice=1, checks_display=True)
     anna = sign_in("anna")
     with pytest.raises(NotPrepared):
-        preparation.require_prepared(reader_of(), anna.session.session_key)
+        preparation.require_prepared(reader_of(), anna.session)
     with pytest.raises(OutOfOrder):
         preparation.submit_practice(reader_of(), 2, malignancy="benign", etiology="lymphoma")
     with pytest.raises(Invalid):
