@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from inference import dispatch, queue
@@ -183,7 +183,6 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
     """What the hash covers: design, model, the cases' images, readers and their orders."""
     protocol = study.protocol
     version = study.studymodel.model_version
-    images = testing_cases(study).order_by("cohort__name", "case_id", "image__modality")
     return {
         "study": study.slug,
         "opened_at": study.opened_at.isoformat(),
@@ -194,15 +193,18 @@ def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
         "reading": _frozen_conditions(protocol),
         "randomisation": ALGORITHM,
         "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
-        "images": [
-            list(row)
-            for row in images.values_list(
-                "cohort_name", "case_id", "image__modality", "image__sha256"
-            )
-        ],
+        "images": _frozen_images(testing_cases(study)),
+        "practice": _frozen_images(practice_cases(study)),
         "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
         "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
     }
+
+
+def _frozen_images(cases: QuerySet[Case]) -> list[list[str]]:
+    rows = cases.order_by("cohort__name", "case_id", "image__modality").values_list(
+        "cohort_name", "case_id", "image__modality", "image__sha256"
+    )
+    return [list(row) for row in rows]
 
 
 def _frozen_conditions(protocol: Protocol) -> dict:
@@ -259,10 +261,13 @@ def _incomplete(cases: QuerySet[Case], *, kind: str) -> list[str]:
 
 
 def _in_both(practice: QuerySet[Case], testing: QuerySet[Case]) -> list[str]:
-    """Patients that are in practice and in testing: by their id, or by an image of theirs."""
+    """Patients that are in practice and in testing: by their hospital's id, or by an image."""
+    same_id = testing.filter(
+        case_id=OuterRef("case_id"), cohort__hospital=OuterRef("cohort__hospital")
+    )
     images = Image.objects.filter(case__in=testing.values("pk"))
     reasons = {
-        "has the id of a testing case": practice.filter(case_id__in=testing.values("case_id")),
+        "has the id of a testing case of its hospital": practice.filter(Exists(same_id)),
         "has an image of a testing case": practice.filter(
             image__sha256__in=images.values("sha256")
         ),

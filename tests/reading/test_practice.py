@@ -165,7 +165,8 @@ def test_no_patient_is_in_practice_and_in_testing():
     image = Image.objects.filter(case=tested[1], modality="cdfi").get()
     Image.objects.filter(case=practice[1], modality="bus").update(sha256=image.sha256)
     assert lifecycle.missing_to_open(study) == [
-        f"Practice case SECRET-PRACTICE / {tested[0].case_id} has the id of a testing case; "
+        f"Practice case SECRET-PRACTICE / {tested[0].case_id} has the id of a testing case of its "
+        f"hospital; "
         "no patient may be in both: take the case out of one cohort.",
         "Practice case SECRET-PRACTICE / SECRET-PRACTICE-1 has an image of a testing case; "
         "no patient may be in both: take the case out of one cohort.",
