@@ -6,16 +6,63 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from readerstudy.demo.apps import PUBLISHED
 from tests.e2e import accessible
 from tests.e2e.browsing import code, images_painted, screenshot, window
+from tests.rules.matrix import routes
 from tests.servers import wait_until
 from tests.services.build import PASSWORD
 from tests.services.site import Client, truth_by_age
 
 pytestmark = pytest.mark.e2e
 
+# By their routes: the pages that are looked at below, and the addresses that answer no page.
+LOOKED_AT = {
+    "",
+    "accounts/sign-in/",
+    "read/<slug:slug>/",
+    "read/<slug:slug>/<slug:code>/",
+    "read/<slug:slug>/before/consent/",
+    "read/<slug:slug>/before/profile/",
+    "read/<slug:slug>/before/display/",
+    "read/<slug:slug>/before/practice/<int:number>/",
+    "results/<slug:slug>/",
+    "results/<slug:slug>/runs/<int:number>/",
+    "results/<slug:slug>/runs/<int:number>/paper/",
+}
+LEADS_ON = {  # or takes a form, and leads on
+    "accounts/sign-out/",
+    "admin/login/",
+    "favicon.ico",
+    "language/",
+    "read/<slug:slug>/before/practice/",
+    "results/<slug:slug>/plan/",
+    "results/<slug:slug>/runs/",
+}
+FILES = ("api/", "healthz", ".png", ".json", ".csv", ".xlsx", ".pdf", "format>", "_file:name>")
 LANGUAGES = {"en": ("en-GB", "rita"), "zh-hans": ("zh-CN", "rosa")}
 CASES = 4
+
+
+def test_there_is_no_page_besides():
+    """A page that is added to the site is looked at here too, or is no page."""
+    addresses = {route for route, _, spaces in routes() if "admin" not in spaces}
+    pages = {route for route in addresses if not any(mark in route for mark in FILES)}
+    assert pages == LOOKED_AT | LEADS_ON
+
+
+def test_the_language_is_changed_without_scripts_and_the_page_stays(browser, served):
+    _, address = served
+    with window(browser, address, java_script_enabled=False) as page:
+        page.goto("/accounts/sign-in/?next=/read/met/")
+        page.get_by_role("button", name="简体中文").click()
+        expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+        expect(page).to_have_url(f"{address}/accounts/sign-in/?next=/read/met/")
+        expect(page.get_by_role("button", name="简体中文")).to_have_attribute(
+            "aria-current", "true"
+        )
+        page.get_by_role("button", name="English").click()
+        expect(page.get_by_label("Username")).to_be_visible()
 
 
 class Audit:
@@ -231,6 +278,7 @@ def analysed(served):
     plan = json.dumps({"intervals": {"resamples": 50}})
     Client(address, "nina").start_run("met-analysed", document=plan)
     wait_until(lambda: site.run("met-analysed", 1).state == "done", what="a run", patience=240)
+    site.manage("load_published_study", "--investigator", "nina")
     return address
 
 
@@ -245,11 +293,16 @@ def test_investigators_pages(browser, analysed):
             ("results-sealed", "/results/met/"),
             ("results", "/results/met-analysed/"),
             ("run", "/results/met-analysed/runs/1/"),
+            ("published-run", f"/results/{PUBLISHED}/runs/1/"),
+            ("beside-the-paper", f"/results/{PUBLISHED}/runs/1/paper/"),
         ):
             page.goto(address)
             audit.look(name)
-        page.locator("details").evaluate_all("all => { for (const d of all) d.open = true; }")
-        audit.look("run-opened")
+            if page.locator("main details").count():
+                page.locator("main details").evaluate_all(
+                    "all => { for (const each of all) each.open = true; }"
+                )
+                audit.look(f"{name}-opened")
         audit.language = "zh-hans"
         page.goto("/results/met-analysed/runs/9/")
         audit.look("run-not-found")
