@@ -91,4 +91,4 @@ def test_the_results_say_whose_predictions_they_judge(study):
     factories.make_investigator(study)
     run = factories.analyse(study)
     page = sign_in("ivan").get(f"/results/study/runs/{run.number}/").content.decode()
-    assert f"CLA-HDM in these tables is {SHOWN}: it ran elsewhere." in page
+    assert f"CLA-HDM in these tables is {SHOWN} (predictions imported): it ran elsewhere." in page

@@ -1,6 +1,8 @@
 """Readers choose their language; what investigators and staff see, and every number, does not
 change with it."""
 
+import re
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -10,6 +12,9 @@ from tests.rules.walk import sign_in
 
 pytestmark = pytest.mark.django_db
 CHINESE = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9,en;q=0.5"}
+
+
+BUTTON = re.compile(r'name="language" value="(.+?)" lang="(.+?)"( aria-current="true")?>(.+?)<')
 
 
 def choose(client: Client, code: str, **headers):
@@ -22,6 +27,15 @@ def test_a_chinese_browser_is_answered_in_chinese_from_the_first_page():
     assert "用户名" in page.content.decode()
     assert page["Content-Language"] == "zh-hans"
     assert {"Accept-Language", "Cookie"} <= set(page["Vary"].split(", "))
+
+
+@pytest.mark.parametrize("headers", [{}, CHINESE])
+def test_each_language_is_offered_by_its_own_name_and_the_present_one_is_marked(headers):
+    page = Client().get("/accounts/sign-in/", **headers).content.decode()
+    offered = [(code, lang, name) for code, lang, _, name in BUTTON.findall(page)]
+    assert offered == [("en", "en", "English"), ("zh-hans", "zh-hans", "简体中文")]
+    [now] = [code for code, _, current, _ in BUTTON.findall(page) if current]
+    assert now == ("zh-hans" if headers else "en")
 
 
 @pytest.mark.parametrize("asked", ["", "de-DE,de;q=0.9", "en-GB", "x" * 600])
