@@ -209,4 +209,6 @@ QUICK = Plan(intervals=Intervals(resamples=20))
 
 def analyse(study: Study, plan: Plan = QUICK) -> AnalysisRun:
     """Run an analysis of an unblinded study to its end."""
-    return execute(runs.start(study, plan, by="test").pk)
+    run = execute(runs.start(study, plan, by="test").pk)
+    assert run.state == AnalysisRun.State.DONE, run.reason
+    return run

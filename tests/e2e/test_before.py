@@ -166,6 +166,9 @@ def test_a_break_is_suggested_once_and_blocks_nothing(browser, served):
         enter(page, "pause")
         hint = page.locator("#break-hint")
         images_painted(page)
+        page.wait_for_function(  # until the page's clock runs
+            "() => Object.keys(sessionStorage).some(name => name.startsWith('session '))"
+        )
         _read_on(page, minutes=19)
         expect(hint).to_be_hidden()
         _read_on(page, minutes=2)
