@@ -20,6 +20,8 @@ and what either asks besides: ours where the next images are, Label Studio's dra
 - image_kib_per_case, page_kib: what a read takes over the line.
 - page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a reader's first and
   200th case ask of the database.
+- first_pixels_ms, first_pixels_p95_ms: from the click on submit to the next case's images on the
+  screen, in Chromium.
 - soak_…: 200 readers at once, in both stages, with short pauses between the cases: how many reads,
   what failed, and what of it the database does not hold (lost, though acknowledged), holds twice,
   or out of order. soak_p95_ms is of page and submit.
@@ -57,6 +59,7 @@ class Plan:
     alone: int  # reads a round
     together: int  # reads a round, of each of the eight
     late: int  # the case whose queries are counted besides the first
+    seen: int  # cases that are read in Chromium
     soak_readers: int
     soak_cases: int
     soak_seconds: float
@@ -70,6 +73,7 @@ FULL = Plan(
     alone=40,
     together=12,
     late=200,
+    seen=30,
     soak_readers=200,
     soak_cases=100,
     soak_seconds=120,
@@ -81,6 +85,7 @@ QUICK = Plan(
     alone=3,
     together=2,
     late=5,
+    seen=2,
     soak_readers=10,
     soak_cases=10,
     soak_seconds=1.5,
@@ -105,7 +110,7 @@ def main() -> None:
     with ExitStack() as stack:
         database = stack.enter_context(servers.postgres(durable=True))
         stack.enter_context(own_site(database=database))
-        ours, counted, many = _build(plan)
+        ours, counted, watched, many = _build(plan)
         analyse(database)
         address = stack.enter_context(servers.gunicorn(_environment()))
         for reader in (*ours, *many):
@@ -117,22 +122,23 @@ def main() -> None:
                 sites["label_studio"] = readers
             speed_figures(plan, sites)
         query_figures(plan, counted)
+        pixel_figures(plan, watched, address)
         soak_figures(plan, many)
 
 
-def _build(plan: Plan) -> tuple[list, object, list]:
-    """The readers who are timed, one whose queries are counted, and the many."""
+def _build(plan: Plan) -> tuple[list, object, object, list]:
+    """The readers who are timed, one whose queries are counted, one in Chromium, and the many."""
     from benchmarks.support import cohort
     from benchmarks.support.reading_room import open_study
 
     drawn = cohort.draw()
-    *timed, counted = open_study(
-        "timed", drawn=drawn, cases=plan.cases, readers=AT_ONCE + 2, design="two_session"
+    *timed, counted, watched = open_study(
+        "timed", drawn=drawn, cases=plan.cases, readers=AT_ONCE + 3, design="two_session"
     )
     many = open_study(
         "soak", drawn=drawn, cases=plan.soak_cases, readers=plan.soak_readers, design="sequential"
     )
-    return timed, counted, many
+    return timed, counted, watched, many
 
 
 def _environment() -> dict[str, str]:
@@ -214,6 +220,16 @@ def query_figures(plan: Plan, reader) -> None:
         if case in (1, plan.late):
             say(f"page_queries_{case}", of_page, "queries")
             say(f"submit_queries_{case}", of_submit, "queries")
+
+
+def pixel_figures(plan: Plan, reader, address: str) -> None:
+    """How soon the next case is seen."""
+    from benchmarks.support.pixels import first_pixels_ms
+
+    cookie, slug = reader.cookie, reader.slug
+    found = first_pixels_ms(address, slug=slug, cookie=cookie, cases=plan.seen)
+    say("first_pixels_ms", statistics.median(found), "ms")
+    say("first_pixels_p95_ms", p95_ms([ms / 1000 for ms in found]), "ms")
 
 
 def soak_figures(plan: Plan, readers: Sequence) -> None:

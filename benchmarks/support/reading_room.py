@@ -75,8 +75,14 @@ class StudyReader:
 
     def sit_down(self, address: str) -> None:
         """Go on at the site that is served there, in the session that is signed in."""
+        cookie = self.cookie
+        self._browser = Browser(address, {cookie["name"]: cookie["value"]})
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """Name and value of the cookie by which this reader is signed in."""
         name = settings.SESSION_COOKIE_NAME
-        self._browser = Browser(address, {name: self.client.cookies[name].value})
+        return {"name": name, "value": self.client.cookies[name].value}
 
     def read(self) -> Read:
         """Raises Unexpected where the site shows no case or does not take the diagnosis."""
