@@ -180,6 +180,7 @@ CACHES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["readerstudy.accounts.authentication.PageSession"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "readerstudy.accounts.api_errors.answer_exception",
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS describes nothing
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
 }

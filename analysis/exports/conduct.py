@@ -23,7 +23,9 @@ MEANING = {
         "without hidden and idle spans; empty, here and below: the browser told nothing",
     ),
     "elapsed_seconds": ("number", "seconds", "The same with those spans"),
-    "time_in_doubt": ("text", "clock | span | clock span", "Where browser and server disagree"),
+    "time_in_doubt": (
+        "text", "clock | span | gap | untold, perhaps several", "Why, as the study's page tells",
+    ),
     "level_1_seconds": ("number", "seconds", "How long level-1 heatmaps were shown"),
     "level_2_seconds": ("number", "seconds", "How long level-2 heatmaps were shown"),
     "no_map_seconds": ("number", "seconds", "How long the AI was shown without a heatmap"),

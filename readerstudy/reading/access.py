@@ -56,6 +56,7 @@ def _answer(request: HttpRequest, reader: Reader, refusal: Refused) -> HttpRespo
             refused=True,
         )
     if request.path.startswith("/api/"):
-        return JsonResponse({"detail": str(refusal)}, status=refusal.status)
+        told = {"detail": str(refusal), "refusal": type(refusal).__name__}
+        return JsonResponse(told, status=refusal.status)
     context = {"message": str(refusal), "study": reader.study}
     return render(request, "reading/refused.html", context, status=refusal.status)

@@ -13,13 +13,13 @@ from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
-from readerstudy.reading import blinding, preparation, sequence
+from readerstudy.reading import blinding, preparation, sequence, trace
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.context import owner_of
+from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import present, submit_reading
-from readerstudy.reading.trace import TraceSerializer
 
 NO_CHOICE = dict.fromkeys(("invalid_choice", "null"), gettext_lazy("Not one of the choices."))
 
@@ -29,8 +29,12 @@ class ReadingSerializer(serializers.Serializer):
 
     code = serializers.RegexField(r"^[0-9a-f]{16}\Z")
     key = serializers.UUIDField(error_messages={"invalid": gettext_lazy("Not a UUID.")})
-    malignancy = serializers.ChoiceField(choices(Malignancy), error_messages=NO_CHOICE)
-    etiology = serializers.ChoiceField(choices(Etiology), error_messages=NO_CHOICE)
+    malignancy = serializers.ChoiceField(
+        choices(Malignancy), allow_blank=True, error_messages=NO_CHOICE
+    )
+    etiology = serializers.ChoiceField(
+        choices(Etiology), allow_blank=True, error_messages=NO_CHOICE
+    )
     confidence = serializers.IntegerField(allow_null=True, default=None)
     quality_problem = serializers.ChoiceField(
         QualityProblem, allow_blank=True, default="", error_messages=NO_CHOICE
@@ -38,7 +42,7 @@ class ReadingSerializer(serializers.Serializer):
     quality_note = serializers.CharField(allow_blank=True, max_length=200, default="")
     trust = serializers.IntegerField(allow_null=True, default=None)
     usefulness = serializers.IntegerField(allow_null=True, default=None)
-    trace = TraceSerializer(allow_null=True, default=None)
+    trace = serializers.JSONField(allow_null=True, default=None)
 
 
 class BoundedJSONParser(JSONParser):
@@ -81,13 +85,14 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
 def readings(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before."""
     data = ReadingSerializer(data=request.data)
-    data.is_valid(raise_exception=True)
+    if not data.is_valid():
+        raise Invalid(" ".join(_sentences(data.errors)))
     sent = data.validated_data
     submission = submit_reading(
         reader=reader,
         code=sent.pop("code"),
         key=sent.pop("key"),
-        told=sent.pop("trace"),
+        told=trace.understood(sent.pop("trace")),
         answer=Answer(**sent),
     )
     reading = submission.reading
@@ -100,6 +105,11 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         },
         status=200 if submission.replayed else 201,
     )
+
+
+def _sentences(errors: dict) -> list[str]:
+    """What is wrong with which field, in words."""
+    return [f"{field}: {text}" for field, texts in errors.items() for text in texts]
 
 
 @api_view(["GET"])

@@ -162,14 +162,17 @@ class Reading(models.Model):
 
 @append_only()
 class Trace(models.Model):
-    """How a reading went in the browser, as the browser told it: see ``reading/trace.py``."""
+    """How a reading went in the browser, as the browser told it: see ``reading/trace.py``.
+
+    Without times where what it told made no sense.
+    """
 
     reading = models.OneToOneField(Reading, on_delete=models.PROTECT)
     active_ms = models.PositiveIntegerField(
-        help_text="From both images painted to the submit, without hidden and idle spans"
+        null=True, help_text="From both images painted to the submit, without hidden and idle spans"
     )
-    elapsed_ms = models.PositiveIntegerField(help_text="The same with them")
-    client_submitted_at = models.DateTimeField(help_text="By the browser's clock")
+    elapsed_ms = models.PositiveIntegerField(null=True, help_text="The same with them")
+    client_submitted_at = models.DateTimeField(null=True, help_text="By the browser's clock")
     events = models.JSONField(help_text="[milliseconds, name, detail], as they came")
     exposure = models.JSONField(help_text="What of the AI was shown, for how long, how opaque")
     flags = models.CharField(

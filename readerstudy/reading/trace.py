@@ -19,16 +19,20 @@ from readerstudy.reading.models import Reading, Trace
 
 MAX_EVENTS = 2000
 CLOCK_TOLERANCE = timedelta(minutes=2)
+GAP_TOLERANCE = timedelta(minutes=3)
 SPAN_TOLERANCE = timedelta(seconds=2)  # the page may have been sent before the server's note of it
 DAY_MS = 86_400_000
 NAME = re.compile(r"[a-z0-9-]{1,32}\Z")
 DETAIL = re.compile(r"[ -~]{0,200}\Z")
 
-CLOCK = "clock"  # the browser's clock is not the server's
-SPAN = "span"  # the browser claims a longer reading than the server could have seen
+UNREADABLE = {"unreadable": True}  # what the browser told made no sense
+
+CLOCK, SPAN, GAP, UNTOLD = "clock", "span", "gap", "untold"
 REASONS = {
     CLOCK: "the browser's clock is not the server's",
     SPAN: "the browser tells of a longer reading than the server can have seen",
+    GAP: "the case was open before, in another tab, browser or computer: that time is missing",
+    UNTOLD: "what the browser told of the time made no sense: the server's is taken",
 }
 
 
@@ -101,8 +105,21 @@ def disagreements(study: Study) -> list[Disagreement]:
     ]
 
 
+def understood(told: object) -> dict | None:
+    """What a browser told of a reading, validated; None where it told nothing.
+
+    UNREADABLE where it makes no sense, which must not cost the diagnosis.
+    """
+    if told is None:
+        return None
+    data = TraceSerializer(data=told)
+    return data.validated_data if data.is_valid() else UNREADABLE
+
+
 def keep(reading: Reading, *, told: dict) -> Trace:
-    """Store what the browser told (validated by TraceSerializer) beside its reading."""
+    """Store beside its reading what ``understood`` made of the browser's words."""
+    if told is UNREADABLE:
+        return Trace.objects.create(reading=reading, events=[], exposure=[], flags=UNTOLD)
     return Trace.objects.create(
         reading=reading,
         active_ms=told["active_ms"],
@@ -127,4 +144,7 @@ def _flags(reading: Reading, told: dict) -> list[str]:
     seen = reading.submitted_at - reading.started_at
     if timedelta(milliseconds=told["elapsed_ms"]) > seen + SPAN_TOLERANCE:
         flags.append(SPAN)
+    unseen = said - reading.started_at - timedelta(milliseconds=told["elapsed_ms"])
+    if CLOCK not in flags and unseen > GAP_TOLERANCE:
+        flags.append(GAP)
     return flags

@@ -18,11 +18,10 @@ WORDS = {
         "%(count)s diagnosis of another account is kept in this browser. It is sent when that "
         "account signs in here."
     ),
-    "refused": _("Not stored: %(reason)s"),
-    "no": _("the server did not take it. Tell the study's investigator."),
+    "refused": _("Submitted at %(time)s, not stored: %(reason)s"),
     "understood": _("Understood"),
     "keeps-nothing": _(
         "This browser can't keep a diagnosis while the line is cut: submit only while it is up."
     ),
-    "next-waits": _("Stored. The next case comes as soon as the line is back."),
+    "next-waits": _("The next case comes as soon as the line is back."),
 }

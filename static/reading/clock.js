@@ -1,8 +1,11 @@
 // Reading time: from both images painted to the submit, on the browser's monotonic clock, with
 // hidden and idle spans left out. What happened is kept as raw events too, over a reload.
+import { forgetAll, remember, remembered } from "./memory.js";
+
 const IDLE_MS = 60000;
 const MAX_EVENTS = 1900;
 const BEATS_MS = 5000;
+const LONGEST_MS = 86400000; // what the server takes
 const SIGNS_OF_LIFE = ["pointerdown", "pointermove", "wheel", "keydown", "touchstart", "scroll"];
 
 export class Clock {
@@ -11,6 +14,7 @@ export class Clock {
   #last = this.#began; // up to here the spans below are counted
   #lively = this.#began;
   #running = false;
+  #isOver = false;
   #active = 0;
   #elapsed = 0;
   #before = 0; // of earlier loads of the same case
@@ -45,15 +49,17 @@ export class Clock {
     this.#count();
     this.note("submit");
     return {
-      active_ms: Math.round(this.#active),
+      active_ms: Math.round(Math.min(this.#active, LONGEST_MS)),
       elapsed_ms: Math.round(Math.max(this.#elapsed, this.#active)),
       submitted_at: new Date().toISOString(),
       events: this.#events,
     };
   }
 
+  // The case is over: nothing of it stays in this browser.
   forget() {
-    sessionStorage.removeItem(this.#name);
+    this.#isOver = true;
+    forgetAll(this.#name);
   }
 
   #live() {
@@ -81,6 +87,7 @@ export class Clock {
   }
 
   #save() {
+    if (this.#isOver) return;
     this.#count();
     const state = {
       at: Date.now(),
@@ -90,12 +97,12 @@ export class Clock {
       running: this.#running,
       events: this.#events,
     };
-    sessionStorage.setItem(this.#name, JSON.stringify(state));
+    remember(this.#name, state);
   }
 
   // Time between two loads of the page has passed, but nobody has read in it.
   #resume() {
-    const kept = JSON.parse(sessionStorage.getItem(this.#name) ?? "null");
+    const kept = remembered(this.#name);
     if (!kept) return;
     const away = Math.max(0, Date.now() - kept.at);
     this.#before = kept.passed + away;

@@ -1,17 +1,18 @@
-// Sends what waits in the outbox, and says where the reader's diagnoses are: the line that it
-// writes is always true. Runs on every page of a reader.
-import { forget, keep, send, waiting } from "./outbox.js";
+// Sends what waits in the outbox, and says where the reader's diagnoses are: what it says is
+// always true. Runs on every page of a reader.
+import { forget, keep, kept, send } from "./outbox.js";
 import { word } from "./words.js";
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
 
 const line = document.getElementById("outbox");
+const refusals = document.getElementById("refusals");
 const listeners = new Set();
 let failures = 0;
 let timer = 0;
 let underway = null;
 
-// Called with ({entry, outcome, message}) whenever the server, or its silence, has answered.
+// `listener` is called with what the server, or its silence, has answered: [{entry, outcome, …}].
 export function onDelivery(listener, { signal }) {
   listeners.add(listener);
   signal.addEventListener("abort", () => listeners.delete(listener));
@@ -23,21 +24,26 @@ export function deliver(token = null) {
   return underway;
 }
 
-// Keep a diagnosis and send it. Throws where the browser can't keep anything.
-export async function entrust(entry, token) {
-  await keep(entry);
+// Send a diagnosis that is kept.
+export async function entrust(token) {
   await underway;
   await deliver(token);
 }
 
+// The diagnosis of this case that is still on its way.
 export async function pendingOf(code) {
-  const entries = await mine();
-  return entries.find((entry) => entry.code === code && !entry.refused);
+  return (await mine()).find((entry) => entry.code === code && !entry.refused);
 }
 
-async function mine() {
-  return (await waiting()).filter((entry) => entry.owner === line.dataset.owner);
+// Beside what the line says already.
+export function alsoSay(text) {
+  line.querySelector("span")?.remove();
+  const also = document.createElement("span");
+  also.textContent = ` ${text}`;
+  if (text) line.append(also);
 }
+
+const mine = async () => (await kept()).filter((entry) => entry.owner === line.dataset.owner);
 
 async function sendAll(token) {
   clearTimeout(timer);
@@ -47,39 +53,46 @@ async function sendAll(token) {
     say(word("sending"));
     const answer = { entry, ...(await send(entry, token)) };
     answers.push(answer);
-    if (answer.outcome === "refused" && answer.status !== 400) {
-      await keep({ ...entry, refused: answer.message || word("no") });
+    if (answer.outcome === "incomplete" && isOnScreen(entry)) await forget(entry.key);
+    else if (["refused", "incomplete"].includes(answer.outcome)) {
+      await keep({ ...entry, refused: answer.message });
     }
     if (["waiting", "signed-out"].includes(answer.outcome)) break;
   }
   await report(answers.at(-1));
-  for (const answer of answers) for (const listener of listeners) listener(answer);
+  for (const listener of listeners) listener(answers);
 }
 
+// Whether its reader can complete it here.
+const isOnScreen = (entry) => document.getElementById("diagnosis")?.dataset.code === entry.code;
+
 async function report(last) {
-  const all = await waiting();
+  const all = await kept();
   const own = all.filter((entry) => entry.owner === line.dataset.owner);
-  const refused = own.filter((entry) => entry.refused);
-  const unsent = own.length - refused.length;
+  const unsent = own.filter((entry) => !entry.refused).length;
+  const others = all.filter((entry) => entry.owner !== line.dataset.owner && !entry.refused).length;
   failures = last?.outcome === "waiting" ? failures + 1 : 0;
-  if (refused.length) {
-    say(word("refused", { reason: refused[0].refused }), understood(refused[0].key));
-  } else if (unsent && last?.outcome === "signed-out") {
+  if (unsent && last?.outcome === "signed-out") {
     say(word("signed-out", { count: unsent }), signIn());
   } else if (unsent) {
     say(word("waiting", { count: unsent }));
-    timer = setTimeout(deliver, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]);
-  } else if (all.length > own.length) {
-    say(word("of-another", { count: all.length - own.length }));
+    timer = setTimeout(look, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]);
   } else if (last?.outcome === "stored") {
-    say(word("stored", { time: new Date().toLocaleTimeString(document.documentElement.lang) }));
+    say(word("stored", { time: timeOf(last.at) }));
+  } else if (others) {
+    say(word("of-another", { count: others }));
+  } else if (last || line.dataset.state === "waiting") {
+    say("");
   }
-  line.dataset.state = refused.length ? "refused" : unsent ? "waiting" : "stored";
+  line.dataset.state = unsent ? "waiting" : "at-rest";
+  refusals.replaceChildren(...own.filter((entry) => entry.refused).map(refusal));
 }
 
-export function say(text, ...controls) {
+function say(text, ...controls) {
   line.replaceChildren(text, ...controls.flatMap((control) => [" ", control]));
 }
+
+const timeOf = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang);
 
 function signIn() {
   const link = document.createElement("a");
@@ -88,18 +101,19 @@ function signIn() {
   return link;
 }
 
-function understood(key) {
+function refusal(entry) {
+  const told = document.createElement("p");
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
   button.textContent = word("understood");
   button.addEventListener("click", async () => {
-    await forget(key);
-    await report();
-    if (line.dataset.state === "stored") say("");
+    await forget(entry.key);
+    told.remove();
   });
-  return button;
+  told.append(word("refused", { time: timeOf(entry.since), reason: entry.refused }), " ", button);
+  return told;
 }
 
-for (const sign of ["online", "focus"]) window.addEventListener(sign, () => deliver());
-window.addEventListener("pageshow", () => deliver().catch(() => say(word("keeps-nothing"))));
+const look = () => deliver().catch(() => say(word("keeps-nothing")));
+for (const sign of ["online", "focus", "pageshow"]) window.addEventListener(sign, look);

@@ -1,24 +1,37 @@
 // What of the AI was on the screen, for how long and how opaque. Time in which the page was
-// hidden does not count.
+// hidden does not count. It is kept over a reload, as the clock is.
+import { forgetAll, remember, remembered } from "./memory.js";
+
 export class Exposure {
-  #spans = new Map();
+  #name;
+  #spans;
   #state = null;
   #since = 0;
+  #isOver = false;
 
-  constructor({ signal }) {
+  constructor(code, { signal }) {
+    this.#name = `exposure ${code}`;
+    this.#spans = new Map(remembered(this.#name) ?? []);
     document.addEventListener("visibilitychange", () => this.#close(document.hidden), { signal });
+    window.addEventListener("pagehide", () => this.#close(!document.hidden), { signal });
   }
 
   // `level` is 0 where no map is shown, `opacity` in percent.
   shown = ({ level, opacity, colourMap }) => {
     this.#close(!document.hidden);
-    this.#state = { level, opacity, colour_map: colourMap };
+    this.#state = { level, opacity: Math.round(opacity), colour_map: colourMap };
     this.#since = performance.now();
   };
 
   told() {
     this.#close(!document.hidden);
     return [...this.#spans.values()].map((span) => ({ ...span, ms: Math.round(span.ms) }));
+  }
+
+  // The case is over: nothing of it stays in this browser.
+  forget() {
+    this.#isOver = true;
+    forgetAll(this.#name);
   }
 
   #close(wasShown) {
@@ -29,5 +42,6 @@ export class Exposure {
       this.#spans.set(name, { ...span, ms: span.ms + now - this.#since });
     }
     this.#since = now;
+    if (!this.#isOver) remember(this.#name, [...this.#spans]);
   }
 }

@@ -3,6 +3,7 @@
 // sending one twice does no harm.
 const STORE = "readings";
 const PATIENCE_MS = 20000;
+const DISK_PATIENCE_MS = 4000;
 
 let opened = null;
 
@@ -10,9 +11,14 @@ function database() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open("reader-study", 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "key" });
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      request.result.onclose = () => (opened = null);
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
+    setTimeout(() => reject(new Error("the browser's database does not answer")), DISK_PATIENCE_MS);
   });
+  opened.catch(() => (opened = null));
   return opened;
 }
 
@@ -24,71 +30,76 @@ async function transact(mode, act) {
     const request = act(transaction.objectStore(STORE));
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
+    setTimeout(() => reject(new Error("the browser's disk does not answer")), DISK_PATIENCE_MS);
   });
 }
 
-// An entry: {key, owner, study, code, address, body, since}; `body` is what the API takes.
+// An entry: {key, owner, code, address, body, since}, with `refused` (why) once the server will not
+// take it; `body` is what the API takes.
 export const keep = (entry) => transact("readwrite", (store) => store.put(entry));
 export const forget = (key) => transact("readwrite", (store) => store.delete(key));
 
-export async function waiting() {
+// All that is kept in this browser, oldest first, whosever it is.
+export async function kept() {
   const entries = await transact("readonly", (store) => store.getAll());
   return entries.sort((a, b) => a.since - b.since);
 }
 
-async function ask(address, options = {}) {
+// The status and the body of an answer, which must come whole and in time.
+export async function ask(address, read, options = {}) {
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), PATIENCE_MS);
   try {
-    return await fetch(address, { cache: "no-store", signal: giveUp.signal, ...options });
+    const response = await fetch(address, {
+      cache: "no-store", signal: giveUp.signal, ...options,
+    });
+    return { response, status: response.status, body: await read(response) };
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function post(entry, token) {
-  return ask(entry.address, {
+const asJson = (response) => response.json();
+
+const post = (entry, token) =>
+  ask(entry.address, asJson, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRFToken": token },
     body: JSON.stringify(entry.body),
   });
-}
 
 // Who is signed in, with a token that fits: {owner, token}; null when nobody is.
 async function session() {
-  const response = await ask("/api/v1/session/");
-  if (response.status === 401) return null;
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  return response.json();
+  const { status, body } = await ask("/api/v1/session/", asJson);
+  if (status === 401) return null;
+  if (status !== 200) throw new Error(`the server answered ${status}`);
+  return body;
 }
 
-// What became of an entry: {outcome, status, message}. It is forgotten once it is stored, or was so
-// incomplete (status 400) that the reader must say more.
-//   stored      the server has it
+// What became of an entry: {outcome, message, at}. Only the server's own words count: that it has
+// this key, or a refusal that bears its name. What some proxy says is no answer.
+//   stored      the server has it, since `at`
+//   incomplete  the reader must say more; nothing is stored
 //   refused     the server will not take it, and says why
 //   signed-out  nobody, or another person, is signed in
 //   waiting     no answer: it may or may not be stored; send it again
 export async function send(entry, token = null) {
   try {
-    let response = token ? await post(entry, token) : null;
-    if (!response || response.status === 401 || response.status === 403) {
+    let answer = token ? await post(entry, token) : null;
+    if (!answer || answer.status === 401 || (answer.status === 403 && !answer.body.refusal)) {
       const now = await session();
-      if (now?.owner !== entry.owner) return { outcome: "signed-out", message: "" };
-      response = await post(entry, now.token);
+      if (now?.owner !== entry.owner) return { outcome: "signed-out" };
+      answer = await post(entry, now.token);
     }
-    // A page of some proxy, whatever its status, is no answer of our server: it is no JSON.
-    const { status } = response;
-    const answer = await response.json();
-    if (status === 401) return { outcome: "signed-out", message: "" };
-    const isStored = [200, 201].includes(status) && answer.key === entry.key;
-    const isFinal = [400, 403, 404, 409, 413, 415].includes(status);
-    if (isStored || status === 400) await forget(entry.key);
-    if (isStored) return { outcome: "stored", status, message: "" };
-    if (isFinal) return { outcome: "refused", status, message: reason(answer) };
-    return { outcome: "waiting", message: "" };
+    const { status, body } = answer;
+    if ((status === 200 || status === 201) && body.key === entry.key) {
+      await forget(entry.key);
+      return { outcome: "stored", at: body.submitted_at };
+    }
+    if (status === 401) return { outcome: "signed-out" };
+    if (!body.refusal) return { outcome: "waiting" };
+    return { outcome: status === 400 ? "incomplete" : "refused", message: body.detail };
   } catch {
-    return { outcome: "waiting", message: "" };
+    return { outcome: "waiting" };
   }
 }
-
-const reason = (answer) => answer.detail ?? Object.values(answer).flat().join(" ");

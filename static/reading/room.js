@@ -1,10 +1,11 @@
 // The case page: the images, the diagnosis, and the way to the next case without a reload. Without
 // this module the forms still work, and the server checks everything again.
 import { Clock } from "./clock.js";
-import { entrust, onDelivery, pendingOf, say } from "./courier.js";
+import { alsoSay, entrust, onDelivery, pendingOf } from "./courier.js";
 import { Panel } from "./diagnosis.js";
 import { Exposure } from "./exposure.js";
 import { mountKeys } from "./keys.js";
+import { ask, keep } from "./outbox.js";
 import { mountOverlay } from "./overlay.js";
 import { fetchUpcoming, spare } from "./prefetch.js";
 import { mountViewer } from "./viewer.js";
@@ -13,15 +14,16 @@ import { word } from "./words.js";
 const RETRY_MS = 2000;
 
 let leaving = new AbortController();
+let going = null;
 
 function mount() {
   const { signal } = leaving;
   const form = document.getElementById("diagnosis");
   const clock = new Clock(form.dataset.code, { signal });
+  const exposure = new Exposure(form.dataset.code, { signal });
   const note = (name, detail) => clock.note(name, detail);
   const panes = document.querySelector(".panes");
   const panel = new Panel(form, { signal, note });
-  const exposure = new Exposure({ signal });
   mountViewer(panes, { signal, note });
   if (panes.querySelector("canvas.overlay")) {
     mountOverlay(panes, { signal, note, shown: exposure.shown });
@@ -30,23 +32,25 @@ function mount() {
   }
   mountKeys(document.body, { signal });
   form.addEventListener("submit", (event) => submit(event, { panel, clock, exposure }), { signal });
-  onDelivery((delivery) => delivered(delivery, { panel, clock }), { signal });
+  onDelivery((answers) => delivered(answers, { panel, clock, exposure }), { signal });
   begin({ panes, panel, clock, signal });
 }
 
 async function begin({ panes, panel, clock, signal }) {
   const images = [...panes.querySelectorAll(".pane img")];
   const painted = Promise.all(images.map((image) => image.decode())).then(nextFrame);
-  const pending = pendingOf(panel.form.dataset.code).catch(() => null);
+  const pending = pendingOf(panel.code).catch(() => null);
   try {
     await painted;
   } catch {
     document.getElementById("image-error").hidden = false;
     return;
   }
+  if (signal.aborted) return;
   clock.painted();
   if (await pending) {
-    panel.close(); // submitted before a reload, and still on its way
+    panel.close(); // submitted before a reload, or in another tab, and still on its way
+    panel.isOnItsWay = true;
     return;
   }
   panel.enableOnceSettled();
@@ -59,28 +63,31 @@ const nextFrame = () =>
 async function submit(event, { panel, clock, exposure }) {
   const { form } = panel;
   event.preventDefault();
-  if (form.inert) return;
+  if (panel.isClosed) return;
   const said = panel.answer(event.submitter);
   panel.close();
   const body = {
     ...said,
-    code: form.dataset.code,
+    code: panel.code,
     key: form.elements.key.value,
     trace: { ...clock.told(), exposure: exposure.told() },
   };
   const entry = {
     key: body.key,
     owner: document.getElementById("outbox").dataset.owner,
-    code: body.code,
+    code: panel.code,
     address: form.dataset.readings,
     body,
     since: Date.now(),
   };
   try {
-    await entrust(entry, form.elements.csrfmiddlewaretoken.value);
+    await keep(entry);
   } catch {
     submitPlainly(form, event.submitter);
+    return;
   }
+  panel.isOnItsWay = true;
+  await entrust(form.elements.csrfmiddlewaretoken.value);
 }
 
 // For a browser that keeps nothing: the form goes its own way, as without scripts.
@@ -91,30 +98,41 @@ function submitPlainly(form, button) {
   form.submit();
 }
 
-async function delivered({ entry, outcome, status, message }, { panel, clock }) {
-  if (entry.code !== panel.form.dataset.code || !["stored", "refused"].includes(outcome)) return;
-  if (status === 400) {
-    panel.reopen(message);
+// Once this case's diagnosis is no longer on its way, whichever tab sent it, this case is over.
+async function delivered(answers, { panel, clock, exposure }) {
+  const answer = answers.find(({ entry }) => entry.code === panel.code);
+  if (answer?.outcome === "incomplete") {
+    panel.reopen(answer.message);
     return;
   }
-  clock.forget();
-  await goOn();
+  const isSettled = ["stored", "refused"].includes(answer?.outcome);
+  if (isSettled || (panel.isOnItsWay && !(await pendingOf(panel.code)))) {
+    clock.forget();
+    exposure.forget();
+    going ??= goOn(panel.form.dataset.current).finally(() => (going = null));
+  }
 }
 
 // Fetch the case that is current now and put it in the place of this one.
-async function goOn() {
-  const response = await fetch(location.pathname, { cache: "no-store" }).catch(() => null);
-  if (!response || response.status >= 500) {
-    say(word("next-waits"));
+async function goOn(address) {
+  const { response, status, body } = await ask(address, (response) => response.text()).catch(
+    () => ({ status: 500 }),
+  );
+  if (status >= 500) {
+    alsoSay(word("next-waits"));
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    return goOn();
+    return goOn(address);
   }
-  const html = response.ok && !response.redirected ? await response.text() : "";
-  const page = new DOMParser().parseFromString(html, "text/html");
-  if (!page.getElementById("diagnosis")) {
-    location.reload(); // another kind of page: the end of a stage, or the sign-in
+  alsoSay("");
+  const page = new DOMParser().parseFromString(body, "text/html");
+  if (response.redirected || !response.ok || !page.getElementById("diagnosis")) {
+    location.assign(address); // another kind of page: the end of a stage, or the sign-in
     return;
   }
+  show(page);
+}
+
+function show(page) {
   leaving.abort();
   leaving = new AbortController();
   const putImages = spare(page);

@@ -234,10 +234,11 @@ def test_a_study_that_was_locked_meanwhile_says_that_it_was_not_stored(browser, 
         says(page, "1 diagnosis is kept")
         server.site.manage("study", "locked", "lock")
         page.context.set_offline(False)
-        says(page, "Not stored: This study takes no readings now")
+        refusals = page.locator("#refusals")
+        expect(refusals).to_contain_text("not stored: This study takes no readings now")
         screenshot(page, "locked-meanwhile")
         page.get_by_role("button", name="Understood").click()
-        expect(page.locator("#outbox")).to_have_text("")
+        expect(refusals).to_have_text("")
         assert outbox(page) == 0
     assert stored(server, "locked") == []
 

@@ -115,10 +115,10 @@ def test_two_tabs_at_once_store_one_reading_and_the_second_is_told(browser, serv
         page.reload()
         expect(told).to_be_visible()  # until it is understood, by whichever tab
         page.get_by_role("button", name="Understood").click()
-        expect(page.locator("#outbox")).to_have_text("")
+        expect(page.locator("#refusals")).to_have_text("")
         page.reload()
         images_painted(page)
-        expect(page.locator("#outbox")).to_have_text("")
+        expect(page.locator("#refusals")).to_have_text("")
 
 
 def test_back_after_a_submit_leads_to_no_second_reading(browser, served):
