@@ -209,6 +209,4 @@ QUICK = Plan(intervals=Intervals(resamples=20))
 
 def analyse(study: Study, plan: Plan = QUICK) -> AnalysisRun:
     """Run an analysis of an unblinded study to its end."""
-    run = execute(runs.start(study, plan, by="test").pk)
-    assert run.state == AnalysisRun.State.DONE, run.reason
-    return run
+    return execute(runs.start(study, plan, by="test").pk)

@@ -104,6 +104,11 @@ class StudyReader:
             image_bytes=sum(map(len, images)),
         )
 
+    def look(self) -> None:
+        """Open the current case, in this process."""
+        with answered_here():
+            self.client.get(f"/read/{self.slug}/")
+
     def count_queries(self) -> tuple[int, int]:
         """Read one case in this process: what its page and its submit ask of the database."""
         with answered_here(), CaptureQueriesContext(connection) as of_page:

@@ -1,5 +1,6 @@
 from django import forms
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 from readerstudy.reading.answer import Answer
@@ -14,14 +15,24 @@ class DiagnosisForm(forms.Form):
     """
 
     key = forms.UUIDField()
-    malignancy = forms.ChoiceField(choices=choices(Malignancy), required=False)
-    etiology = forms.ChoiceField(choices=choices(Etiology), required=False)
+    malignancy = forms.ChoiceField(
+        label=gettext_lazy("Benign or malignant"), choices=choices(Malignancy), required=False
+    )
+    etiology = forms.ChoiceField(
+        label=gettext_lazy("Etiology"), choices=choices(Etiology), required=False
+    )
     keep = forms.BooleanField(required=False)
-    confidence = forms.IntegerField(required=False)
-    quality_problem = forms.ChoiceField(choices=QualityProblem, required=False)
-    quality_note = forms.CharField(required=False)
-    trust = forms.IntegerField(required=False)
-    usefulness = forms.IntegerField(required=False)
+    confidence = forms.IntegerField(label=gettext_lazy("How confident are you?"), required=False)
+    quality_problem = forms.ChoiceField(
+        label=gettext_lazy("The image quality is insufficient"),
+        choices=QualityProblem,
+        required=False,
+    )
+    quality_note = forms.CharField(label=gettext_lazy("Note (optional)"), required=False)
+    trust = forms.IntegerField(
+        label=gettext_lazy("How far do you trust the AI's output here?"), required=False
+    )
+    usefulness = forms.IntegerField(label=gettext_lazy("How useful was it here?"), required=False)
 
     def __init__(self, *args, stage_1: Diagnosis | None = None, **kwargs):
         super().__init__(*args, **kwargs)

@@ -119,7 +119,7 @@ def _case_page(
         "progress": sequence.progress_at(assignment),
         "protocol": assignment.reader.study.protocol,
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
-        "points": RATING,
+        "points": [str(point) for point in RATING],  # as a form has them
         "quality_problems": QualityProblem.choices,
         "modalities": list(Modality),
         "spacing": blinding.spacing(assignment),

@@ -62,11 +62,13 @@ class KeysDialog {
       this.#say("");
       return;
     }
-    const { reserved, taken, done } = this.#dialog.dataset;
+    const { reserved, keptFor, taken, done } = this.#dialog.dataset;
     const other = this.#bindings.find(name);
     const values = { key: capOf(name), action: titleOf(other ?? element) };
     if (isReserved(name) || event.ctrlKey || event.altKey || event.metaKey) {
       this.#say(reserved, values);
+    } else if (this.#bindings.isKeptFrom(element, name)) {
+      this.#say(keptFor, values);
     } else if (other && other !== element) {
       this.#say(taken, values);
     } else {

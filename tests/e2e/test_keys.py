@@ -215,8 +215,10 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
             expect(dialog.get_by_role("rowheader", name=action, exact=True)).to_be_visible()
         screenshot(page, "keys-dialog")
         said = dialog.get_by_role("status")
-        _change(dialog, "Invert", "b")
-        expect(said).to_contain_text("B is the key of “Benign” already. Nothing was changed")
+        _change(dialog, "Invert", "w")
+        expect(said).to_contain_text("W is the key of “Window” already. Nothing was changed")
+        page.keyboard.press("b")
+        expect(said).to_contain_text("B is kept for the diagnosis or the heatmaps")
         page.keyboard.press("F5")
         expect(said).to_contain_text("F5 belongs to the browser")
         page.keyboard.press("x")
@@ -244,25 +246,67 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
         expect(invert).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_key_given_away_in_stage_1_is_not_missing_in_stage_2(browser, served):
-    """ "k" is free until there is something to keep; then it keeps, and its taker falls back."""
+def test_a_key_that_submits_in_stage_2_is_given_to_nothing_in_stage_1(browser, served):
+    """Nor is it anything's that had it before this was so: "k" keeps a diagnosis for good."""
     site, address = served
     with window(browser, address) as page:
         _open(page, "given-away")
         dialog = _dialog(page)
-        _change(dialog, "Invert", "k")
+        said = dialog.get_by_role("status")
+        _change(dialog, "Fit", "k")
+        expect(said).to_contain_text("K is kept for the diagnosis or the heatmaps")
+        for key in ("7", "h", "Shift+1", "c"):
+            page.keyboard.press(key)
+            expect(said).to_contain_text(f"{key[-1].upper()} is kept for the diagnosis")
         page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        _store_own_key(page, action="invert", key="k")
         invert = page.get_by_role("button", name="Invert")
         page.keyboard.press("k")
+        expect(invert).to_have_attribute("aria-pressed", "false")
+        page.keyboard.press("i")
         expect(invert).to_have_attribute("aria-pressed", "true")
         for key in ("m", "3", "Enter"):
             page.keyboard.press(key)
         _is_at(page, stage=2, number=1)
-        page.keyboard.press("i")
-        expect(invert).to_have_attribute("aria-pressed", "true")
+        assert _unkept(page) == []
         page.keyboard.press("k")
         expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
     assert _stored(site, "given-away") == [(1, Etiology.LYMPHOMA), (2, Etiology.LYMPHOMA)]
+
+
+def test_an_own_key_of_stage_2_is_given_to_nothing_in_stage_1(browser, served):
+    _, address = served
+    with window(browser, address) as page:
+        _open(page, "rekeyed")
+        _store_own_key(page, action="keep", key="j")
+        dialog = _dialog(page)
+        _change(dialog, "Fit", "j")
+        expect(dialog.get_by_role("status")).to_contain_text("J is kept for the diagnosis")
+
+
+def _store_own_key(page: Page, *, action: str, key: str) -> None:
+    """As an earlier visit left it."""
+    page.evaluate(
+        "async (own) => { const { retain } = await import('/static/reading/settings.js');"
+        " retain('keys', { off: false, own }); }",
+        {action: key},
+    )
+    page.reload()
+    _ready(page)
+
+
+def _unkept(page: Page) -> list[str]:
+    """The standard keys of what is beside the images that another action could have."""
+    return page.evaluate(
+        "async () => { const { Bindings } = await import('/static/reading/bindings.js');"
+        " const bindings = new Bindings(document);"
+        " const fit = document.querySelector('[data-action=fit]');"
+        " const all = document.querySelectorAll('#diagnosis [data-key], [data-action^=overlay],"
+        " [data-action=hide-map]');"
+        " return [...all].map((each) => each.dataset.key)"
+        ".filter((key) => !bindings.isKeptFrom(fit, key)); }"
+    )
 
 
 def test_all_can_be_switched_off(browser, served):

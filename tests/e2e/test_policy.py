@@ -91,6 +91,7 @@ def test_every_page_of_the_admin(browser, served):
         sign_in(page, "root")
         screenshot(page, "home-of-an-admin")
         page.get_by_role("link", name="Go to the admin").click()
+        expect(page.locator("#site-name")).to_be_visible()
         screenshot(page, "admin")
         lists = _links(page, "#content-main th a")
         forms = _links(page, "#content-main a.addlink")

@@ -1,6 +1,7 @@
 """What a reader must say is what the protocol asks: no more, no less."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -121,3 +122,48 @@ def test_the_page_asks_what_the_protocol_asks():
     assert 'name="trust"' not in page
     assert submit(client, confidence=50).status_code == 201
     assert 'name="trust"' in client.get("/read/study/").content.decode()
+
+
+FORM = {"confidence": "3", "trust": "4", "usefulness": "2"}
+
+
+@pytest.fixture
+def aided_client() -> Client:
+    """Before the case with AI, in a study that asks for everything."""
+    client = open_study(confidence="five_point", rates_aid=True)
+    assert submit(client, confidence=1).status_code == 201
+    return client
+
+
+def post_form(client: Client, **said: str) -> str:
+    """The page that refuses this form, as a browser without scripts sends it."""
+    code = client.get("/api/v1/study/case/").json()["case"]["code"]
+    data = {"key": str(uuid4())} | FORM | said
+    answer = client.post(f"/read/study/{code}/", data)
+    assert answer.status_code == 400
+    assert Reading.objects.count() == 1
+    return answer.content.decode()
+
+
+def test_a_refused_form_keeps_what_was_chosen(aided_client):
+    page = post_form(aided_client, malignancy="malignant")  # and no etiology
+    assert "Choose benign or malignant, then an etiology of that branch." in page
+    chosen = re.findall(r'name="(\w+)" value="(\w+)"[^>]*\bchecked\b', page)
+    assert {*FORM.items(), ("malignancy", "malignant")} <= set(chosen)
+    assert len([name for name, _ in chosen if name in FORM]) == len(FORM)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"confidence": "abc"}, "How confident are you? · Enter a whole number."),
+        (
+            {"trust": "abc"},
+            "How far do you trust the AI&#x27;s output here? · Enter a whole number.",
+        ),
+        ({"etiology": "flu"}, "Etiology · Select a valid choice. flu is not one"),
+        ({"quality_problem": "ugly"}, "The image quality is insufficient · Select a valid choice."),
+    ],
+)
+def test_a_refused_form_says_in_words_what_is_wrong_with_each_field(aided_client, said, words):
+    assert words in post_form(aided_client, **DIAGNOSIS | said)

@@ -90,5 +90,6 @@ def test_the_results_say_whose_predictions_they_judge(study):
     factories.finish(study)
     factories.make_investigator(study)
     run = factories.analyse(study)
+    assert run.state == "done", run.reason
     page = sign_in("ivan").get(f"/results/study/runs/{run.number}/").content.decode()
     assert f"CLA-HDM in these tables is {SHOWN} (predictions imported): it ran elsewhere." in page
