@@ -215,7 +215,7 @@ def _times(prefix: str, suffix: str, rounds: list[Round]) -> None:
 
 def query_figures(plan: Plan, reader) -> None:
     """What a page and a submit ask of the database, at the first case and at a late one."""
-    reader.look()  # the first page after a sign-in also asks what comes before the first case
+    reader.arrive()
     for case in range(1, plan.late + 1):
         of_page, of_submit = reader.count_queries()
         if case in (1, plan.late):

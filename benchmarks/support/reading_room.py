@@ -104,10 +104,10 @@ class StudyReader:
             image_bytes=sum(map(len, images)),
         )
 
-    def look(self) -> None:
-        """Open the current case, in this process."""
+    def arrive(self) -> None:
+        """Ask for something, in this process: a session's first request asks the database more."""
         with answered_here():
-            self.client.get(f"/read/{self.slug}/")
+            self.client.get(f"/api/v1/{self.slug}/upcoming/")
 
     def count_queries(self) -> tuple[int, int]:
         """Read one case in this process: what its page and its submit ask of the database."""

@@ -37,7 +37,7 @@ def test_pages_of_refusal(browser, served):
         page.get_by_label("Username").fill("boris")
         page.get_by_label("Password").fill("not the password")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_text("correct username and password")).to_be_visible()
         screenshot(page, "sign-in-refused")
         page.goto("/no/such/page/")
         expect(page.get_by_role("heading", name="Not found")).to_be_visible()
