@@ -7,7 +7,6 @@ from django.db.models import F
 
 from analysis.dataset import opaque_name
 from analysis.exports.casewise import STAGES
-from analysis.exports.conduct import COLUMNS
 from analysis.sealing import require_unsealed
 from readerstudy.cohorts.models import Case, Study
 from readerstudy.reading.models import Reading
@@ -31,13 +30,12 @@ def rows(study: Study) -> Iterator[list[Any]]:
     )
     for reading in readings.iterator(chunk_size=2000):
         assignment = reading.assignment
-        row = [
+        yield [
             names[assignment.case_id], assignment.reader.code, STAGES[assignment.stage - 1],
             assignment.position, reading.confidence, reading.quality_problem or None,
             reading.quality_note or None, reading.trust, reading.usefulness,
             (reading.submitted_at - reading.started_at).total_seconds(), *_traced(reading),
         ]  # fmt: skip
-        yield row[: len(COLUMNS)]
 
 
 def _traced(reading: Reading) -> list[Any]:

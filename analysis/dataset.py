@@ -124,7 +124,8 @@ def _readings(
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Decisions and seconds, each (n_readers, 2, n), of these readers and case ids.
 
-    The seconds are the active time where the browser told it, else from first shown to stored.
+    The seconds are the active time where the browser told it, else from first shown to stored by
+    the server's clock.
     """
     shape = (len(readers), len(Stage), len(cases))
     answers = np.full(shape, MISSING, dtype=np.int8)

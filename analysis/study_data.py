@@ -84,7 +84,7 @@ class StudyData:
     ``testing`` are the patients that are read, ``training`` those that are not; ``cohorts`` has
     both, in the study's order. ``decisions``, int, are class indices by reader, stage and testing
     patient, shape (n_readers, 2, n), MISSING where not read; ``seconds``, float, of the same
-    shape, the time from the first showing of the case to the submit, NaN where not read.
+    shape, the reading's time as ``sections.times`` says, NaN where not read.
     """
 
     cohorts: tuple[CohortFacts, ...]

@@ -33,6 +33,7 @@ from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
 PASSWORD = "a long enough password"
+MM_PER_PIXEL = {Modality.BUS: 0.0847457627118644, Modality.CDFI: None}
 
 
 def make_user(username: str, **fields) -> User:
@@ -86,6 +87,7 @@ def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
             sha256=hashlib.sha256(png).hexdigest(),
             width=40,
             height=32,
+            mm_per_pixel=MM_PER_PIXEL[modality],
         )
     return case
 

@@ -35,5 +35,11 @@ COLUMNS = tuple(MEANING)
 
 
 def conduct_csv(rows: Iterable[list]) -> str:
-    """A row a reading."""
-    return csv_text(COLUMNS, rows)
+    """A row a reading. Raises ValueError for one that has not a cell for each column."""
+    return csv_text(COLUMNS, (_whole(row) for row in rows))
+
+
+def _whole(row: list) -> list:
+    if len(row) != len(COLUMNS):
+        raise ValueError(f"a row of {NAME} has {len(row)} cells for {len(COLUMNS)} columns")
+    return row

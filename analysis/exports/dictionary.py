@@ -46,8 +46,8 @@ MEANING = {
     "decision_malignant": ("whole number", _YES, "The diagnosis is a malignant etiology"),
     "right_malignant": ("whole number", _YES, "Benign or malignant is right"),
     "seconds": (
-        "number", "seconds", "Active reading time as the browser told it; else from the first "
-        "showing of the case to the submit",
+        "number", "seconds", "Active reading time as the browser told it; else, where conduct.csv "
+        "has no active_seconds, from first shown to stored by the server's clock",
     ),
 }  # fmt: skip
 

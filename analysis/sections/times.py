@@ -1,7 +1,9 @@
-"""Reading times: from the first showing of a case to the submit, by the server's clock.
+"""Reading times: the browser's active time where it was told, else the server's span.
 
-Whatever a reader did in between is part of it, so medians and quartiles are told, not means, and
-ranks are compared.
+Active time leaves out hidden and idle spans (``reading/trace.py``). The server's, from first shown
+to stored, has whatever a reader did in between; it stands for a page that was used without
+scripts. Both can occur in one study, and either is skewed, so medians and quartiles are told, not
+means, and ranks are compared.
 """
 
 from collections.abc import Iterator

@@ -86,7 +86,8 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before."""
     data = ReadingSerializer(data=request.data)
     if not data.is_valid():
-        raise Invalid(" ".join(_sentences(data.errors)))
+        wrong = dict.fromkeys(str(text) for texts in data.errors.values() for text in texts)
+        raise Invalid(" ".join(wrong))
     sent = data.validated_data
     submission = submit_reading(
         reader=reader,
@@ -105,11 +106,6 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         },
         status=200 if submission.replayed else 201,
     )
-
-
-def _sentences(errors: dict) -> list[str]:
-    """What is wrong with which field, in words."""
-    return [f"{field}: {text}" for field, texts in errors.items() for text in texts]
 
 
 @api_view(["GET"])

@@ -5,7 +5,8 @@ the own stage-1 reading of that case is stored, also that reading and the AI's o
 truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
 id, or another reader's work. All functions take an assignment that ``sequence`` found current;
 only ``image_file`` also takes the upcoming one. Practice cases, which nobody is assigned, are
-``reading/preparation.py``'s; of them, too, a reader sees the images and ``baseline_of``.
+``reading/preparation.py``'s; of them, too, a reader sees the images, ``baseline_of``
+and ``spacing_of``.
 """
 
 from collections.abc import Iterable
@@ -93,8 +94,18 @@ def image_file(assignment: Assignment, modality: Modality) -> File:
 
 
 def spacing(assignment: Assignment) -> dict[str, float | None]:
-    """Millimetres per pixel of each modality's image, for the scale bar; None where unknown."""
-    return dict(assignment.case.image_set.values_list("modality", "mm_per_pixel"))
+    """As ``spacing_of``, of the assignment's case."""
+    return spacing_of(assignment.case)
+
+
+def spacing_of(case: Case) -> dict[str, float | None]:
+    """Millimetres per pixel of each modality's image, for the scale bar; None where unknown.
+
+    To 3 significant digits, which no bar on a screen tells from the whole: at full precision the
+    number is characteristic of the instrument and its depth setting.
+    """
+    stored = case.image_set.values_list("modality", "mm_per_pixel")
+    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored}
 
 
 def own_stage_1_reading(assignment: Assignment) -> Diagnosis:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading import preparation
 from readerstudy.reading.access import reader_view
-from readerstudy.reading.blinding import baseline_of
+from readerstudy.reading.blinding import baseline_of, spacing_of
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import DisplayCheck, PracticeReading, Profile, Reader
 from readerstudy.reading.preparation import PracticeCase, Step
@@ -139,7 +139,7 @@ def _practice_page(
     context = {
         "practice": {"number": found.number, "total": found.total},  # the case stays here
         "baseline": baseline_of(found.case),
-        "spacing": dict(found.case.image_set.values_list("modality", "mm_per_pixel")),
+        "spacing": spacing_of(found.case),
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
         "modalities": list(Modality),
         "answer": found.given and _answer(found.given),

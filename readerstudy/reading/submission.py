@@ -46,7 +46,7 @@ class SimulatedReading:
 
 
 def present(assignment: Assignment) -> None:
-    """Note when a case was first shown; the reading's time starts there."""
+    """Note when a case was first shown; the server's time of its reading starts there."""
     if not hasattr(assignment, "presentation"):
         # Two tabs at once are shown it at the same moment: the first one counts.
         shown = Presentation(assignment=assignment)

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from analysis import conduct, dataset
+from analysis.exports.conduct import COLUMNS, conduct_csv
 from analysis.sealing import Sealed
 from readerstudy.accounts.models import User
 from readerstudy.diagnosis import Etiology
@@ -78,6 +79,12 @@ def test_the_file_has_what_was_asked_and_told(study):
     assert [float(seconds) for seconds in shown] == [3, 1, 0.5]
     assert float(second["mean_opacity"]) == pytest.approx((3 * 50 + 1 * 80) / 4)
     assert first["level_1_seconds"] == ""
+
+
+@pytest.mark.parametrize("cells", [len(COLUMNS) - 1, len(COLUMNS) + 1])
+def test_a_row_that_does_not_fit_the_columns_is_no_row(cells):
+    with pytest.raises(ValueError, match=f"has {cells} cells for {len(COLUMNS)} columns"):
+        conduct_csv([[None] * cells])
 
 
 def test_reading_time_is_the_active_time_where_the_browser_told_it(study):

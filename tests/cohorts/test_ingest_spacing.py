@@ -5,7 +5,7 @@ from pydicom.dataset import Dataset
 
 from readerstudy.cohorts import importer
 from readerstudy.cohorts.ingest import ImportRefused, UnreadableImage, read_cohort
-from readerstudy.cohorts.ingest.pixels import mm_per_pixel
+from readerstudy.cohorts.ingest.pixels import decode, encode_png, mm_per_pixel
 from readerstudy.cohorts.models import Cohort, Image, Study
 from tests.cohorts.ingest_files import (
     dicom_bytes,
@@ -79,12 +79,35 @@ def test_a_doubtful_spacing_is_none(data):
     assert mm_per_pixel(data) is None
 
 
-def test_a_damaged_file_is_refused_in_plain_words():
+def malformed_number() -> bytes:
+    return ultrasound(PixelSpacing=[0.2, 0.2]).replace(b"0.2\\0.2", b"0.2\\x.2")
+
+
+def malformed_regions() -> bytes:
+    """Half an element stands at the end of the sequence; what comes after it is sound."""
     data = ultrasound(region())
-    length = data.index(b"\x18\x00\x11\x60") + 8  # of the sequence of regions
+    unit = data.index(b"\x18\x00\x2c\x60") + 6  # the length of Physical Delta X
+    return data[:unit] + b"\x07" + data[unit + 1 :]
+
+
+@pytest.mark.parametrize("malformed", [malformed_number, malformed_regions])
+def test_a_malformed_spacing_is_none_where_the_pixels_are_sound(tmp_path, malformed):
+    files = source_files(1)
+    for name in [name for name in files if name.endswith(".png")]:
+        files[name] = malformed()
+    [case] = read_cohort(write_folder(tmp_path, files))
+    assert (case.bus_mm_per_pixel, case.cdfi_mm_per_pixel) == (None, None)
+    assert case.bus_png == encode_png(picture())
+
+
+def test_a_damaged_file_is_refused_in_plain_words():
+    """Its sequence of regions has a false length, so that nothing after it can be found."""
+    data = ultrasound(region())
+    length = data.index(b"\x18\x00\x11\x60") + 8
     broken = data[:length] + b"\x07" + data[length + 1 :]
-    with pytest.raises(UnreadableImage, match="damaged, cut short or malformed"):
-        mm_per_pixel(broken)
+    assert mm_per_pixel(broken) is None
+    with pytest.raises(UnreadableImage, match="has no image"):
+        decode(broken)
 
 
 def test_the_manifest_goes_before_the_file(tmp_path):

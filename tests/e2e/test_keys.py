@@ -218,7 +218,7 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
         _change(dialog, "Invert", "w")
         expect(said).to_contain_text("W is the key of “Window” already. Nothing was changed")
         page.keyboard.press("b")
-        expect(said).to_contain_text("B is kept for the diagnosis or the heatmaps")
+        expect(said).to_contain_text("B is kept for the diagnosis")
         page.keyboard.press("F5")
         expect(said).to_contain_text("F5 belongs to the browser")
         page.keyboard.press("x")
@@ -254,7 +254,7 @@ def test_a_key_that_submits_in_stage_2_is_given_to_nothing_in_stage_1(browser, s
         dialog = _dialog(page)
         said = dialog.get_by_role("status")
         _change(dialog, "Fit", "k")
-        expect(said).to_contain_text("K is kept for the diagnosis or the heatmaps")
+        expect(said).to_contain_text("K is kept for the diagnosis")
         for key in ("7", "h", "Shift+1", "c"):
             page.keyboard.press(key)
             expect(said).to_contain_text(f"{key[-1].upper()} is kept for the diagnosis")

@@ -56,16 +56,22 @@ def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.n
 def mm_per_pixel(data: bytes) -> float | None:
     """Millimetres per pixel, where the file is DICOM and tells it soundly; else None.
 
+    It is optional, so that a malformed one is as good as none: whether a file is damaged or of a
+    kind that is not read is for `decode` to say.
+
     Raises
     ------
     UnreadableImage
-        If it is a DICOM file that is damaged or of a kind that is not read.
+        If the file is no PNG, JPEG or DICOM.
     """
     kind, decoder = _kind(data)
     if decoder is not decode_dicom:
         return None
-    with _in_plain_words(kind):
-        return dicom_mm_per_pixel(data)
+    try:
+        with _in_plain_words(kind):
+            return dicom_mm_per_pixel(data)
+    except UnreadableImage:
+        return None
 
 
 def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
