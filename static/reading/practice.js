@@ -7,6 +7,6 @@ const { signal } = new AbortController(); // the page is never taken apart
 const note = () => {}; // nobody times practice
 const form = document.getElementById("diagnosis");
 
-if (form) new Panel(form, { signal, note }).enable(true);
+if (form) new Panel(form, { signal, note }).enableOnceSettled();
 mountViewer(document.querySelector(".panes"), { signal, note });
 mountKeys(document.body, { signal });
