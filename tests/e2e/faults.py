@@ -64,6 +64,7 @@ def outbox(page: Page) -> int:
     """How many diagnoses the browser keeps."""
     return page.evaluate(
         """() => new Promise((resolve, reject) => {
+          setTimeout(() => reject(new Error("no answer from the browser's database")), 5000);
           const request = indexedDB.open("reader-study", 1);
           request.onerror = () => reject(request.error);
           request.onupgradeneeded = () => request.result.createObjectStore(
