@@ -81,11 +81,16 @@ def _files(site: Site) -> set[Path]:
 
 
 def _storm(site: Site, start: Callable, *, kills: int) -> Counter:
-    """Kill workers at random moments; of how many jobs in hand each kill made an end."""
+    """Kill workers at random moments, the first one with a job in hand for certain.
+
+    Returns of how many jobs in hand each kill made an end.
+    """
     moments, held = random.Random(kills), Counter()
     while held.total() < kills:
         with start(site.env) as worker:
-            if moments.random() < 0.3:
+            if not held:
+                _stop_in_mid_job(site, worker)
+            elif moments.random() < 0.3:
                 _wait(worker, moments.uniform(0, START_UP))
             else:
                 _wait_for_cases(site, worker, moments.randrange(CASES_A_KILL))
@@ -96,6 +101,21 @@ def _storm(site: Site, start: Callable, *, kills: int) -> Counter:
                 held[_count(site, worker.pid, "running")] += 1
         assert _left(site), f"too few cases: after {held.total()} kills all of them are done"
     return held
+
+
+def _stop_in_mid_job(site: Site, worker) -> None:
+    """Halt the worker as soon as it has a job in hand, so that the kill finds it there."""
+
+    def halted_in_mid_job() -> bool:
+        if not _count(site, worker.pid, "running"):
+            return False
+        os.killpg(worker.pid, signal.SIGSTOP)
+        if _count(site, worker.pid, "running"):
+            return True
+        os.killpg(worker.pid, signal.SIGCONT)
+        return False
+
+    servers.wait_until(halted_in_mid_job, what="a job in hand")
 
 
 def _wait(worker, seconds: float) -> None:
