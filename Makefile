@@ -1,7 +1,7 @@
 # make demo [PORT=8000]   a demo study on this machine
 # make test               everything, with real PostgreSQL, Redis, Celery and Chromium
 # make bench              every benchmark, one line a figure; on a machine with nothing else to do
-# make messages          the texts of readers' pages, gathered from the source and compiled
+# make messages           the texts of readers' pages, gathered from the source and compiled
 # make weights            the demo's weights, trained anew
 PORT ?= 8000
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

@@ -24,10 +24,10 @@ export function deliver(token = null) {
   return underway;
 }
 
-// Send a diagnosis that is kept.
+// Send a diagnosis that is kept; a failure of the browser's own is tried again, like any other.
 export async function entrust(token) {
-  await underway;
-  await deliver(token);
+  await underway?.catch(() => {});
+  await look(token);
 }
 
 // The diagnosis of this case that is still on its way.
@@ -115,5 +115,12 @@ function refusal(entry) {
   return told;
 }
 
-const look = () => deliver().catch(() => say(word("keeps-nothing")));
-for (const sign of ["online", "focus", "pageshow"]) window.addEventListener(sign, look);
+// A browser whose database fails is asked again: what it kept may still be there.
+function look(token = null) {
+  return deliver(token).catch(() => {
+    say(word("keeps-nothing"));
+    timer = setTimeout(look, RETRY_MS.at(-1));
+  });
+}
+
+for (const sign of ["online", "focus", "pageshow"]) window.addEventListener(sign, () => look());
