@@ -78,7 +78,7 @@ def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> 
     """One image of the current case, or of the one that comes next."""
     assignment = sequence.require_at_hand(reader, code)
     preparation.require_prepared(reader, request.session)
-    file = blinding.image_file(assignment, Modality(modality)).open("rb")
+    file = blinding.image_file(assignment, Modality(modality))
     return _png(FileResponse(file, content_type="image/png"))
 
 
