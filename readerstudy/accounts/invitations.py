@@ -66,24 +66,18 @@ def is_open(user: User) -> bool:
     return user.is_active and not user.has_usable_password()
 
 
-@transaction.atomic
-def renew(user: User) -> None:
-    """Make an invitation; earlier ones are dead. The caller mails it after the commit."""
-    user.invited_at, user.accepted_at = timezone.now(), None
-    user.save(update_fields=["invited_at", "accepted_at"])
+def send(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -> None:
+    """Mail a person a new link, and put earlier ones out of use; one who has a password is told
+    where to sign in instead.
 
-
-def mail(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -> None:
-    """Send a person their link; one who has a password is told where to sign in instead.
-
-    ``study`` is a title to be named. Raises OSError (smtplib's errors are such) if the mail can't
-    be sent.
+    ``study`` is a title to be named. To be called outside a transaction: a mail can't be taken
+    back. Raises OSError (smtplib's errors are such) if it can't be sent.
     """
-    to = (
-        reverse("accounts:invitation_link", args=[token_of(user)])
-        if is_open(user)
-        else reverse("home")
-    )
+    to = reverse("home")
+    if is_open(user):
+        user.invited_at, user.accepted_at = timezone.now(), None
+        user.save(update_fields=["invited_at", "accepted_at"])
+        to = reverse("accounts:invitation_link", args=[token_of(user)])
     context = {
         "person": user,
         "by": request.user.get_full_name() or request.user.get_username(),

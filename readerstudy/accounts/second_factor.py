@@ -9,10 +9,12 @@ from collections.abc import Callable
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 
 from readerstudy.accounts.access import Audience
 from readerstudy.accounts.models import User
+from readerstudy.accounts.sessions import end_sessions
 
 Rule = Callable[[User], bool]
 _RULES: list[Rule] = []
@@ -39,6 +41,16 @@ def must_have(user: User) -> bool:
 def has(user: User) -> bool:
     """Whether an authenticator app is set up."""
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def remove(user: User) -> bool:
+    """Take a person's authenticator app and recovery codes away, and end their sessions; False if
+    there were none."""
+    with transaction.atomic():
+        deleted, _by_model = Authenticator.objects.filter(user=user).delete()
+        if deleted:
+            end_sessions(user)
+    return bool(deleted)
 
 
 def note_sign_in(request: HttpRequest, user: User) -> None:

@@ -12,6 +12,7 @@ from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.models import Investigator, Study
 from readerstudy.reading import lifecycle
+from readerstudy.reading.invitation_admin import InvitesPeople
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -55,7 +56,7 @@ class ReaderInline(DraftOnlyInline, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StudyAdmin):
+class StudyWithLifecycleAdmin(InvitesPeople, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, InvestigatorInline]
