@@ -3,7 +3,7 @@
 from allauth.account.views import LoginView
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +22,9 @@ class SignIn(LoginView):
         url = super().get_next_url()
         here = url and url.partition("?")[0] == self.request.path
         return None if here else url  # else round and round
+
+    def get_default_success_url(self) -> str:
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 MESSAGES = {
