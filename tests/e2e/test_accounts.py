@@ -144,7 +144,7 @@ def _come_back(page: Page, audit: Audit, guest: str, codes: list[str]) -> None:
 
 
 def _at_home(page: Page, audit: Audit) -> None:
-    go(page, ".account a")
+    go(page, ".account a[href='/accounts/mine/']")
     for name, path in (
         ("mine", "mine/"),
         ("password", "password/"),
