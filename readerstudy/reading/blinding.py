@@ -106,8 +106,8 @@ def spacing_of(case: Case) -> dict[str, float | None]:
     To 3 significant digits, which no bar on a screen tells from the whole: at full precision the
     number is characteristic of the instrument and its depth setting.
     """
-    stored = case.image_set.values_list("modality", "mm_per_pixel")
-    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored}
+    stored = {image.modality: image.mm_per_pixel for image in case.image_set.all()}
+    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored.items()}
 
 
 def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
@@ -179,8 +179,8 @@ def _shown(assignment: Assignment) -> _Shown:
     """Fixed once the study is open, as every assignment's is."""
 
     def ask() -> _Shown:
-        case = Case.objects.get(pk=assignment.case_id)
-        files = dict(case.image_set.values_list("modality", "file"))
+        case = Case.objects.prefetch_related("image_set").get(pk=assignment.case_id)
+        files = {image.modality: image.file.name for image in case.image_set.all()}
         return _Shown(case, files, spacing_of(case))
 
     return once(assignment.reader, "case", assignment.case_id, ask=ask)
