@@ -2,9 +2,9 @@
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.second_factor import requires_second_factor
-from readerstudy.cohorts.models import Investigator
+from readerstudy.cohorts.models import Membership
 
 
 @requires_second_factor
 def is_member(user: User) -> bool:
-    return Investigator.objects.filter(user=user).exists()
+    return Membership.objects.filter(user=user).exists()

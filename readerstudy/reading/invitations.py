@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from readerstudy.accounts import invitations
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.models import Membership, Study
 from readerstudy.reading.models import Reader
 
 COLUMNS = ("email", "name", "code", "years", "group")
@@ -192,7 +192,7 @@ def _why_not(study: Study, user: User) -> str:
     """Why this person can't read this study, or nothing."""
     if user.is_staff:
         return f"{user} is staff, can see the truth, and can't read."
-    if Investigator.objects.filter(study=study, user=user).exists():
+    if Membership.objects.filter(study=study, user=user).exists():
         return f"{user} is a member of this study, and can't read it too."
     if Reader.objects.filter(study=study, user=user).exists():
         return f"{user} reads this study already."
