@@ -1,7 +1,8 @@
-"""Readers by invitation: a paste of lines becomes users, readers and mails, or nothing at all.
+"""Readers and members by invitation.
 
-Each line is ``e-mail, name, code, years, group``, with commas or, as a spreadsheet pastes it, tabs
-between; a first line with these names is passed over.
+A paste of lines becomes users, readers and mails, or nothing at all. Each line is ``e-mail, name,
+code, years, group``, with commas or, as a spreadsheet pastes it, tabs between; a first line with
+these names is passed over.
 """
 
 import csv
@@ -69,17 +70,41 @@ def invite_readers(study: Study, text: str, *, request: HttpRequest) -> list[Sen
         raise InvitationsRefused(
             ["The study was opened meanwhile, or its readers changed."]
         ) from None
-    return [send(reader, request=request) for reader in readers]
+    return [send(study, reader.user, request=request) for reader in readers]
 
 
-def send(reader: Reader, *, request: HttpRequest) -> Sent:
-    """Mail one reader their invitation, a new one each time."""
-    study = reader.study
+def invite_member(
+    study: Study, *, email: str, name: str, role: Membership.Role, request: HttpRequest
+) -> Sent:
+    """Give somebody this role in the study, whatever its state, and mail them.
+
+    Raises InvitationsRefused, before anything is written, if they can't have it.
+    """
     try:
-        invitations.send(reader.user, request=request, study=study.title, slug=study.slug)
+        with transaction.atomic():
+            user = invitations.find_or_make(email, name=name)
+            if why := _has_a_part(study, user):
+                raise InvitationsRefused([why])
+            Membership.objects.create(study=study, user=user, role=role)
+            record(
+                "cohorts.member_invited",
+                request=request,
+                study=study.slug,
+                target=user.username,
+                detail={"role": role},
+            )
+    except invitations.NotInvited as refusal:
+        raise InvitationsRefused([str(refusal)]) from None
+    return send(study, user, request=request)
+
+
+def send(study: Study, user: User, *, request: HttpRequest) -> Sent:
+    """Mail somebody their invitation to this study, a new one each time."""
+    try:
+        invitations.send(user, request=request, study=study.title, slug=study.slug)
     except OSError as error:
-        return Sent(reader.user, error=str(error) or type(error).__name__)
-    return Sent(reader.user)
+        return Sent(user, error=str(error) or type(error).__name__)
+    return Sent(user)
 
 
 def _read(text: str) -> list[Line]:
@@ -192,8 +217,13 @@ def _why_not(study: Study, user: User) -> str:
     """Why this person can't read this study, or nothing."""
     if user.is_staff:
         return f"{user} is staff, can see the truth, and can't read."
+    return _has_a_part(study, user)
+
+
+def _has_a_part(study: Study, user: User) -> str:
+    """What part this person has in the study, in words, or nothing: nobody has two."""
     if Membership.objects.filter(study=study, user=user).exists():
-        return f"{user} is a member of this study, and can't read it too."
+        return f"{user} is a member of this study, and can have no other part in it."
     if Reader.objects.filter(study=study, user=user).exists():
-        return f"{user} reads this study already."
+        return f"{user} reads this study, and can have no other part in it."
     return ""

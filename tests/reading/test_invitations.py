@@ -3,13 +3,16 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core import mail
 from django.test import Client
 
 from readerstudy.accounts import invitations as accounts
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
+from readerstudy.cohorts.models import Study
 from readerstudy.reading import lifecycle
+from readerstudy.reading.invitations import InvitationsRefused, invite_readers
 from readerstudy.reading.models import Reader
 from tests import factories
 
@@ -38,7 +41,7 @@ def page_of(study) -> str:
 
 
 def paste(client: Client, study, lines: str):
-    return client.post(page_of(study), {"invite": "many", "lines": lines})
+    return client.post(page_of(study), {"invite": "readers", "lines": lines})
 
 
 def problems(answer) -> list[str]:
@@ -87,7 +90,7 @@ def test_a_reader_of_the_paste_signs_in_and_reads(root, study):
         ("e@x.org,Eva,R7,12,senior", "Line 3, code: R7 is on line 2 already."),
         ("dan@example.org,D,R8,12,senior", "Line 3, email: dan@example.org is on line 2 already."),
         ("e@x.org,Eva,R1,12,senior", "Line 3, code: R1 is a reader of this study already."),
-        ("anna@example.org,A,R8,1,junior", "Line 3, email: anna reads this study already."),
+        ("anna@example.org,A,R8,1,junior", "Line 3, email: anna reads this study, and can"),
         ("ivan@example.org,I,R8,1,junior", "ivan is a member of this study, and can"),
         ("root@example.org,I,R8,1,junior", "root is staff, can see the truth, and can"),
         ("gone@example.org,G,R8,1,junior", "The user gone exists, and may not sign in."),
@@ -121,7 +124,7 @@ def test_nonsense_is_refused_in_words(root, study, lines):
 
 
 def test_one_reader_by_the_form(root, study):
-    one = {"invite": "one", "email": "Eva@example.org", "name": "Eva, Dr", "code": "R8",
+    one = {"invite": "reader", "email": "Eva@example.org", "name": "Eva, Dr", "code": "R8",
            "years": "12", "group": "senior"}  # fmt: skip
     assert root.post(page_of(study), one | {"years": "x"}).status_code == 200
     assert root.post(page_of(study), one).status_code == 302
@@ -141,14 +144,72 @@ def test_someone_with_an_account_becomes_a_reader_and_is_told(root, study):
 def test_an_invitation_is_sent_again_also_while_the_study_is_read(root, study):
     paste(root, study, "eva@example.org,Eva,R8,12,senior")
     lifecycle.open_study(study, by="test")
-    assert "this one is under way" in root.get(page_of(study)).content.decode()
-    assert "this one is not" in problems(paste(root, study, GOOD))[0]
-    eva = study.reader_set.get(code="R8")
-    root.post(page_of(study), {"invite": "again", "reader": eva.pk})
+    assert "Many readers" not in root.get(page_of(study)).content.decode()
+    paste(root, study, GOOD)
+    assert study.reader_set.count() == 2
+    eva = User.objects.get(username="eva@example.org")
+    root.post(page_of(study), {"invite": "again", "person": eva.pk})
     assert [sent.to for sent in mail.outbox] == [["eva@example.org"]] * 2
-    for nobody in ("0", "x", "9" * 30):
-        answer = root.post(page_of(study), {"invite": "again", "reader": nobody})
+    stranger = factories.make_user("stranger", email="stranger@example.org")
+    for nobody in ("0", "x", "9" * 30, stranger.pk):
+        answer = root.post(page_of(study), {"invite": "again", "person": nobody})
         assert answer.status_code == 404
+
+
+def test_the_database_has_the_last_word_when_a_study_is_opened_meanwhile(root, study, rf):
+    stale = Study.objects.get(pk=study.pk)
+    lifecycle.open_study(study, by="test")
+    request = rf.post("/")
+    request.user = User.objects.get(username="root")
+    with pytest.raises(InvitationsRefused, match="opened meanwhile"):
+        invite_readers(stale, GOOD, request=request)
+    with pytest.raises(InvitationsRefused, match="while the study is a draft"):
+        invite_readers(Study.objects.get(pk=study.pk), GOOD, request=request)
+    assert not User.objects.filter(username="eva@example.org").exists()
+
+
+def member(client: Client, study, email: str, role: str = "auditor"):
+    form = {"invite": "member", "email": email, "name": "Uta", "role": role}
+    return client.post(page_of(study), form)
+
+
+def test_a_member_is_invited_with_a_role_at_any_time(root, study):
+    lifecycle.open_study(study, by="test")
+    assert member(root, study, "uta@example.org").status_code == 302
+    [uta] = study.membership_set.all()
+    assert (uta.user.username, uta.role) == ("uta@example.org", "auditor")
+    assert mail.outbox[0].to == ["uta@example.org"]
+    event = AuditEvent.objects.get(action="cohorts.member_invited")
+    assert (event.actor, event.study, event.detail) == ("root", "study", {"role": "auditor"})
+
+
+@pytest.mark.parametrize(
+    ("email", "told"),
+    [("anna@example.org", "anna reads this study"), ("ivan@example.org", "ivan is a member"),
+     ("gone@example.org", "may not sign in")],
+)  # fmt: skip
+def test_nobody_has_two_parts_in_a_study(root, study, email, told):
+    factories.make_investigator(study, "ivan")
+    factories.make_user("gone", is_active=False)
+    for user in User.objects.all():
+        User.objects.filter(pk=user.pk).update(email=f"{user.username}@example.org")
+    [problem] = problems(member(root, study, email))
+    assert told in problem
+    assert study.membership_set.count() == 1
+    assert mail.outbox == []
+
+
+def test_roles_are_given_by_those_who_may_add_members(study):
+    user = factories.make_user("clerk", is_staff=True)
+    for name in ("view_study", "change_study"):
+        user.user_permissions.add(Permission.objects.get(codename=name))
+    client = Client()
+    client.force_login(user)
+    page = client.get(page_of(study)).content.decode()
+    assert "Many readers" in page
+    assert "A member" not in page
+    member(client, study, "uta@example.org", role="data_manager")
+    assert not study.membership_set.exists()
 
 
 def test_mails_that_fail_undo_nothing_and_are_told(root, study, monkeypatch):
@@ -156,7 +217,7 @@ def test_mails_that_fail_undo_nothing_and_are_told(root, study, monkeypatch):
         raise ConnectionRefusedError("no mail server")
 
     monkeypatch.setattr(accounts, "send_mail", refuse)
-    answer = root.post(page_of(study), {"invite": "many", "lines": GOOD}, follow=True)
+    answer = root.post(page_of(study), {"invite": "readers", "lines": GOOD}, follow=True)
     assert answer.content.decode().count("could not be sent (no mail server)") == 3
     assert study.reader_set.count() == 4
 
