@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from readerstudy.accounts.models import User
@@ -273,3 +274,17 @@ def test_it_is_required_unless_this_is_a_demo_and_a_demo_sends_no_mail(demo, tol
         text=True,
     )  # fmt: skip
     assert ran.stdout.strip() == told
+
+
+def test_the_only_admin_is_helped_by_a_command(capsys):
+    factories.make_user("root", is_staff=True)
+    with pytest.raises(CommandError, match="no user nobody"):
+        call_command("remove_second_factor", "nobody")
+    with pytest.raises(CommandError, match="root has no second factor"):
+        call_command("remove_second_factor", "root")
+    client = sign_in("root")
+    set_up(client)
+    call_command("remove_second_factor", "root")
+    assert client.get("/").status_code == 302
+    assert sign_in("root").get("/")["Location"] == SET_UP
+    assert AuditEvent.objects.filter(action="account.second_factor_removed", target="root").exists()
