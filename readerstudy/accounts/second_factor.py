@@ -38,11 +38,6 @@ def must_have(user: User) -> bool:
     return settings.SECOND_FACTOR_REQUIRED and any(rule(user) for rule in _RULES)
 
 
-def has(user: User) -> bool:
-    """Whether an authenticator app is set up."""
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
-
-
 def remove(user: User) -> bool:
     """Take a person's authenticator app and recovery codes away, and end their sessions; False if
     there were none."""
