@@ -5,7 +5,7 @@ No page computes a result: they show what runs have stored.
 
 import json
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -120,7 +120,7 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
     if study.state not in (Study.State.LOCKED, Study.State.UNBLINDED):
         return count()
     key = f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}"
-    return cache.get_or_set(key, count, timeout=None)
+    return caches["process"].get_or_set(key, count, timeout=None)
 
 
 def _runs(study: Study) -> list[AnalysisRun]:

@@ -24,16 +24,22 @@ urlpatterns = [
     path("", home, name="home"),
     path("language/", audience(Audience.PUBLIC)(set_language), name="set_language"),
     path("accounts/", include("readerstudy.accounts.urls")),
+    path("accounts/", include("readerstudy.accounts.allauth_urls")),
     path("read/", include("readerstudy.reading.urls")),
     path("api/v1/", include("readerstudy.reading.api")),
     path("results/", include("analysis.urls")),
     path("results/", include("readerstudy.demo.urls")),
-    # One sign-in for the whole site: the admin's own would pass by the rules of ours.
+    # One sign-in and one change of password for the whole site: the admin's own would pass by the
+    # rules of ours.
     path(
         "admin/login/",
         audience(Audience.PUBLIC)(
             RedirectView.as_view(pattern_name="accounts:login", query_string=True)
         ),
+    ),
+    path(
+        "admin/password_change/",
+        audience(Audience.SIGNED_IN)(RedirectView.as_view(pattern_name="account_change_password")),
     ),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
@@ -46,4 +52,5 @@ urlpatterns = [
 handler400 = "readerstudy.accounts.views.bad_request"
 handler403 = "readerstudy.accounts.views.forbidden"
 handler404 = "readerstudy.accounts.views.not_found"
+handler429 = "readerstudy.accounts.views.too_many"
 handler500 = "readerstudy.accounts.views.server_error"

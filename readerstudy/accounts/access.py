@@ -14,6 +14,7 @@ class Audience(StrEnum):
     """Who may see a view."""
 
     PUBLIC = "anyone"
+    ACCOUNT = "anyone signed in, be it without the second factor that they must have"
     SIGNED_IN = "anyone signed in"
     READER = "a reader of the study"
     MEMBER = "whoever has a role in running the study, as far as it allows"

@@ -7,6 +7,9 @@ class CohortsConfig(AppConfig):
     label = "cohorts"
     default = True
 
+    def ready(self):
+        from readerstudy.cohorts import members  # noqa: F401 (says who needs a second factor)
+
 
 class StudyAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with a site that members of a study may enter."""

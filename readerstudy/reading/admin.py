@@ -16,6 +16,7 @@ from readerstudy.cohorts.by_role import ByRole, InlineByRole
 from readerstudy.cohorts.models import Membership, Study
 from readerstudy.cohorts.roles import Action
 from readerstudy.reading import lifecycle
+from readerstudy.reading.invitation_admin import InvitesPeople
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -61,7 +62,7 @@ class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StudyAdmin):
+class StudyWithLifecycleAdmin(InvitesPeople, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]

@@ -66,6 +66,41 @@ def every(people: set[str], status: int) -> dict[str, int]:
 # Which apps have pages in the admin, in the order in which Django knows them.
 _APPS = dict.fromkeys(model._meta.app_label for model in admin.site._registry)
 APP_INDEX = f"admin/^(?P<app_label>{'|'.join(_APPS)})/$"
+def for_anyone(path: str, *, get: int, post: int = 405) -> Row:
+    """A page that answers everyone alike."""
+    everyone_get, everyone_post = every(set(PEOPLE), get), every(set(PEOPLE), post)
+    return Row(path, get=everyone_get, post=everyone_post)
+
+
+ACCOUNTS = {
+    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
+    "accounts/sign-out/": for_anyone("/accounts/sign-out/", get=405, post=302),
+    # Of no use but between the password and the code.
+    "accounts/second-factor/": for_anyone("/accounts/second-factor/", get=302, post=302),
+    "accounts/mine/": Row("/accounts/mine/", others_get=200),
+    "accounts/second-factor/set-up/": Row(
+        "/accounts/second-factor/set-up/", others_get=200, others_post=200
+    ),
+    # Nobody here has a second factor.
+    "accounts/second-factor/set-up/code.svg": Row("/accounts/second-factor/set-up/code.svg"),
+    "accounts/second-factor/remove/": Row("/accounts/second-factor/remove/", others_post=404),
+    "accounts/recovery-codes/": Row("/accounts/recovery-codes/"),
+    "accounts/recovery-codes/new/": Row(
+        "/accounts/recovery-codes/new/", others_get=200, others_post=200
+    ),
+    "accounts/confirm/": Row("/accounts/confirm/", others_get=200, others_post=200),
+    "accounts/confirm/code/": Row("/accounts/confirm/code/", others_get=302, others_post=302),
+    "accounts/password/": Row("/accounts/password/", others_get=200, others_post=200),
+    "accounts/password/forgotten/": for_anyone("/accounts/password/forgotten/", get=200, post=200),
+    "accounts/password/forgotten/sent/": for_anyone("/accounts/password/forgotten/sent/", get=200),
+    r"accounts/^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[-\w]+)/$": for_anyone(
+        "/accounts/password/new/1-no-such-key/", get=200, post=200
+    ),
+    "accounts/password/new/done/": for_anyone("/accounts/password/new/done/", get=200),
+    "accounts/invitation/": for_anyone("/accounts/invitation/", get=410, post=410),
+    "accounts/invitation/<str:token>/": for_anyone("/accounts/invitation/none/", get=302),
+    "admin/password_change/": Row("/admin/password_change/", others_get=302, others_post=302),
+}
 
 READ = "/read/alpha/"
 CODE = "/read/alpha/{code}/"
@@ -75,8 +110,7 @@ SITE = {
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
-    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
-    "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
+    **ACCOUNTS,
     "admin/login/": Row("/admin/login/", others_get=302, others_post=302),
     "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
     # Nothing is asked before the first case in this study: each page leads on to the case.
@@ -193,7 +227,6 @@ def _admin(
 ADMIN = {
     "admin/": _admin("", admin=200, staff=200, members=200),
     "admin/logout/": _admin("logout/", admin=405, staff=405, members=405),
-    "admin/password_change/": _admin("password_change/", admin=200, staff=200, members=200),
     "admin/password_change/done/": _admin(
         "password_change/done/", admin=200, staff=200, members=200
     ),
@@ -206,6 +239,10 @@ ADMIN = {
     ),
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
+    ),
+    "admin/accounts/user/invite/": _admin("accounts/user/invite/", admin=200),
+    "admin/cohorts/study/<int:study_id>/invite/": _admin(
+        "cohorts/study/{cohorts/study}/invite/", admin=200
     ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     APP_INDEX: _admin(
