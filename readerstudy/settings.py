@@ -31,6 +31,9 @@ def _kept_secret(path: Path) -> str:
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret(VAR_DIR / "secret_key")
+# The first key seals the audit log; events sealed with the others are still known.
+AUDIT_KEYS = env.list("READERSTUDY_AUDIT_KEYS", []) or [_kept_secret(VAR_DIR / "audit_key")]
+AUDIT_HEAD = VAR_DIR / "audit_head"  # the last event, where the database can't change it
 DEBUG = False
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)

@@ -9,6 +9,13 @@ def media_root(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
+def audit_head(settings, tmp_path):
+    """Each test has a log of its own, and so a note of its last event."""
+    settings.AUDIT_HEAD = tmp_path / "audit_head"
+    return settings.AUDIT_HEAD
+
+
+@pytest.fixture(autouse=True)
 def no_child_worker(monkeypatch):
     """Jobs are queued; a test that is about running them runs them itself."""
     monkeypatch.setattr("inference.dispatch.start_child", lambda: None)
