@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/v1/", include("readerstudy.reading.api")),
     path("results/", include("analysis.urls")),
     path("results/", include("readerstudy.demo.urls")),
+    path("audit/", include("readerstudy.cohorts.auditor.urls")),
     # One sign-in for the whole site: the admin's own would pass by the rules of ours.
     path(
         "admin/login/",

@@ -17,13 +17,14 @@ class Audience(StrEnum):
     SIGNED_IN = "anyone signed in"
     READER = "a reader of the study"
     INVESTIGATOR = "an investigator of the study"
+    AUDITOR = "an auditor of the study, or an admin"
     ADMIN = "staff, with Django's model permissions"
 
     @property
     def reads_english(self) -> bool:
         """Whether the pages for these people are in English alone: names, figures and tables
         there are those of the paper and of the exports."""
-        return self in (Audience.INVESTIGATOR, Audience.ADMIN)
+        return self in (Audience.INVESTIGATOR, Audience.AUDITOR, Audience.ADMIN)
 
 
 def audience(who: Audience) -> Callable[[Callable], Callable]:

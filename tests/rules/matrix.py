@@ -112,6 +112,19 @@ SITE = {
         anonymous=API_SIGN_IN,
         body="json",
     ),
+    # The log of the site or of a study, and its verification; strangers learn of none.
+    **{
+        f"audit/{route}": Row(
+            f"/audit/{path}", get={"admin": 200}, post={"admin": 302}, others_post=404
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
+    **{
+        f"audit/{route}events.<log_format:format>": Row(
+            f"/audit/{path}events.csv", get={"admin": 200}
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
     "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
