@@ -11,6 +11,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env, validate
 
+from readerstudy.operation import logs
+
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
@@ -59,6 +61,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "readerstudy.operation.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "readerstudy.accounts.middleware.NoStore",
@@ -133,6 +136,7 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a monitor asks the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("READERSTUDY_BEHIND_PROXY", False) else None
@@ -220,11 +224,11 @@ INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
 ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    # What a decoder says of a bad file goes to the user as a problem, not to the log.
-    "loggers": {"pydicom": {"level": "CRITICAL"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
-}
+# What is worth an alert (analysis/alerts.py), and when a reader counts as behind.
+ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0)
+ALERT_IDLE_DAYS = env.int("READERSTUDY_ALERT_IDLE_DAYS", 7)
+
+LOGGING = logs.configuration(
+    format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
+    level=env.str("LOG_LEVEL", "WARNING"),
+)

@@ -1,21 +1,14 @@
 """Every URL of the site. Each view declares who may see it (accounts/access.py)."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from readerstudy.accounts.access import Audience, audience
+from readerstudy.operation.health import healthz, readyz
 from readerstudy.reading.views import home
-
-
-@audience(Audience.PUBLIC)
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """Whether the web process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
 
 admin.site.site_header = admin.site.site_title = "Reader study"
 admin.site.index_title = "Cohorts, readers and models"
@@ -38,6 +31,7 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path(
         "favicon.ico",  # what browsers ask for where a page names no icon
         audience(Audience.PUBLIC)(RedirectView.as_view(url=static("site/icon.svg"))),

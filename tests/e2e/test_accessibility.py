@@ -39,7 +39,18 @@ LEADS_ON = {  # or takes a form, and leads on
     "results/<slug:slug>/plan/",
     "results/<slug:slug>/runs/",
 }
-FILES = ("api/", "healthz", ".png", ".json", ".csv", ".xlsx", ".pdf", "format>", "_file:name>")
+FILES = (
+    "api/",
+    "healthz",
+    "readyz",
+    ".png",
+    ".json",
+    ".csv",
+    ".xlsx",
+    ".pdf",
+    "format>",
+    "_file:name>",
+)
 LANGUAGES = {"en": ("en-GB", "rita"), "zh-hans": ("zh-CN", "rosa")}
 CASES = 4
 

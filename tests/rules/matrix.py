@@ -58,6 +58,7 @@ CODE = "/read/alpha/{code}/"
 SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
+    "readyz": Row("/readyz", others_get=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
     "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),

@@ -35,7 +35,7 @@ from tests.rules.matrix import ANONYMOUS, ONE_MODEL, PEOPLE, SITE, STAFF, TABLE,
 
 pytestmark = pytest.mark.django_db
 DIAGNOSIS = {"malignancy": "malignant", "etiology": "lymphoma"}
-FOR_ANYONE = {"accounts/sign-in/", "admin/login/", "healthz", "favicon.ico", "language/"}
+FOR_ANYONE = {"accounts/sign-in/", "admin/login/", "healthz", "readyz", "favicon.ico", "language/"}
 REFUSALS = {302, 401, 403, 404, 405}
 
 
