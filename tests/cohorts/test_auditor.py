@@ -16,6 +16,7 @@ from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.auditor import events as auditor_events
 from readerstudy.cohorts.auditor import views
+from readerstudy.cohorts.models import Membership
 from tests import factories
 from tests.rules import tampering
 
@@ -189,3 +190,13 @@ def test_a_submit_is_shown_without_what_was_read(admin, study):
     page = admin.get("/audit/study/?action=reading.submit").content.decode()
     assert "R1 stage 1 place 1" in page
     assert "reactive_hyperplasia" not in page
+
+
+def test_an_auditor_sees_the_log_of_the_own_study_alone(study):
+    client = Client()
+    client.force_login(factories.make_member(study, "vera", Membership.Role.AUDITOR))
+    assert client.get("/audit/study/").status_code == 200
+    assert client.post("/audit/study/").status_code == 302
+    factories.make_open("other", cases=1, readers=("zoe",))
+    for url in ("/audit/", "/audit/other/", "/audit/events.jsonl"):
+        assert client.get(url).status_code == 404

@@ -26,6 +26,8 @@ LOOKED_AT = {
     "read/<slug:slug>/before/profile/",
     "read/<slug:slug>/before/display/",
     "read/<slug:slug>/before/practice/<int:number>/",
+    "audit/",
+    "audit/<slug:slug>/",
     "results/<slug:slug>/",
     "results/<slug:slug>/runs/<int:number>/",
     "results/<slug:slug>/runs/<int:number>/paper/",

@@ -12,13 +12,13 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.admin_site import Audited
 from readerstudy.audit.history import kept_models
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Case, Cohort, Protocol, Study
+from readerstudy.cohorts.models import Case, Cohort, Membership, Protocol, Study
 from readerstudy.reading.models import Reader
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = {User, Study, Protocol, Cohort, StudyModel, Reader, ModelVersion}
+SETTINGS = {User, Study, Protocol, Membership, Cohort, StudyModel, Reader, ModelVersion}
 UNSEEN = {"update", "bulk_create", "bulk_update", "_raw_delete", "save_without_historical_record"}
 
 

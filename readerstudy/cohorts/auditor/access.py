@@ -8,12 +8,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.models import Membership, Study
 
 
 def may_audit(user: User, slug: str) -> bool:
     """Whether this person may look at the log of this study; of all, where the slug is blank."""
-    return user.is_active and user.is_staff and user.has_perm("audit.view_auditevent")
+    as_staff = user.is_staff and user.has_perm("audit.view_auditevent")
+    as_auditor = Membership.objects.filter(
+        study__slug=slug, user=user, role=Membership.Role.AUDITOR
+    )
+    return as_staff or as_auditor.exists()
 
 
 def auditor_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
