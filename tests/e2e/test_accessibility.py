@@ -39,6 +39,7 @@ LEADS_ON = {  # or takes a form, and leads on
     "language/",
     "read/<slug:slug>/before/practice/",
     "results/<slug:slug>/plan/",
+    "results/<slug:slug>/remind/",
     "results/<slug:slug>/runs/",
 }
 FILES = (

@@ -89,7 +89,7 @@ def test_nothing_of_a_person_or_a_case_gets_in(written):
     client.post(f"/read/study/{codes[0]}/", open_form(client).data())
     codes.append(Api().open(client))
     Api().submit(client, codes[1])
-    client.get("/read/study/0123456789abcdef/?q=anna@hospital.example")  # refused
+    client.get("/read/none/0123456789abcdef/bus.png?q=anna@hospital.example")  # refused
     client.get("/failing/code-in-path/?query=string")
     client.get("/", headers={"host": "host-that-is-forged.example"})
     admin = Client(REMOTE_ADDR="192.0.2.77")

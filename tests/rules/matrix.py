@@ -130,6 +130,9 @@ SITE = {
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
     ),
+    "results/<slug:slug>/remind/": Row(
+        "/results/alpha/remind/", others_get=405, post={"investigator": 302}, others_post=404
+    ),
     "results/<slug:slug>/runs/": Row(
         "/results/alpha/runs/", others_get=405, post={"investigator": 403}, others_post=404
     ),
