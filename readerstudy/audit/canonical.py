@@ -33,7 +33,10 @@ def plain(value: Any) -> Plain:
 
 def text(value: Any) -> str:
     """Text that every database stores: without a NUL and without half a character."""
-    return str(value).replace("\x00", "\\0").encode("utf-8", "replace").decode()
+    told = str(value)
+    if told.isascii() and "\x00" not in told:
+        return told
+    return told.replace("\x00", "\\0").encode("utf-8", "replace").decode()
 
 
 def address(value: str) -> str:

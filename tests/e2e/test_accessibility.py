@@ -321,3 +321,26 @@ def test_investigators_pages(browser, analysed):
         page.goto("/results/met-analysed/runs/9/")
         audit.look("run-not-found")
     audit.clean()
+
+
+def test_auditors_pages(browser, served):
+    _, address = served
+    with window(browser, address, refusals=[400], locale="zh-CN") as page:
+        audit = Audit(page, "en")
+        sign_in(page, "root")
+        for name, place in (
+            ("audit", "/audit/"),
+            ("audit-of-a-study", "/audit/met/?action=study."),
+            ("audit-refused", "/audit/?since=yesterday"),
+        ):
+            page.goto(place)
+            audit.look(name)
+        page.goto("/audit/met/")
+        page.locator("main details").evaluate_all(
+            "all => { for (const each of all) each.open = true; }"
+        )
+        audit.look("audit-opened")
+        go(page, "#chain button")
+        expect(page.get_by_text("No tampering found.").first).to_be_visible()
+        audit.look("audit-verified")
+    audit.clean()
