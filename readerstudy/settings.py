@@ -11,6 +11,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env, validate
 
+from readerstudy.operation import logs
+
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
@@ -31,6 +33,9 @@ def _kept_secret(path: Path) -> str:
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret(VAR_DIR / "secret_key")
+# The first key seals the audit log; events sealed with the others are still known.
+AUDIT_KEYS = env.list("READERSTUDY_AUDIT_KEYS", []) or [_kept_secret(VAR_DIR / "audit_key")]
+AUDIT_HEAD = VAR_DIR / "audit_head"  # the last event, where the database can't change it
 DEBUG = False
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
@@ -61,6 +66,7 @@ INSTALLED_APPS = [
 BEHIND_PROXY = env.bool("READERSTUDY_BEHIND_PROXY", False)
 MIDDLEWARE = [
     "readerstudy.accounts.middleware.ClientAddress",
+    "readerstudy.operation.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "readerstudy.accounts.middleware.NoStore",
@@ -72,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "readerstudy.accounts.sessions.SessionAge",
     "allauth.account.middleware.AccountMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "readerstudy.accounts.middleware.LoopbackOnlyInDemo",
@@ -167,6 +174,7 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a monitor asks the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -294,11 +302,11 @@ INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
 ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    # What a decoder says of a bad file goes to the user as a problem, not to the log.
-    "loggers": {"pydicom": {"level": "CRITICAL"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
-}
+# What is worth an alert (analysis/alerts.py), and when a reader counts as behind.
+ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0)
+ALERT_IDLE_DAYS = env.int("READERSTUDY_ALERT_IDLE_DAYS", 7)
+
+LOGGING = logs.configuration(
+    format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
+    level=env.str("LOG_LEVEL", "WARNING"),
+)

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from readerstudy.audit.history import keeps_history
 
+
+@keeps_history(without=("password", "last_login"))
 class User(AbstractUser):
     """A person. Demo users can sign in only while the site runs in demo mode.
 

@@ -119,6 +119,7 @@ class Action(StrEnum):
     REVIEW_IMAGES = "review_images"
     SEE_TRUTH = "see_truth"
     SEE_PROGRESS = "see_progress"
+    REMIND = "remind"
     SEE_RESULTS = "see_results"
     REGISTER_PLAN = "register_plan"
     RUN_ANALYSIS = "run_analysis"
@@ -160,6 +161,7 @@ ACTIONS: Mapping[Action, Permit] = {
         roles=_DATA_MANAGER, after=_EVERY_ROLE, staff=("cohorts.view_referencestandard",)
     ),
     Action.SEE_PROGRESS: Permit(roles=_EVERY_ROLE),
+    Action.REMIND: Permit(roles=_INVESTIGATOR),
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
     Action.REGISTER_PLAN: Permit(roles=_INVESTIGATOR),
     Action.RUN_ANALYSIS: Permit(after=_INVESTIGATOR),

@@ -28,6 +28,7 @@ from readerstudy.cohorts.models import (
     practice_cases,
     testing_cases,
 )
+from readerstudy.reading import witness
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
@@ -98,12 +99,12 @@ def open_study(study: Study, *, by: str, at: datetime | None = None) -> None:
         for reader in study.reader_set.all()
         for stage in Stage
     ]
-    document = json.dumps(_frozen_document(study, orders), indent=1, sort_keys=True)
+    document = json.dumps(frozen_document(study, orders), indent=1, sort_keys=True)
     protocol.frozen_document = document
     protocol.frozen_sha256 = hashlib.sha256(document.encode()).hexdigest()
     protocol.frozen_at = study.opened_at
     protocol.save()
-    detail = {"protocol": protocol.frozen_sha256} | ({"as_of": at.isoformat()} if at else {})
+    detail = witness.of_opening(study) | ({"as_of": at.isoformat()} if at else {})
     record("study.open", actor=by, study=study.slug, detail=detail)
 
 
@@ -179,7 +180,7 @@ def _draw(
     return order
 
 
-def _frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
+def frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
     """What the hash covers: design, model, the cases' images, readers and their orders."""
     protocol = study.protocol
     version = study.studymodel.model_version

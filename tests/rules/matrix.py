@@ -66,6 +66,8 @@ def every(people: set[str], status: int) -> dict[str, int]:
 # Which apps have pages in the admin, in the order in which Django knows them.
 _APPS = dict.fromkeys(model._meta.app_label for model in admin.site._registry)
 APP_INDEX = f"admin/^(?P<app_label>{'|'.join(_APPS)})/$"
+
+
 def for_anyone(path: str, *, get: int, post: int = 405) -> Row:
     """A page that answers everyone alike."""
     everyone_get, everyone_post = every(set(PEOPLE), get), every(set(PEOPLE), post)
@@ -108,6 +110,7 @@ CODE = "/read/alpha/{code}/"
 SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
+    "readyz": Row("/readyz", others_get=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
     **ACCOUNTS,
@@ -162,11 +165,28 @@ SITE = {
         body="json",
     ),
     "results/<slug:slug>/": Row("/results/alpha/", get=every(set(OWN_MEMBERS), 200)),
+    # The log of the site or of a study, and its verification; strangers learn of none.
+    **{
+        f"audit/{route}": Row(
+            f"/audit/{path}", get={"admin": 200}, post={"admin": 302}, others_post=404
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
+    **{
+        f"audit/{route}events.<log_format:format>": Row(
+            f"/audit/{path}events.csv", get={"admin": 200}
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
+    "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/",
         others_get=405,
         post=every(set(OWN_MEMBERS), 403) | {"investigator": 302},
         others_post=404,
+    ),
+    "results/<slug:slug>/remind/": Row(
+        "/results/alpha/remind/", others_get=405, post={"investigator": 302}, others_post=404
     ),
     "results/<slug:slug>/runs/": Row(
         "/results/alpha/runs/",

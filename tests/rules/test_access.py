@@ -48,6 +48,7 @@ FOR_ANYONE = {
     "accounts/invitation/<str:token>/",
     "admin/login/",
     "healthz",
+    "readyz",
     "favicon.ico",
     "language/",
 }

@@ -19,6 +19,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("readerstudy.reading",),
     ("analysis",),
     ("readerstudy.demo",),
+    ("readerstudy.operation",),
     ("readerstudy.urls",),
 ]
 # Read by Django and Celery, not by the house; only the tasks name the Celery application.

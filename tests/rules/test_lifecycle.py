@@ -255,7 +255,8 @@ def test_opening_freezes_the_protocol_under_its_hash(design):
     orders = ReadingOrder.objects.values_list("reader__code", "stage", "order_sha256")
     assert sorted(map(tuple, document["orders"])) == sorted(orders)
     event = AuditEvent.objects.get(action="study.open")
-    assert event.detail == {"protocol": protocol.frozen_sha256}
+    assert event.detail["protocol"] == protocol.frozen_sha256
+    assert len(event.detail["orders"]) == len(orders)
     with pytest.raises(IntegrityError), transaction.atomic():
         Protocol.objects.filter(pk=protocol.pk).update(washout_days=0, seed=8)
 
