@@ -178,7 +178,6 @@ SITE = {
         )
         for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
     },
-    "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/",
         others_get=405,
