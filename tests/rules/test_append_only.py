@@ -21,6 +21,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
+    ImageReview,
     Investigator,
     Protocol,
     ReferenceStandard,
@@ -46,7 +47,7 @@ pytestmark = pytest.mark.django_db
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
           DisplayCheck}  # fmt: skip
-FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
+FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
     "model",
     sorted(RECORD | FOUNDATION, key=lambda model: model.__name__),
@@ -471,6 +472,13 @@ def test_a_person_reads_a_study_once_and_investigates_it_once(draft):
         (InferenceJob, {"state": "lost"}),
         (Image, {"sha256": ""}),
         (Image, {"modality": "ct"}),
+        (ImageReview, {"state": "fine"}),
+        (ImageReview, {"decided_by": ""}),
+        (ImageReview, {"decided_at": None}),
+        (ImageReview, {"sha256": ""}),
+        (ImageReview, {"needs_frame": True}),
+        (ImageReview, {"needs_crop": "by hand"}),
+        (ImageReview, {"state": "rejected"}),
     ],
 )
 def test_an_unknown_value_is_refused(model, change, draft):
