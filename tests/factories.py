@@ -21,6 +21,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
+    ImageReview,
     Investigator,
     Protocol,
     ReferenceStandard,
@@ -100,6 +101,12 @@ def approve_images(study: Study) -> None:
     """Approve all images of a draft, as who has looked at them."""
     seen = dict(Image.objects.filter(case__cohort__study=study).values_list("pk", "sha256"))
     approve(seen, study=study, by="test")
+
+
+def remove_images(images) -> None:
+    """Delete images with what is known of them."""
+    ImageReview.objects.filter(image__in=images).delete()
+    images.delete()
 
 
 def random_png(size: tuple[int, int] = (32, 40)) -> bytes:

@@ -10,6 +10,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.pages import ReviewsImages
 
 
 class DraftOnly:
@@ -115,8 +116,8 @@ class StudyAdmin(admin.ModelAdmin):
 
 
 @admin.register(Cohort)
-class CohortAdmin(DraftOnly, admin.ModelAdmin):
-    list_display = ["name", "study", "role", "hospital"]
+class CohortAdmin(DraftOnly, ReviewsImages, admin.ModelAdmin):
+    list_display = ["name", "study", "role", "hospital", "review_link"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
 

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from readerstudy.audit.append_only import frozen_when
+from readerstudy.cohorts.ingest.boxes import Box
 
 _STUDY_OF_IMAGE = (
     "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
@@ -69,6 +70,11 @@ class ImageReview(models.Model):
 
     def __str__(self):
         return f"Review of {self.image}"
+
+    @property
+    def boxes(self) -> list[Box]:
+        """Where text is suspected."""
+        return [Box(*sides) for sides in self.suspected]
 
 
 class CandidateFrame(models.Model):
