@@ -220,7 +220,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    # What a decoder says of a bad file goes to the user as a problem, not to the log.
-    "loggers": {"pydicom": {"level": "CRITICAL"}},
+    # What a decoder says of a bad file goes to the user as a problem, not to the log; what Pillow
+    # says of any file, at DEBUG, are its texts.
+    "loggers": {"pydicom": {"level": "CRITICAL"}, "PIL": {"level": "CRITICAL"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
 }
