@@ -82,7 +82,7 @@ class ReviewsImages:
         return TemplateResponse(request, "admin/cohorts/cohort/images.html", context)
 
     def image_view(self, request: HttpRequest, cohort_id: int, image_id: int) -> HttpResponse:
-        """The stored PNG."""
+        """The stored PNG; as all of the admin, not to be kept by a cache."""
         cohort = self._cohort(request, cohort_id)
         return _png(request, get_object_or_404(Image, pk=image_id, case__cohort=cohort))
 
@@ -152,7 +152,6 @@ def _png(request: HttpRequest, row: Image | CandidateFrame) -> HttpResponse:
         except FileNotFoundError:
             raise Http404 from None
         response = FileResponse(file, content_type="image/png")
-        response["Cache-Control"] = "private, no-store"
         response["Content-Disposition"] = "inline"  # not under the name that the store knows
         return response
 
