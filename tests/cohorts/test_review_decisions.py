@@ -2,13 +2,16 @@
 
 import hashlib
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
+from django.apps import apps
 from PIL import Image as PillowImage
 
 from inference.models import Prediction
 from inference.results import predictions_of
+from readerstudy.audit.append_only import drop_triggers
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts import importer
 from readerstudy.cohorts.ingest import Box
@@ -290,3 +293,23 @@ def test_an_image_without_a_review_can_be_decided_on(study):
     image = decisions.reviewed(study).filter(case=case).first()
     decisions.approve({image.pk: image.sha256}, study=study, by="ada")
     assert ImageReview.objects.get(image=image).is_screened is False
+
+
+@pytest.mark.parametrize(
+    ("is_synthetic", "state", "expected"),
+    [(False, "draft", "pending"), (True, "draft", "approved"), (False, "open", "approved")],
+)
+def test_images_from_before_there_was_a_review(study, is_synthetic, state, expected):
+    """What is in use, or was drawn, is approved in the migration's name; the rest waits."""
+    Study.objects.filter(pk=study.pk).update(is_synthetic=is_synthetic)
+    ImageReview.objects.all().delete()
+    migration = import_module("readerstudy.cohorts.migrations.0006_image_review")
+    Study.objects.filter(pk=study.pk).update(state=state)
+    drop_triggers(app_config=apps.get_app_config("cohorts"), using="default")
+    migration.review_what_is_there(apps, None)
+    found = ImageReview.objects.select_related("image")
+    assert {review.state for review in found} == {expected}
+    assert all(review.is_screened is False for review in found)
+    if expected == "approved":
+        assert all(review.sha256 == review.image.sha256 for review in found)
+        assert {review.decided_by for review in found} == {"migration"}
