@@ -103,7 +103,8 @@ def test_an_image_that_nothing_is_known_of_waits(study):
     assert lifecycle.missing_to_open(study) == []
     ImageReview.objects.first().delete()
     assert lifecycle.missing_to_open(study) == [
-        "1 images of testing cases are not approved; look at them under Cohorts, Review images."
+        "1 images of testing cases are not approved; look at them in the admin, under Cohorts, "
+        "Review."
     ]
 
 

@@ -41,8 +41,8 @@ def images_awaiting_review(study: Study) -> list[str]:
         images = Image.objects.filter(case__in=cases.values("pk")).filter(~Exists(approved))
         if count := images.count():
             reasons.append(
-                f"{count} images of {kind} cases are not approved; look at them under "
-                "Cohorts, Review images."
+                f"{count} images of {kind} cases are not approved; look at them in the admin, "
+                "under Cohorts, Review."
             )
     return reasons
 
