@@ -11,8 +11,9 @@ import matplotlib
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
-from readerstudy.cohorts.ingest.lettering import MOST_BOXES, suspected_text
+from readerstudy.cohorts.ingest.lettering import MOST_BOXES, _clumps, suspected_text
 from readerstudy.demo.phantoms import INSTRUMENTS, draw_phantom
 from readerstudy.diagnosis import Etiology
 
@@ -122,3 +123,12 @@ def test_boxes_lie_inside_the_picture_and_are_not_endless():
 @pytest.mark.parametrize("value", [0, 255])
 def test_a_picture_of_one_colour_has_no_text(size, value):
     assert suspected_text(np.full((*size, 3), value, np.uint8)) == []
+
+
+def test_clumps_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        cells = rng.random((rng.integers(1, 40), rng.integers(1, 50))) < rng.random()
+        labels, _ = ndimage.label(cells, structure=np.ones((3, 3)))
+        expected = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(labels)]
+        assert sorted(map(tuple, _clumps(cells))) == sorted(expected)

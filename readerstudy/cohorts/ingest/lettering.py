@@ -8,7 +8,6 @@ same to it. docs/admin.md has the measured rates.
 """
 
 import numpy as np
-from scipy import ndimage
 
 from readerstudy.cohorts.ingest.boxes import Box
 
@@ -16,10 +15,10 @@ STEP = 50
 """Grey levels by which an edge rises or falls within two pixels, at the least."""
 CELL_WIDTH, CELL_HEIGHT = 8, 4
 """Pixels: edges are counted in cells of this size, and then in windows of cells."""
-WINDOW = (2, 3)
-"""Cells down and across."""
 EDGES = 14
-"""Pixels on rising, and as many on falling edges, that a window of text has at the least."""
+"""Pixels on rising, and as many on falling edges, that a window of text has at the least.
+
+A window is two cells down and three across."""
 CELLS_IN_A_LINE = 3
 MOST_BOXES = 100
 
@@ -35,17 +34,16 @@ def suspected_text(rgb: np.ndarray) -> list[Box]:
     brightest = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     behind, ahead = brightest[:, :-2], brightest[:, 2:]
     crowded = np.minimum(_crowd(ahead, over=behind), _crowd(behind, over=ahead)) >= EDGES
-    marks, _ = ndimage.label(crowded, structure=np.ones((3, 3)))
     boxes = []
-    for rows, columns in ndimage.find_objects(marks):
-        wide, high = columns.stop - columns.start, rows.stop - rows.start
-        if wide < CELLS_IN_A_LINE or wide * CELL_WIDTH < high * CELL_HEIGHT:
+    for cells in _clumps(crowded):
+        flat = cells.width * CELL_WIDTH >= cells.height * CELL_HEIGHT
+        if cells.width < CELLS_IN_A_LINE or not flat:
             continue
         box = Box(  # a cell more on each side: a window reaches beyond its middle
-            (columns.start - 1) * CELL_WIDTH,
-            (rows.start - 1) * CELL_HEIGHT,
-            (columns.stop + 1) * CELL_WIDTH,
-            (rows.stop + 1) * CELL_HEIGHT,
+            (cells.left - 1) * CELL_WIDTH,
+            (cells.top - 1) * CELL_HEIGHT,
+            (cells.right + 1) * CELL_WIDTH,
+            (cells.bottom + 1) * CELL_HEIGHT,
         )
         boxes.append(box.clamped(width, height))
     largest = sorted(boxes, key=lambda box: -box.area)[:MOST_BOXES]
@@ -58,5 +56,54 @@ def _crowd(bright: np.ndarray, *, over: np.ndarray) -> np.ndarray:
     steps &= over <= 255 - STEP
     counts = np.add.reduceat(steps.view(np.uint8), range(0, steps.shape[0], CELL_HEIGHT), axis=0)
     counts = np.add.reduceat(counts, range(0, steps.shape[1], CELL_WIDTH), axis=1)
-    around = ndimage.uniform_filter(counts.astype(np.float32), WINDOW, mode="constant")
-    return np.rint(around * (WINDOW[0] * WINDOW[1]))
+    down = counts.copy()  # six cells hold 192 pixels: no sum is too large for its eight bits
+    down[1:] += counts[:-1]
+    around = down.copy()
+    around[:, 1:] += down[:, :-1]
+    around[:, :-1] += down[:, 1:]
+    return around
+
+
+def _clumps(cells: np.ndarray) -> list[Box]:
+    """Boxes around the clumps of True in (H, W), which hang together by sides or corners.
+
+    SciPy would label them, but the web process, which screens after a crop, is to do without it.
+    """
+    above: list[tuple[Box, _Clump]] = []
+    clumps: list[_Clump] = []
+    for row, line in enumerate(cells):
+        edges = np.flatnonzero(np.diff(line, prepend=False, append=False)).tolist()
+        here = []
+        for left, right in zip(edges[::2], edges[1::2], strict=True):
+            clump = _Clump(Box(left, row, right, row + 1))
+            for run, other in above:
+                if run.left <= right and left <= run.right:
+                    clump = other.root().take(clump)
+            here.append((Box(left, row, right, row + 1), clump))
+            clumps.append(clump)
+        above = here
+    return [clump.box for clump in dict.fromkeys(clumps) if clump.within is None]
+
+
+class _Clump:
+    """Cells that hang together so far; once part of another, it says of which."""
+
+    def __init__(self, box: Box):
+        self.box = box
+        self.within: _Clump | None = None
+
+    def root(self) -> "_Clump":
+        """The clump that this one is part of by now."""
+        clump = self
+        while clump.within is not None:
+            if clump.within.within is not None:
+                clump.within = clump.within.within  # a shorter way for the next one
+            clump = clump.within
+        return clump
+
+    def take(self, other: "_Clump") -> "_Clump":
+        """Make another clump part of this one."""
+        if other is not self:
+            self.box = self.box.around(other.box)
+            other.within = self
+        return self
