@@ -13,6 +13,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.pages import ReviewsImages
 
 
 class DraftOnly:
@@ -118,8 +119,8 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
 
 
 @admin.register(Cohort)
-class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
-    list_display = ["name", "study", "role", "hospital"]
+class CohortAdmin(DraftOnly, ReviewsImages, ByRole, admin.ModelAdmin):
+    list_display = ["name", "study", "role", "hospital", "review_link"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
 

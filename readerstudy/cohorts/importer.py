@@ -28,15 +28,21 @@ from readerstudy.cohorts.ingest import (
 from readerstudy.cohorts.ingest.manifest import ManifestRow
 from readerstudy.cohorts.ingest.reader import iter_cases
 from readerstudy.cohorts.models import Case, Cohort, Image, ReferenceStandard, Study
+from readerstudy.cohorts.review.importing import StagedFindings, stage_findings, store_findings
 from readerstudy.diagnosis import Modality
 
 
-def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) -> int:
+def import_cohort(
+    *, cohort: Cohort, source: Path, by: str = "", reviewed_by: str = "", progress=iter
+) -> int:
     """Import a folder or ZIP with its manifest; the number of cases.
 
-    ``progress`` wraps the list of manifest rows, as tqdm does.
+    Its images wait for a person's approval. Only those of a synthetic study can come with it:
+    ``reviewed_by`` names who drew them. ``progress`` wraps the list of manifest rows, as tqdm does.
     Raises ImportRefused with every problem found.
     """
+    if reviewed_by and not cohort.study.is_synthetic:
+        raise ValueError("only images that were drawn for a synthetic study come approved")
     with _placed_files() as files:
         with open_source(source) as opened:
             rows = validate(opened)
@@ -47,7 +53,7 @@ def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) 
             study = Study.objects.select_for_update().get(pk=cohort.study_id)
             _refuse_unfit(cohort, rows)
             for case in staged:
-                _store(cohort, case)
+                _store(cohort, case, reviewed_by=reviewed_by)
             files.place()
             record(
                 "cohort.import",
@@ -91,7 +97,10 @@ class _StagedImage:
     mm_per_pixel: float | None
 
 
-def _stage(decoded: DecodedCase, files: "_Files") -> tuple[ManifestRow, list[_StagedImage]]:
+_Staged = tuple[ManifestRow, list[_StagedImage], list[StagedFindings]]
+
+
+def _stage(decoded: DecodedCase, files: "_Files") -> _Staged:
     """Put both images of a case aside, so that only their names stay in memory."""
     found = (
         (Modality.BUS, decoded.bus_png, decoded.bus_mm_per_pixel),
@@ -103,11 +112,15 @@ def _stage(decoded: DecodedCase, files: "_Files") -> tuple[ManifestRow, list[_St
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
         digest = hashlib.sha256(png).hexdigest()
         images.append(_StagedImage(modality, files.stage(png), digest, width, height, spacing))
-    return decoded.row, images
+    findings = [
+        stage_findings(found, files.stage)
+        for found in (decoded.bus_findings, decoded.cdfi_findings)
+    ]
+    return decoded.row, images, findings
 
 
-def _store(cohort: Cohort, staged: tuple[ManifestRow, list[_StagedImage]]) -> None:
-    row, images = staged
+def _store(cohort: Cohort, staged: _Staged, *, reviewed_by: str) -> None:
+    row, images, findings = staged
     case = Case.objects.create(
         cohort=cohort,
         case_id=row.case_id,
@@ -124,7 +137,8 @@ def _store(cohort: Cohort, staged: tuple[ManifestRow, list[_StagedImage]]) -> No
         etiology=row.etiology,
         pathologic_method=row.pathologic_method,
     )
-    Image.objects.bulk_create(Image(case=case, **asdict(image)) for image in images)
+    stored = Image.objects.bulk_create(Image(case=case, **asdict(image)) for image in images)
+    store_findings(stored, findings, reviewed_by=reviewed_by)
 
 
 class _Files:

@@ -52,8 +52,9 @@ def configuration(*, format: str, level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-        # What a decoder says of a bad file goes to the user as a problem, not to the log.
-        "loggers": {"pydicom": {"level": "CRITICAL"}},
+        # What a decoder says of a bad file goes to the user as a problem, not to the log; what
+        # Pillow says of any file, at DEBUG, are its texts.
+        "loggers": {"pydicom": {"level": "CRITICAL"}, "PIL": {"level": "CRITICAL"}},
         "root": {"handlers": ["console"], "level": level},
     }
 

@@ -29,6 +29,7 @@ from readerstudy.cohorts.models import (
     testing_cases,
 )
 from readerstudy.reading import witness
+from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
@@ -77,6 +78,7 @@ def missing_to_open(study: Study) -> list[str]:
         _missing_protocol,
         _missing_cases,
         _missing_practice,
+        images_awaiting_review,
         _missing_readers,
         _missing_predictions,
     ]

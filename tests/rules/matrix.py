@@ -259,6 +259,15 @@ ADMIN = {
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
+    "admin/cohorts/cohort/<int:cohort_id>/images/": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200, post=405
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404
+    ),
     "admin/accounts/user/invite/": _admin("accounts/user/invite/", admin=200),
     "admin/cohorts/study/<int:study_id>/invite/": _admin(
         "cohorts/study/{cohorts/study}/invite/", admin=200

@@ -93,6 +93,7 @@ def addresses(world) -> dict[str, str]:
         "cohorts/study": world.pk,
         "cohorts/cohort": world.cohort_set.first().pk,
         "cohorts/case": case[0].pk,
+        "image": case[0].image_set.first().pk,
         "inference/modelversion": world.studymodel.model_version_id,
         "inference/inferencejob": InferenceJob.objects.first().pk,
         "reading/reader": reader.pk,

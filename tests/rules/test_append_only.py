@@ -22,6 +22,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
+    ImageReview,
     Membership,
     Protocol,
     ReferenceStandard,
@@ -48,7 +49,7 @@ RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, P
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
           DisplayCheck}  # fmt: skip
 HISTORY = {model.history.model for model in kept_models()}
-FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
+FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
     "model",
     sorted(RECORD | FOUNDATION | HISTORY, key=lambda model: model.__name__),
@@ -474,6 +475,13 @@ def test_a_person_reads_a_study_once_and_has_one_role_in_it(draft):
         (InferenceJob, {"state": "lost"}),
         (Image, {"sha256": ""}),
         (Image, {"modality": "ct"}),
+        (ImageReview, {"state": "fine"}),
+        (ImageReview, {"decided_by": ""}),
+        (ImageReview, {"decided_at": None}),
+        (ImageReview, {"sha256": ""}),
+        (ImageReview, {"needs_frame": True}),
+        (ImageReview, {"needs_crop": "by hand"}),
+        (ImageReview, {"state": "rejected"}),
     ],
 )
 def test_an_unknown_value_is_refused(model, change, draft):

@@ -53,17 +53,17 @@ def no_case(study):
 
 
 def no_image(study):
-    Image.objects.filter(case__cohort__study=study).delete()
+    factories.remove_images(Image.objects.filter(case__cohort__study=study))
 
 
 def no_bus_image(study):
-    Image.objects.filter(case=Case.objects.filter(cohort__study=study).first(),
-                         modality="bus").delete()  # fmt: skip
+    case = Case.objects.filter(cohort__study=study).first()
+    factories.remove_images(Image.objects.filter(case=case, modality="bus"))
 
 
 def no_cdfi_image(study):
-    Image.objects.filter(case=Case.objects.filter(cohort__study=study).first(),
-                         modality="cdfi").delete()  # fmt: skip
+    case = Case.objects.filter(cohort__study=study).first()
+    factories.remove_images(Image.objects.filter(case=case, modality="cdfi"))
 
 
 def no_truth(study):
