@@ -12,12 +12,14 @@ from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.reading.lifecycle import NotPossible
 
 
 def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Decorator: a view ``(request, study, ...)`` under a URL with the study's ``slug``.
 
-    404, after an audit event, for whoever is no investigator of it; 403 for sealed results.
+    404, after an audit event, for whoever is no investigator of it; 403 for sealed results; 409
+    for what the study's state forbids.
     """
 
     @audience(Audience.INVESTIGATOR)
@@ -33,6 +35,8 @@ def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
         except Sealed as sealed:
             record("results.sealed", request=request, study=slug, target=request.path, refused=True)
             return error_page(request, status=403, message=str(sealed))
+        except NotPossible as refusal:
+            return error_page(request, status=409, message=str(refusal))
 
     return guarded
 
