@@ -1,17 +1,12 @@
-"""Readers and the study's life cycle in Django admin. Submitted readings can only be looked at."""
-
-from collections.abc import Callable
+"""Readers and the study's page in Django admin. Submitted readings can only be looked at."""
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
 
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.models import Investigator, Study
-from readerstudy.reading import lifecycle
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -22,6 +17,7 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
 )
+from readerstudy.reading.step_pages import StepPages
 
 SEALED = "sealed"
 
@@ -55,42 +51,10 @@ class ReaderInline(DraftOnlyInline, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StudyAdmin):
+class StudyWithLifecycleAdmin(StepPages, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, InvestigatorInline]
-    readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
-    actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
-
-    @admin.display(description="Still missing before it can open")
-    def still_missing(self, study: Study) -> str:
-        if not study.pk or study.state != Study.State.DRAFT:
-            return "-"
-        return "\n".join(lifecycle.missing_to_open(study)) or "Nothing: it can be opened."
-
-    @admin.action(description="Run the model on all testing cases", permissions=["change"])
-    def run_model(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.run_model, "The model's jobs are queued")
-
-    @admin.action(description="Open: draw orders, freeze the protocol", permissions=["change"])
-    def open_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.open_study, "Open")
-
-    @admin.action(description="Lock: take no more readings", permissions=["change"])
-    def lock_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.lock_study, "Locked")
-
-    @admin.action(description="Unblind: unseal the results", permissions=["change"])
-    def unblind_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.unblind_study, "Unblinded")
-
-    def _step(self, request, studies, step: Callable, done: str) -> None:
-        for study in studies:
-            try:
-                step(study, by=request.user.get_username())
-                self.message_user(request, f"{study}: {done}.")
-            except lifecycle.NotPossible as refusal:
-                self.message_user(request, f"{study}: {refusal}", messages.ERROR)
 
 
 @admin.register(Reader)
@@ -176,4 +140,4 @@ class PracticeReadingAdmin(OfReaderAdmin):
 
 
 def _is_unsealed(reading: Reading) -> bool:
-    return reading.assignment.reader.study.state == Study.State.UNBLINDED
+    return reading.assignment.reader.study.is_unsealed
