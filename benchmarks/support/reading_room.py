@@ -37,7 +37,9 @@ def open_study(
     version, _ = ModelVersion.objects.get_or_create(name="made up", version="1", defaults=described)
     add_jobs(cases, drawn=drawn, model_version=version, done=cases, slug=slug)
     study = Study.objects.get(slug=slug)
-    Protocol.objects.create(study=study, design=design, seed=1, plan_before_opening=False)
+    Protocol.objects.create(
+        study=study, design=design, seed=1, plan_before_opening=False
+    )
     StudyModel.objects.create(study=study, model_version=version)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(
@@ -113,7 +115,7 @@ class StudyReader:
             self.client.get(f"/api/v1/{self.slug}/upcoming/")
 
     def count_queries(self) -> tuple[int, int]:
-        """Read one case in this process: what a page by itself, and a submit with the next, ask for."""
+        """Read a case in this process: queries of a page, and of a submit with the next one."""
         with answered_here(), CaptureQueriesContext(connection) as of_page:
             page = self.client.get(f"/read/{self.slug}/")
         code, _ = _found(page.content)

@@ -6,7 +6,8 @@ from django.contrib import admin
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.by_role import ByRole, InlineByRole
+from readerstudy.cohorts.models import Membership, Study
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -22,29 +23,31 @@ from readerstudy.reading.step_pages import StepPages
 SEALED = "sealed"
 
 
-class StudyModelInline(DraftOnlyInline, admin.StackedInline):
+class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = StudyModel
 
 
-class InvestigatorForm(forms.ModelForm):
-    """Whoever reads a study must not see its results."""
+class MembershipForm(forms.ModelForm):
+    """Whoever reads a study has no part in running it."""
 
     def clean(self):
         cleaned = super().clean()
         user = cleaned.get("user")
         if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
-            raise forms.ValidationError(f"{user} reads this study and can't investigate it too.")
+            raise forms.ValidationError(
+                f"{user} reads this study and can't have a role in running it too."
+            )
         return cleaned
 
 
-class InvestigatorInline(admin.TabularInline):
-    model = Investigator
-    form = InvestigatorForm
+class MembershipInline(InlineByRole, admin.TabularInline):
+    model = Membership
+    form = MembershipForm
     extra = 0
     autocomplete_fields = ["user"]
 
 
-class ReaderInline(DraftOnlyInline, admin.TabularInline):
+class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Reader
     extra = 0
     autocomplete_fields = ["user"]
@@ -54,11 +57,11 @@ class ReaderInline(DraftOnlyInline, admin.TabularInline):
 class StudyWithLifecycleAdmin(StepPages, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
-    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, InvestigatorInline]
+    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]
 
 
 @admin.register(Reader)
-class ReaderAdmin(DraftOnly, admin.ModelAdmin):
+class ReaderAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     list_display = ["code", "study", "user", "group", "years_of_experience"]
     list_select_related = ["study", "user"]
     list_filter = ["study", "group"]
@@ -67,7 +70,7 @@ class ReaderAdmin(DraftOnly, admin.ModelAdmin):
 
 
 @admin.register(ReadingOrder)
-class ReadingOrderAdmin(ReadOnlyAdmin):
+class ReadingOrderAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "seed", "algorithm", "order_sha256"]
     list_select_related = ["reader__study"]
     list_filter = ["reader__study", "stage"]
@@ -75,7 +78,7 @@ class ReadingOrderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
+class AssignmentAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "position", "case"]
     list_select_related = ["reader__study", "case__cohort__study"]
     list_filter = ["reader__study", "stage"]
@@ -83,7 +86,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Reading)
-class ReadingAdmin(ReadOnlyAdmin):
+class ReadingAdmin(ByRole, ReadOnlyAdmin):
     """The diagnoses stay sealed here too until the study is unblinded."""
 
     fields = list_display = ["assignment", "started_at", "submitted_at", "malignancy_", "etiology_"]
@@ -105,7 +108,7 @@ class ReadingAdmin(ReadOnlyAdmin):
         return reading.get_etiology_display() if _is_unsealed(reading) else SEALED
 
 
-class OfReaderAdmin(ReadOnlyAdmin):
+class OfReaderAdmin(ByRole, ReadOnlyAdmin):
     """What a reader told before the first case."""
 
     list_select_related = ["reader__study"]

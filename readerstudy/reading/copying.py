@@ -21,7 +21,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -90,6 +90,7 @@ def copy_study(
         for part in parts():
             if part.name in asked:
                 part.copy(copying)
+        _keep_own_role(copying)
         told = {"from": source.slug, "parts": sorted(asked), "same_seed": same_seed}
         record("study.copy", actor=by, study=slug, detail=told)
     return study
@@ -112,7 +113,15 @@ def _copy_readers(copying: Copying) -> None:
 
 
 def _copy_members(copying: Copying) -> None:
-    for member in Investigator.objects.filter(study=copying.source).order_by("pk"):
+    for member in Membership.objects.filter(study=copying.source).order_by("pk"):
+        _copied(member, study=copying.study).save()
+
+
+def _keep_own_role(copying: Copying) -> None:
+    """Whoever copies a study has in the copy the role that they have in the study."""
+    taken = Membership.objects.filter(study=copying.study).values("user")
+    own = Membership.objects.filter(study=copying.source, user__username=copying.by)
+    for member in own.exclude(user__in=taken):
         _copied(member, study=copying.study).save()
 
 
@@ -185,4 +194,10 @@ register(
     )
 )
 register(Part(name="readers", label="Readers", copy=_copy_readers))
-register(Part(name="members", label="Investigators", copy=_copy_members))
+register(
+    Part(
+        name="members",
+        label="Members: investigators, data managers and auditors",
+        copy=_copy_members,
+    )
+)

@@ -10,12 +10,13 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     Study,
     practice_cases,
     testing_cases,
 )
+from readerstudy.cohorts.roles import Action
 from readerstudy.reading.checks import Found, on_study_page, register
 from readerstudy.reading.models import Assignment, Reader
 from readerstudy.reading.people import who_may
@@ -116,12 +117,12 @@ def readers(study: Study) -> Found:
     rows = list(Reader.objects.filter(study=study).select_related("user"))
     if not rows:
         return Found(missing=["The study has no reader."])
-    investigators = set(Investigator.objects.filter(study=study).values_list("user", flat=True))
+    members = set(Membership.objects.filter(study=study).values_list("user", flat=True))
     missing = [
-        f"{reader.code} ({reader.user}) is staff or an investigator of this study; "
+        f"{reader.code} ({reader.user}) is staff or has a role in running this study; "
         "a reader must not have a way to the truth."
         for reader in rows
-        if reader.user.is_staff or reader.user.is_superuser or reader.user_id in investigators
+        if reader.user.is_staff or reader.user.is_superuser or reader.user_id in members
     ]
     warnings = [
         f"{reader.code} ({reader.user}) has not signed in yet."
@@ -178,10 +179,11 @@ def _failures(failed: list[Told]) -> str:
     )
 
 
-@register("open", title="Investigators", where=on_study_page("investigator_set-group"))
+@register("open", title="Investigators", where=on_study_page("membership_set-group"))
 def investigators(study: Study) -> Found:
     """Who looks at the progress and registers the plan."""
-    count = Investigator.objects.filter(study=study).count()
+    role = Membership.Role.INVESTIGATOR
+    count = Membership.objects.filter(study=study, role=role).count()
     nobody = "There is no investigator: nobody sees the progress or can register a plan."
     return Found(warnings=[] if count else [nobody], there=f"{count} of them.")
 
@@ -192,7 +194,7 @@ def two_people(study: Study) -> Found:
     found = Protocol.objects.filter(study=study).first()
     if found is None or not found.unblinding_needs_two:
         return Found(there="One person, as the protocol has it.")
-    names = [user.get_username() for user in who_may(study, "unblind")]
+    names = [user.get_username() for user in who_may(study, Action.UNBLIND)]
     if len(names) >= 2:
         return Found(there=f"Two people; {len(names)} may: {', '.join(names[:TOLD])}.")
     return Found(

@@ -12,6 +12,7 @@ from readerstudy.accounts.confirmation import NotConfirmed, require_password
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
 from readerstudy.reading import checks, copying, lifecycle, unblinding
 from readerstudy.reading.people import may_step
 from readerstudy.reading.step_forms import CopyForm, StepForm
@@ -37,7 +38,7 @@ class StepPages(admin.ModelAdmin):
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         if obj:
-            context |= _panel(request, obj, may_copy=self._may_copy(request, obj))
+            context |= _panel(request, obj)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_add(self, request, obj, post_url_continue=None):
@@ -53,7 +54,7 @@ class StepPages(admin.ModelAdmin):
         if step not in list(Step):
             raise Http404
         step = Step(step)
-        _require_right(request, study, step.right, target=step)
+        _require_right(request, study, step.action, target=step)
         if request.method != "POST" and step not in possible_steps(study):
             told = f'The study is {study.state}: "{step.told.button}" is not possible now.'
             self.message_user(request, told, messages.ERROR)
@@ -70,7 +71,7 @@ class StepPages(admin.ModelAdmin):
                 reasons = refusal.reasons
         context = {
             "step": step,
-            "lines": checks.checklist(study, step.right),
+            "lines": checks.checklist(study, step.action.value),
             "reasons": reasons,
             "standing": unblinding.standing_request(study),
             "adminform": _drawn(form),
@@ -85,7 +86,7 @@ class StepPages(admin.ModelAdmin):
     def run_model_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Queue the model's jobs for all testing cases."""
         study = self._study(request, pk)
-        _require_right(request, study, "run-model", target="run-model")
+        _require_right(request, study, Action.RUN_MODEL, target="run_model")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         try:
@@ -98,8 +99,7 @@ class StepPages(admin.ModelAdmin):
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Copy the study as a new draft, with what is ticked."""
         study = self._study(request, pk)
-        if not self._may_copy(request, study):
-            _refuse(request, study, target="copy")
+        _require_right(request, study, Action.COPY, target="copy")
         form = CopyForm(request.POST or None, initial={"title": f"Copy of {study.title}"})
         reasons = []
         if form.is_valid():
@@ -120,13 +120,10 @@ class StepPages(admin.ModelAdmin):
         return self._page(request, study, "copy", title="Copy the study", **context)
 
     def _study(self, request: HttpRequest, pk: int) -> Study:
-        study = self.get_queryset(request).filter(pk=pk).first()
-        if study is None or not self.has_view_permission(request, study):
-            raise PermissionDenied if study else Http404
+        study = self.get_object(request, str(pk))
+        if study is None:
+            raise Http404
         return study
-
-    def _may_copy(self, request: HttpRequest, study: Study) -> bool:
-        return self.has_add_permission(request) and may_step(request.user, study, "copy")
 
     def _to_study(self, study: Study) -> HttpResponse:
         return redirect("admin:cohorts_study_change", study.pk)
@@ -142,13 +139,13 @@ class StepPages(admin.ModelAdmin):
         return TemplateResponse(request, f"admin/cohorts/study/{name}.html", context)
 
 
-def _panel(request: HttpRequest, study: Study, *, may_copy: bool) -> dict:
+def _panel(request: HttpRequest, study: Study) -> dict:
     """What the study's page shows above its form."""
     standing = unblinding.standing_request(study)
     steps = [
         step
         for step in possible_steps(study)
-        if may_step(request.user, study, step.right)
+        if may_step(request.user, study, step.action)
         and not (step == Step.CONFIRM_UNBLINDING and standing.by == request.user)
     ]
     draft = study.state == Study.State.DRAFT
@@ -157,10 +154,10 @@ def _panel(request: HttpRequest, study: Study, *, may_copy: bool) -> dict:
         "steps": [
             (step, reverse("admin:cohorts_study_step", args=[study.pk, step])) for step in steps
         ],
-        "checklist": checks.checklist(study, Step.OPEN) if draft else [],
+        "checklist": checks.checklist(study, "open") if draft else [],
         "may_run_model": study.state != Study.State.ARCHIVED
-        and may_step(request.user, study, "run-model"),
-        "may_copy": may_copy,
+        and may_step(request.user, study, Action.RUN_MODEL),
+        "may_copy": may_step(request.user, study, Action.COPY),
         "standing": standing,
         "lapses_at": standing and unblinding.lapses_at(standing),
         "past": _past(study),
@@ -179,12 +176,8 @@ def _drawn(form) -> AdminForm:
     return AdminForm(form, [(None, {"fields": list(form.fields)})], {})
 
 
-def _require_right(request: HttpRequest, study: Study, right: str, *, target: str) -> None:
-    if not may_step(request.user, study, right):
-        _refuse(request, study, target=target)
-
-
-def _refuse(request: HttpRequest, study: Study, *, target: str) -> None:
-    """Raise PermissionDenied, once it is on record."""
-    record(f"study.{target}", request=request, study=study.slug, refused=True)
-    raise PermissionDenied
+def _require_right(request: HttpRequest, study: Study, action: Action, *, target: str) -> None:
+    """Raise PermissionDenied, once it is on record, unless this person may do this."""
+    if not may_step(request.user, study, action):
+        record(f"study.{target}", request=request, study=study.slug, refused=True)
+        raise PermissionDenied

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
 from readerstudy.reading import lifecycle, requirements, unblinding
 
 State = Study.State
@@ -33,9 +34,9 @@ class Step(StrEnum):
         return _TOLD[self]
 
     @property
-    def right(self) -> str:
-        """The step whose right is needed for this one: two people who unblind have one right."""
-        return "unblind" if self.endswith("-unblinding") else self.value
+    def action(self) -> Action:
+        """Whose right is needed: two people who unblind have one right."""
+        return Action.UNBLIND if self.endswith("-unblinding") else Action(self.value)
 
 
 @dataclass(frozen=True, kw_only=True)

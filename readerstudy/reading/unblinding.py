@@ -12,6 +12,7 @@ from django.utils import timezone
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Protocol, Study
+from readerstudy.cohorts.roles import Action
 from readerstudy.reading import lifecycle
 from readerstudy.reading.lifecycle import NotPossible
 from readerstudy.reading.models import UnblindingAnswer, UnblindingRequest
@@ -80,7 +81,7 @@ def confirm(study: Study, *, by: str, reason: str = "") -> None:
     standing = _standing(study)
     if standing.by == person:
         raise NotPossible(["You asked for it yourself: another person has to confirm it."])
-    if not may_step(standing.by, study, "unblind"):
+    if not may_step(standing.by, study, Action.UNBLIND):
         raise NotPossible([f"{standing.by} may not unblind the study any more: ask for it anew."])
     UnblindingAnswer.objects.create(
         request=standing, by=person, outcome=Outcome.CONFIRMED, reason=reason
@@ -100,7 +101,7 @@ def _held(study: Study) -> Study:
 
 def _person(study: Study, username: str) -> User:
     person = User.objects.filter(username=username, is_active=True).first()
-    if person is None or not may_step(person, study, "unblind"):
+    if person is None or not may_step(person, study, Action.UNBLIND):
         raise NotPossible([f"{username} may not unblind this study."])
     return person
 

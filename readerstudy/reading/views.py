@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.cohorts.models import Investigator
+from readerstudy.cohorts.models import Membership
 from readerstudy.diagnosis import Modality
 from readerstudy.reading import blinding, overview, preparation, sequence
 from readerstudy.reading.access import reader_view
@@ -30,7 +30,9 @@ def home(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "readings": overview.overview(readers, request.session.session_key),
-        "investigations": Investigator.objects.filter(user=request.user).select_related("study"),
+        "investigations": Membership.objects.filter(
+            user=request.user, role=Membership.Role.INVESTIGATOR
+        ).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
 

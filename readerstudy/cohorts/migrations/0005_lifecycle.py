@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cohorts", "0003_reading_room"),
+        ("cohorts", "0004_roles"),
     ]
 
     operations = [
