@@ -168,6 +168,13 @@ ADMIN = {
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
+    "admin/cohorts/study/<int:pk>/step/<slug:step>/": _admin(
+        "cohorts/study/{cohorts/study}/step/lock/", admin=200
+    ),
+    "admin/cohorts/study/<int:pk>/run-model/": _admin(
+        "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
+    ),
+    "admin/cohorts/study/<int:pk>/copy/": _admin("cohorts/study/{cohorts/study}/copy/", admin=200),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
         "reading/", admin=200, staff=404
