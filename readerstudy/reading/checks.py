@@ -36,7 +36,13 @@ class Line:
 
     title: str
     found: Found
-    address: str
+    study: Study
+    where: "Where"
+
+    @property
+    def address(self) -> str:
+        """Where on this site it is seen to; blank for nowhere."""
+        return self.where(self.study)
 
     @property
     def state(self) -> State:
@@ -78,7 +84,7 @@ def on_study_page(part: str = "") -> Where:
 def checklist(study: Study, step: str) -> list[Line]:
     """All that the step asks for, in the order in which the floors registered it."""
     return [
-        Line(title=title, found=find(study), address=where(study))
+        Line(title=title, found=find(study), study=study, where=where)
         for title, find, where in _CHECKS.get(step, [])
     ]
 
