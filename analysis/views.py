@@ -23,7 +23,7 @@ from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.rendered import kept
-from analysis.sealing import require_unsealed
+from analysis.sealing import require_analysable
 from inference.inputs import ModelInputs, model_inputs
 from inference.models import StudyModel
 from readerstudy.audit.log import record
@@ -64,7 +64,7 @@ def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
 @member_view(Action.RUN_ANALYSIS)
 def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     """Have the study analysed, by the plan that was sent or the one that counts."""
-    require_unsealed(study)
+    require_analysable(study)
     form = PlanForm(request.POST, offered=registration.plan_to_run(study))
     if not form.is_valid():
         return _study_page(request, study, form=form)
@@ -125,7 +125,6 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
         "plans": list(RegisteredPlan.objects.filter(study=study).order_by("-pk")),
         "runs": _runs(study),
         "form": form,
-        "is_unblinded": study.state == Study.State.UNBLINDED,
         "may_plan": may(request.user, Action.REGISTER_PLAN, study),
         "inputs": _inputs(study),
         "listed": INPUTS_LISTED,
@@ -139,7 +138,7 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
     def count() -> list[sequence.ReaderProgress]:
         return sequence.progress_of(study.reader_set.order_by("code"))
 
-    if study.state not in (Study.State.LOCKED, Study.State.UNBLINDED):
+    if study.locked_at is None:
         return count()
     key = f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}"
     return caches["process"].get_or_set(key, count, timeout=None)

@@ -85,6 +85,10 @@ class ProtocolInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
                 "fields": ["session_minutes", "stage_1_due", "stage_2_due"],
             },
         ),
+        (
+            "Before the opening and at the end",
+            {"fields": ["plan_before_opening", "unblinding_needs_two"]},
+        ),
         ("Frozen when the study opened", {"fields": ["frozen_at", "frozen_sha256"]}),
     ]
 
@@ -99,10 +103,11 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
     """Registered, with people, model and life cycle, by the reading app."""
 
     list_display = ["slug", "title", "state", "is_synthetic", "opened_at", "unblinded_at"]
+    actions = None  # a study is moved on by the buttons on its page
     list_filter = ["state", "is_synthetic"]
     search_fields = ["slug", "title"]
     prepopulated_fields = {"slug": ["title"]}
-    readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at"]
+    readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at", "archived_at"]
     inlines = [ProtocolInline, CohortInline]
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -112,6 +117,10 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
         under_way = obj and obj.state != Study.State.DRAFT
         fixed = ["slug", "is_synthetic", "notice"] if under_way else []
         return [*self.readonly_fields, *fixed]
+
+    def has_change_permission(self, request, obj=None):
+        archived = obj is not None and obj.state == Study.State.ARCHIVED
+        return super().has_change_permission(request, obj) and not archived
 
     def has_delete_permission(self, request, obj=None):
         draft = obj is None or obj.state == Study.State.DRAFT

@@ -52,10 +52,12 @@ _CASE_UNDER_WAY = (
 )
 
 
+_RANKS = {"draft": 0, "open": 1, "paused": 1, "locked": 2, "unblinded": 3, "archived": 4}
+
+
 def _rank(row: str) -> str:
-    """SQL: how far a study is in its life."""
-    states = ("draft", "open", "locked", "unblinded")
-    cases = " ".join(f"WHEN '{state}' THEN {rank}" for rank, state in enumerate(states))
+    """SQL: how far a study is in its life. Between open and paused it may go to and fro."""
+    cases = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in _RANKS.items())
     return f"(CASE {row}.state {cases} END)"
 
 
@@ -66,20 +68,24 @@ _IDENTITY_CHANGES = " OR ".join(
 
 @keeps_history()
 @refuses(
-    update=f"{_rank('NEW')} < {_rank('OLD')} OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
+    update=f"OLD.state = 'archived' OR {_rank('NEW')} < {_rank('OLD')} "
+    f"OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
     delete="OLD.state <> 'draft'",
 )
 class Study(models.Model):
-    """One reader study. Its state moves forward only (reading/lifecycle.py).
+    """One reader study. Its state moves forward only, but for a pause (reading/lifecycle.py).
 
-    Once it is under way, what is synthetic stays so, and goes on saying so.
+    Once it is under way, what is synthetic stays so, and goes on saying so. Archived, nothing of
+    it changes any more.
     """
 
     class State(models.TextChoices):
         DRAFT = "draft"
         OPEN = "open"
+        PAUSED = "paused"
         LOCKED = "locked"
         UNBLINDED = "unblinded"
+        ARCHIVED = "archived"
 
     slug = models.SlugField(max_length=64, unique=True)
     title = models.CharField(max_length=200)
@@ -98,19 +104,27 @@ class Study(models.Model):
     opened_at = models.DateTimeField(null=True, editable=False)
     locked_at = models.DateTimeField(null=True, editable=False)
     unblinded_at = models.DateTimeField(null=True, editable=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "studies"
         ordering = ["slug"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "open", "locked", "unblinded"]),
+                condition=Q(
+                    state__in=["draft", "open", "paused", "locked", "unblinded", "archived"]
+                ),
                 name="study_state_known",
             )
         ]
 
     def __str__(self):
         return self.title
+
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether results and truth may be seen."""
+        return self.state in (Study.State.UNBLINDED, Study.State.ARCHIVED)
 
 
 def random_seed() -> int:
@@ -168,6 +182,17 @@ class Protocol(models.Model):
     )
     stage_1_due = models.DateField(null=True, blank=True, help_text="When stage 1 is due")
     stage_2_due = models.DateField(null=True, blank=True, help_text="When stage 2 is due")
+    plan_before_opening = models.BooleanField(
+        "Analysis plan before opening",
+        default=True,
+        help_text="The study opens only once an analysis plan is registered. A synthetic study "
+        "opens without one in any case",
+    )
+    unblinding_needs_two = models.BooleanField(
+        "Two people unblind",
+        default=False,
+        help_text="One person asks for the unblinding and another one confirms it",
+    )
     frozen_at = models.DateTimeField(null=True, editable=False)
     frozen_document = models.TextField(blank=True, editable=False)
     frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)

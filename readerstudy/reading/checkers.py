@@ -12,7 +12,7 @@ from readerstudy.audit.canonical import row_digest
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import Checker, Problem
 from readerstudy.cohorts.models import Protocol, Study
-from readerstudy.reading import lifecycle, witness
+from readerstudy.reading import opening, witness
 from readerstudy.reading.models import Assignment, Reader, Reading, ReadingOrder, Stage
 from readerstudy.reading.randomisation import CaseKey, draw_order, order_digest
 
@@ -249,7 +249,7 @@ def _frozen_faults(study: Study, told: str | None) -> Iterator[str]:
         return
     frozen = json.loads(protocol.frozen_document)
     orders = ReadingOrder.objects.filter(reader__study=study).select_related("reader")
-    now = json.loads(json.dumps(lifecycle.frozen_document(study, list(orders))))
+    now = json.loads(json.dumps(opening.frozen_document(study, list(orders))))
     frozen["opened_at"] = datetime.fromisoformat(frozen["opened_at"])
     now["opened_at"] = study.opened_at
     if protocol.frozen_at != frozen["opened_at"]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max
 from django.http import HttpRequest
 from django.utils import timezone
@@ -22,7 +22,7 @@ from readerstudy.reading.errors import (
     KeyReused,
     OutOfOrder,
     Refused,
-    StudyNotOpen,
+    closed,
 )
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
@@ -47,11 +47,18 @@ class SimulatedReading:
 
 
 def present(assignment: Assignment) -> None:
-    """Note when a case was first shown; the server's time of its reading starts there."""
+    """Note when a case was first shown; the server's time of its reading starts there.
+
+    Raises StudyNotOpen if the study was shut since its state was read.
+    """
     if not hasattr(assignment, "presentation"):
         # Two tabs at once are shown it at the same moment: the first one counts.
         shown = Presentation(assignment=assignment)
-        Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+        try:
+            with transaction.atomic():
+                Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+        except IntegrityError:  # the database shows no case of a study that was shut meanwhile
+            raise closed(Study.objects.get(pk=assignment.reader.study_id).state) from None
 
 
 @transaction.atomic
@@ -185,7 +192,7 @@ def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> 
     if not reader.study.is_synthetic or reader.user.is_active:
         raise Invalid("Only a reader of a synthetic study who can't sign in is simulated.")
     if reader.study.state != Study.State.OPEN:
-        raise StudyNotOpen("This study takes no readings now.")
+        raise closed(reader.study.state)
     if reader.study.protocol.washout_days:
         raise Invalid("A washout is not simulated.")
     assignments = list(sequence.unread(reader).select_related("case"))

@@ -259,6 +259,13 @@ ADMIN = {
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
+    "admin/cohorts/study/<int:pk>/step/<slug:step>/": _admin(
+        "cohorts/study/{cohorts/study}/step/lock/", admin=200
+    ),
+    "admin/cohorts/study/<int:pk>/run-model/": _admin(
+        "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
+    ),
+    "admin/cohorts/study/<int:pk>/copy/": _admin("cohorts/study/{cohorts/study}/copy/", admin=200),
     "admin/cohorts/cohort/<int:cohort_id>/images/": _admin(
         "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
     ),

@@ -14,6 +14,7 @@ from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.registration import register
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction, StudyModel
+from readerstudy.accounts.models import User
 from readerstudy.audit.append_only import guarded_models
 from readerstudy.audit.history import kept_models
 from readerstudy.audit.log import record
@@ -40,6 +41,8 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
     Trace,
+    UnblindingAnswer,
+    UnblindingRequest,
 )
 from tests import factories
 
@@ -47,7 +50,7 @@ pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
-          DisplayCheck}  # fmt: skip
+          DisplayCheck, UnblindingRequest, UnblindingAnswer}  # fmt: skip
 HISTORY = {model.history.model for model in kept_models()}
 FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
@@ -73,8 +76,14 @@ def study():
     told = {"active_ms": 1, "elapsed_ms": 2, "submitted_at": timezone.now(), "events": [],
             "exposure": []}  # fmt: skip
     trace.keep(reading, told=told)
+    asked = UnblindingRequest.objects.create(study=study, by=factories.make_user("asker"))
+    _answer(asked, factories.make_user("other"))
     record("test")
     return study
+
+
+def _answer(asked: UnblindingRequest, by: User) -> UnblindingAnswer:
+    return UnblindingAnswer.objects.create(request=asked, by=by, outcome="confirmed")
 
 
 def prepare(reader: Reader) -> None:
@@ -259,19 +268,78 @@ def test_what_a_study_rests_on_is_fixed_from_its_opening(state):
 
 @pytest.mark.parametrize(
     ("now", "back"),
-    [("open", "draft"), ("locked", "open"), ("locked", "draft"), ("unblinded", "locked"),
-     ("unblinded", "draft")],
+    [("open", "draft"), ("paused", "draft"), ("locked", "open"), ("locked", "paused"),
+     ("locked", "draft"), ("unblinded", "locked"), ("unblinded", "draft"),
+     ("archived", "unblinded"), ("archived", "draft")],
 )  # fmt: skip
 def test_a_study_does_not_go_back(now, back):
     """All that is fixed hangs on the study's state: one that could go back would unfix it all."""
-    study = factories.make_open(cases=1, readers=("anna",))
-    if now != "open":
-        factories.lifecycle.lock_study(study, by="test")
-    if now == "unblinded":
-        factories.lifecycle.unblind_study(study, by="test")
+    study = bring(factories.make_open(cases=1, readers=("anna",)), now)
     with pytest.raises(IntegrityError), transaction.atomic():
         Study.objects.filter(pk=study.pk).update(state=back)
-    Study.objects.filter(pk=study.pk).update(title="Another title")
+    if now != "archived":
+        Study.objects.filter(pk=study.pk).update(title="Another title")
+
+
+def bring(study: Study, state: str) -> Study:
+    """An open study, brought to this state."""
+    ways = {"open": [], "paused": ["pause"], "locked": ["lock"], "unblinded": ["lock", "unblind"],
+            "archived": ["lock", "unblind", "archive"]}  # fmt: skip
+    for step in ways[state]:
+        getattr(lifecycle, f"{step}_study")(study, by="test")
+    study.refresh_from_db()
+    return study
+
+
+def test_between_open_and_paused_a_study_goes_to_and_fro():
+    study = factories.make_open(cases=1, readers=("anna",))
+    for state in ("paused", "open", "paused"):
+        Study.objects.filter(pk=study.pk).update(state=state)
+        assert Study.objects.get().state == state
+
+
+def test_nothing_of_an_archived_study_changes():
+    study = bring(factories.make_open(cases=1, readers=("anna",)), "archived")
+    for field in ("title", "archived_at", "opened_at"):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Study.objects.filter(pk=study.pk).update(**{field: F(field)})
+    for attempt in (
+        lambda: RegisteredPlan.objects.create(
+            study=study, document="{}", sha256="x", registered_by="test"
+        ),
+        lambda: AnalysisRun.objects.create(
+            study=study, number=1, plan_document="{}", plan_sha256="x", planned=False,
+            created_by="test",
+        ),
+    ):  # fmt: skip
+        assert _fails(attempt)
+
+
+@pytest.mark.parametrize("state", ["open", "paused", "locked", "unblinded", "archived"])
+def test_the_database_takes_readings_of_an_open_study_alone(state):
+    study = factories.make_open(cases=2, readers=("anna",))
+    first, second = Assignment.objects.filter(reader__study=study, stage=1).order_by("position")
+    Presentation.objects.create(assignment=first)
+    bring(study, state)
+    now = timezone.now()
+    attempts = {
+        "shown": lambda: Presentation.objects.create(assignment=second),
+        "read": lambda: Reading.objects.create(
+            assignment=first, malignancy="malignant", etiology="lymphoma",
+            idempotency_key=uuid.uuid4(), started_at=now, submitted_at=now,
+        ),
+    }  # fmt: skip
+    refused = [what for what, attempt in attempts.items() if _fails(attempt)]
+    assert refused == ([] if state == "open" else ["shown", "read"])
+
+
+def test_nobody_confirms_their_own_request():
+    study = bring(factories.make_open(cases=1, readers=("anna",)), "locked")
+    asker = factories.make_user("asker")
+    asked = UnblindingRequest.objects.create(study=study, by=asker)
+    assert _fails(lambda: _answer(asked, asker))
+    _answer(asked, factories.make_user("other"))
+    assert _fails(lambda: _answer(asked, factories.make_user("third")))  # one answer each
 
 
 def _fails(attempt) -> bool:
