@@ -34,11 +34,19 @@ from readerstudy.cohorts.ingest.problems import (
     Problem,
     UnreadableImage,
 )
-from readerstudy.cohorts.ingest.reader import DecodedCase, iter_cases, read_cohort, validate
+from readerstudy.cohorts.ingest.reader import (
+    CasePixels,
+    DecodedCase,
+    iter_cases,
+    iter_pixels,
+    read_cohort,
+    validate,
+)
 from readerstudy.cohorts.ingest.sources import Source, open_source
 
 __all__ = [
     "MANIFEST_NAME",
+    "CasePixels",
     "DecodedCase",
     "ImportRefused",
     "Limits",
@@ -49,6 +57,7 @@ __all__ = [
     "decode",
     "encode_png",
     "iter_cases",
+    "iter_pixels",
     "open_source",
     "read_cohort",
     "read_manifest",

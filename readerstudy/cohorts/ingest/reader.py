@@ -43,27 +43,40 @@ def read_cohort(path: str | Path, *, limits: Limits | None = None) -> Iterator[D
         yield from iter_cases(source, validate(source))
 
 
-def validate(source: Source) -> list[ManifestRow]:
+def validate(source: Source, *, truth: bool = True) -> list[ManifestRow]:
     """The rows of the manifest in its order, checked together with the files that they name.
 
-    Images are not decoded here: that is slow, and the work of `iter_cases`.
+    Images are not decoded here: that is slow, and the work of `iter_cases`. Without `truth` the
+    manifest has no columns of it.
 
     Raises
     ------
     ImportRefused
         With all problems of source and manifest.
     """
-    rows, problems = read_manifest(source)
+    rows, problems = read_manifest(source, truth=truth)
     if problems := [*source.problems, *problems]:
         raise ImportRefused(problems)
     return rows
 
 
 def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedCase]:
+    """Yield each row with its images, as `iter_pixels` does, encoded anew."""
+    for case in iter_pixels(source, rows):
+        yield DecodedCase(
+            row=case.row,
+            bus_png=encode_png(case.bus.rgb),
+            cdfi_png=encode_png(case.cdfi.rgb),
+            bus_mm_per_pixel=case.bus.mm_per_pixel,
+            cdfi_mm_per_pixel=case.cdfi.mm_per_pixel,
+        )
+
+
+def iter_pixels(source: Source, rows: Iterable[ManifestRow]) -> Iterator["CasePixels"]:
     """Yield each row with its decoded images.
 
     From the first unreadable image on nothing more is yielded, but all further images are still
-    looked at, so that the refusal at the end is complete.
+    looked at, so that the refusal at the end is complete, up to the limit of problems.
 
     Raises
     ------
@@ -75,31 +88,40 @@ def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedC
         bus = _image(source, row, "bus", problems)
         cdfi = _image(source, row, "cdfi", problems)
         if not problems:
-            yield DecodedCase(
-                row=row,
-                bus_png=encode_png(bus.rgb),
-                cdfi_png=encode_png(cdfi.rgb),
-                bus_mm_per_pixel=bus.mm_per_pixel,
-                cdfi_mm_per_pixel=cdfi.mm_per_pixel,
-            )
+            yield CasePixels(row, bus, cdfi)
+        if len(problems) >= source.limits.max_problems:
+            break
     if problems:
         raise ImportRefused(problems)
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
-    rgb: np.ndarray  # (H, W, 3) uint8
+class ImagePixels:
+    """An image's pixels, (H, W, 3) uint8, and their size where it is known."""
+
+    rgb: np.ndarray
     mm_per_pixel: float | None
 
 
-def _image(source: Source, row: ManifestRow, kind: str, problems: list[Problem]) -> _Image | None:
+@dataclass(frozen=True, slots=True)
+class CasePixels:
+    """A case and its two images as pixels."""
+
+    row: ManifestRow
+    bus: ImagePixels
+    cdfi: ImagePixels
+
+
+def _image(
+    source: Source, row: ManifestRow, kind: str, problems: list[Problem]
+) -> ImagePixels | None:
     """The row's image of this kind; None where a problem was noted instead."""
     column = f"{kind}_file"
     name, frame = getattr(row, column), getattr(row, f"{kind}_frame")
     try:
         data = source.read(name, source.limits.max_file_bytes)
         rgb = decode(data, frame=frame, limits=source.limits)
-        return _Image(rgb, getattr(row, f"{kind}_mm_per_pixel") or mm_per_pixel(data))
+        return ImagePixels(rgb, getattr(row, f"{kind}_mm_per_pixel") or mm_per_pixel(data))
     except ImportRefused as refused:
         problems += [replace(p, row=row.row, column=column) for p in refused.problems]
     except UnreadableImage as error:
