@@ -95,6 +95,8 @@ class ImportJobAdmin(ReadOnlyAdmin):
     def get_queryset(self, request):
         """Without the truth, no imports that tell it."""
         found = super().get_queryset(request)
+        if not self.has_view_permission(request):
+            return found  # refused, whatever is in it
         hidden = [job.pk for job in found if not permissions.may_see(request.user, job)]
         return found.exclude(pk__in=hidden)
 

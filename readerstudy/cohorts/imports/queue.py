@@ -163,7 +163,7 @@ def refused(job: ImportJob, problems: tuple[Problem, ...]) -> None:
     kept = [
         [
             text[:KEPT_CHARACTERS].replace("\x00", "\\0") if isinstance(text, str) else text
-            for text in (p.message, p.file, p.row, p.column, p.table)
+            for text in (p.message, p.file or job.label, p.row, p.column, p.table)
         ]
         for p in problems[:KEPT_PROBLEMS]
     ]

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 (
                     "screening",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, to="cohorts.screening"
+                        on_delete=django.db.models.deletion.PROTECT, to="cohorts.screening"
                     ),
                 ),
             ],

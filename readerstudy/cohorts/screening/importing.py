@@ -45,6 +45,7 @@ def store(job: ImportJob, source: DigestingSource, _told, *, finish) -> None:
         study = Study.objects.select_for_update().get(pk=job.study_id)
         refuse_under_way(study.pk, "takes a screening log")
         replaced = _stored(study)
+        Exclusion.objects.filter(screening__study=study).delete()
         Screening.objects.filter(study=study).delete()
         cohorts = {cohort.name: cohort for cohort in Cohort.objects.filter(study=study)}
         for name, counted in found.items():

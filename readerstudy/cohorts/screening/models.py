@@ -46,7 +46,7 @@ class Screening(models.Model):
 class Exclusion(models.Model):
     """Patients excluded for one reason. Each patient counts once, under the first that applied."""
 
-    screening = models.ForeignKey(Screening, on_delete=models.CASCADE)
+    screening = models.ForeignKey(Screening, on_delete=models.PROTECT)
     position = models.PositiveSmallIntegerField(help_text="Order of exclusion, from 1")
     reason = models.CharField(max_length=24, choices=choices(ExclusionReason))
     note = models.CharField(max_length=200, blank=True, help_text="The reason in your own words")
