@@ -5,6 +5,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 
+from readerstudy.audit.admin import AuditEventAdmin
+from readerstudy.audit.models import AuditEvent
+from readerstudy.cohorts.by_role import ByRole, InlineByRole
 from readerstudy.cohorts.imports import permissions, queue
 from readerstudy.cohorts.imports.admin import begin, form_page
 from readerstudy.cohorts.imports.forms import CohortImportForm
@@ -61,7 +64,7 @@ class DraftOnlyInline:
         return self._may(super().has_delete_permission(request, obj), obj)
 
 
-class ProtocolInline(DraftOnlyInline, admin.StackedInline):
+class ProtocolInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = Protocol
     readonly_fields = ["frozen_at", "frozen_sha256"]
     fieldsets = [
@@ -92,13 +95,13 @@ class ProtocolInline(DraftOnlyInline, admin.StackedInline):
     ]
 
 
-class CohortInline(DraftOnlyInline, admin.TabularInline):
+class CohortInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Cohort
     extra = 0
     show_change_link = True
 
 
-class StudyAdmin(admin.ModelAdmin):
+class StudyAdmin(ByRole, admin.ModelAdmin):
     """Registered, with people, model and life cycle, by the reading app."""
 
     list_display = ["slug", "title", "state", "is_synthetic", "opened_at", "unblinded_at"]
@@ -122,7 +125,7 @@ class StudyAdmin(admin.ModelAdmin):
 
 
 @admin.register(Cohort)
-class CohortAdmin(DraftOnly, admin.ModelAdmin):
+class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     change_form_template = "admin/cohorts/cohort/change_form.html"
     list_display = ["name", "study", "role", "hospital"]
     list_filter = ["study", "role"]
@@ -169,7 +172,7 @@ def _importable(request: HttpRequest, cohort: Cohort) -> list[ImportJob.Kind]:
     return [kind for kind in kinds if kind != ImportJob.Kind.SCREENING]
 
 
-class ImageInline(admin.TabularInline):
+class ImageInline(InlineByRole, admin.TabularInline):
     model = Image
     fields = readonly_fields = ["modality", "width", "height", "sha256"]
     extra = 0
@@ -179,7 +182,7 @@ class ImageInline(admin.TabularInline):
         return False
 
 
-class ReferenceStandardInline(admin.StackedInline):
+class ReferenceStandardInline(InlineByRole, admin.StackedInline):
     """Seen only by those with the permission for the truth."""
 
     model = ReferenceStandard
@@ -197,12 +200,20 @@ class ReferenceStandardInline(admin.StackedInline):
 
 
 @admin.register(Case)
-class CaseAdmin(DraftOnly, admin.ModelAdmin):
+class CaseAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     study_lookup = "cohort__study"
     list_display = [
         "case_id", "cohort", "sex", "age", "diameter_mm", "location", "neck_level", "instrument",
     ]  # fmt: skip
     list_select_related = ["cohort__study"]
-    list_filter = ["cohort__study", "cohort__name", "sex", "instrument"]
+    list_filter = ["cohort__study", "cohort", "sex", "instrument"]
     search_fields = ["case_id", "cohort__name", "instrument"]
     inlines = [ImageInline, ReferenceStandardInline]
+
+
+admin.site.unregister(AuditEvent)
+
+
+@admin.register(AuditEvent)
+class StudysAuditEventAdmin(ByRole, AuditEventAdmin):
+    """The log knows of no studies; who may see which of its events is said here."""

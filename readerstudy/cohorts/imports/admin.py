@@ -15,6 +15,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.audit.admin import ReadOnlyAdmin
+from readerstudy.cohorts.by_role import ByRole
 from readerstudy.cohorts.imports import dispatch, incoming, permissions, queue
 from readerstudy.cohorts.imports.forms import SourceForm
 from readerstudy.cohorts.imports.kinds import columns_of, table_of, template_of
@@ -56,7 +57,7 @@ def form_page(modeladmin, request, form, *, title: str, kinds: list, back: str, 
 
 
 @admin.register(ImportJob)
-class ImportJobAdmin(ReadOnlyAdmin):
+class ImportJobAdmin(ByRole, ReadOnlyAdmin):
     """Every import there was, and the page of each."""
 
     change_form_template = "admin/cohorts/importjob/job.html"
@@ -97,8 +98,7 @@ class ImportJobAdmin(ReadOnlyAdmin):
         found = super().get_queryset(request)
         if not self.has_view_permission(request):
             return found  # refused, whatever is in it
-        hidden = [job.pk for job in found if not permissions.may_see(request.user, job)]
-        return found.exclude(pk__in=hidden)
+        return permissions.visible(request.user, found)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         job = self.get_object(request, object_id)

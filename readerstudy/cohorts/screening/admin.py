@@ -8,6 +8,7 @@ from django.urls import path, reverse
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.admin import DraftOnly
+from readerstudy.cohorts.by_role import ByRole, InlineByRole
 from readerstudy.cohorts.imports import permissions, queue
 from readerstudy.cohorts.imports.admin import begin, form_page
 from readerstudy.cohorts.imports.forms import ScreeningImportForm
@@ -28,28 +29,28 @@ class ScreeningForm(forms.ModelForm):
         return cleaned
 
 
-class ExclusionInline(admin.TabularInline):
+class ExclusionInline(InlineByRole, admin.TabularInline):
     """Reasons in the order of exclusion. Whoever may change the screening may change them."""
 
     model = Exclusion
     extra = 0
 
     def has_add_permission(self, request, obj=None):
-        return self._may(obj) and super().has_add_permission(request, obj)
+        return self._is_draft(obj) and super().has_add_permission(request, obj)
 
     def has_change_permission(self, request, obj=None):
-        return self._may(obj) and super().has_change_permission(request, obj)
+        return self._is_draft(obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request, obj=None):
-        return self._may(obj) and super().has_delete_permission(request, obj)
+        return self._is_draft(obj) and super().has_delete_permission(request, obj)
 
     @staticmethod
-    def _may(obj) -> bool:
+    def _is_draft(obj) -> bool:
         return obj is None or obj.study.state == Study.State.DRAFT
 
 
 @admin.register(Screening)
-class ScreeningAdmin(DraftOnly, admin.ModelAdmin):
+class ScreeningAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     """One row a cohort, or one for all cohorts together."""
 
     form = ScreeningForm
