@@ -82,7 +82,7 @@ class _Log:
             *_reason_faults(values, given),
             *self._count_faults(values),
         ]
-        if not faults and "outcome" in values:
+        if not faults and "outcome" in values and given <= values.keys():
             self._count(values)
         yield from faults
 
