@@ -287,6 +287,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in (
         ("reap", "inference.tasks.reap"),
         ("reap-analysis", "analysis.tasks.reap"),
+        ("reap-imports", "readerstudy.cohorts.tasks.reap"),
     )
 }
 
@@ -305,6 +306,14 @@ ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
 # What is worth an alert (analysis/alerts.py), and when a reader counts as behind.
 ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0)
 ALERT_IDLE_DAYS = env.int("READERSTUDY_ALERT_IDLE_DAYS", 7)
+
+# Folders of this server beneath which an admin may choose the source of an import; none: no folder.
+IMPORT_ROOTS = [Path(root).absolute() for root in env.list("IMPORT_ROOTS", [])]
+IMPORT_MAX_UPLOAD_MIB = env.int("IMPORT_MAX_UPLOAD_MIB", 8192)
+IMPORT_KEEP_DAYS = env.float("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
+IMPORT_HEARTBEAT_SECONDS = env.float("IMPORT_HEARTBEAT_SECONDS", 5.0)
+IMPORT_STALE_SECONDS = env.float("IMPORT_STALE_SECONDS", 60.0)
+IMPORT_MAX_ATTEMPTS = env.int("IMPORT_MAX_ATTEMPTS", 3)
 
 LOGGING = logs.configuration(
     format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),

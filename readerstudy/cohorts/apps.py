@@ -8,7 +8,9 @@ class CohortsConfig(AppConfig):
     default = True
 
     def ready(self):
-        from readerstudy.cohorts import members  # noqa: F401 (says who needs a second factor)
+        """Say who needs a second factor; register the admin pages that have their own module."""
+        from readerstudy.cohorts import members  # noqa: F401
+        from readerstudy.cohorts.screening import admin  # noqa: F401
 
 
 class StudyAdminConfig(admin_apps.AdminConfig):

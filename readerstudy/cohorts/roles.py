@@ -84,6 +84,13 @@ MODELS: Mapping[str, Rule] = {
     "cohorts.referencestandard": Rule(
         to_study="case__cohort__study", data_manager=FILL_IN, after=LOOK
     ),
+    "cohorts.importjob": Rule(to_study="study", **_SEEN),
+    "cohorts.screening": Rule(
+        to_study="study", investigator=SET_UP, data_manager=SET_UP, auditor=LOOK
+    ),
+    "cohorts.exclusion": Rule(
+        to_study="screening__study", investigator=SET_UP, data_manager=SET_UP, auditor=LOOK
+    ),
     "inference.modelversion": Rule(to_study=None, **_SEEN, only=_model_versions),
     "inference.studymodel": Rule(to_study="study", **_SEEN | {"investigator": FILL_IN}),
     "inference.inferencejob": Rule(to_study="case__cohort__study", **_SEEN),
