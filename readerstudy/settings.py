@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "inference",
     "readerstudy.reading",
     "analysis",
+    "readerstudy.handover",
     "readerstudy.demo",
 ]
 

@@ -18,6 +18,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("inference",),
     ("readerstudy.reading",),
     ("analysis",),
+    ("readerstudy.handover",),
     ("readerstudy.demo",),
     ("readerstudy.urls",),
 ]
