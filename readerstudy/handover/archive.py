@@ -192,12 +192,12 @@ def _refuse_unsafe(entries: list[zipfile.ZipInfo], archive_bytes: int) -> None:
 
 
 def _fault(info: zipfile.ZipInfo) -> str:
-    mode = info.external_attr >> 16
+    kind = stat.S_IFMT(info.external_attr >> 16)
     if fault := name_fault(info.orig_filename):
         return fault
     if info.flag_bits & 0x1:
         return "is encrypted"
-    if mode and not stat.S_ISREG(mode):
+    if kind not in (0, stat.S_IFREG):  # 0: not told
         return "is not a plain file"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "is compressed in an unusual way"

@@ -26,6 +26,8 @@ def manifest_of(archive: Reader) -> dict[str, Any]:
         manifest = json.loads(archive.read("manifest.json", limit=MANIFEST_LIMIT))
         version, code = manifest["format"], manifest["software"]["code"]
         left_out, told = manifest["left_out"], manifest["columns"]
+        if not isinstance(manifest["study"]["slug"], str):
+            raise TypeError(manifest["study"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Refused("manifest.json can't be read: this is no bundle of a study.") from None
     if version != FORMAT:

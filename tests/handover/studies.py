@@ -79,9 +79,7 @@ def read_one(reader):
     present(assignment)
     etiology = list(Etiology)[(assignment.case_id + assignment.stage) % len(Etiology)]
     answer = Answer(malignancy=etiology.malignancy, etiology=etiology, confidence=70)
-    return submit_reading(
-        reader=reader, code=assignment.code, key=uuid4(), answer=answer
-    ).reading
+    return submit_reading(reader=reader, code=assignment.code, key=uuid4(), answer=answer).reading
 
 
 def make_analysed(slug: str = "study", *, cases: int = 8) -> Study:

@@ -94,7 +94,7 @@ def test_people_are_numbers_and_can_not_sign_in(origin):
     for user in people:
         assert not user.is_active
         assert not user.has_usable_password()
-        assert not (user.is_staff or user.is_superuser or user.email)
+        assert (user.is_staff, user.is_superuser, user.email) == (False, False, "")
 
 
 def test_a_bundle_without_names_has_none(origin):
@@ -203,7 +203,7 @@ def test_without_images_the_bundle_is_for_reading(tmp_path):
     study = studies.make_draft()
     export_study(study, tmp_path / "x.zip", options=Options(with_images=False), by="ivan")
     assert not any(name.startswith("images/") for name in contents(tmp_path / "x.zip"))
-    with pytest.raises(Refused, match="lacks .*image files"):
+    with pytest.raises(Refused, match="lacks image files"):
         import_study(tmp_path / "x.zip", by="root")
 
 
