@@ -11,7 +11,7 @@ from analysis.sealing import Sealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.models import Membership, Study
 
 
 def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -23,7 +23,9 @@ def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     @audience(Audience.INVESTIGATOR)
     @wraps(view)
     def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
-        role = Investigator.objects.filter(study__slug=slug, user=request.user)
+        role = Membership.objects.filter(
+            study__slug=slug, user=request.user, role=Membership.Role.INVESTIGATOR
+        )
         found = role.select_related("study").first()
         if found is None:
             record("results.access", request=request, study=slug, target=request.path, refused=True)

@@ -6,20 +6,22 @@ One line a figure: name, value, unit. Both sites are served by gunicorn with 2 p
 threads and keep their rows in a PostgreSQL of their own that waits for the disk. Both hold as many
 cases, with the same PNG files, for as many readers, who are signed in and read every case.
 
-A read is what a browser asks for from one case to the next: ours the case's page, its two images,
-and the diagnosis with its key and the log of the reading; Label Studio's the next task, its two
-images, and an annotation of two choices. What a browser loads once (scripts, styles) is left out,
-and what either asks besides: ours where the next images are, Label Studio's drafts.
+A read is what a browser asks for from one case to the next: ours the submit of the diagnosis, with
+its key and the log of the reading, whose answer brings the next case's page; Label Studio's an
+annotation of two choices, and the next task. The two images of a case are counted apart: the same
+PNG files come with either, and both browsers fetch them while the case before is read. What a
+browser loads once (scripts, styles) is left out, and what either asks besides: ours where the next
+images are, Label Studio's drafts.
 
 - ours_over_label_studio, ours_over_label_studio_8: our reads per second over Label Studio's, with
   one reader and with eight at once, the median of rounds that take turns.
+- ours_over_label_studio_with_images, …_8: the same with two more requests a read, for the images.
 - reads_per_second_1, reads_per_second_8: our reads per second; label_studio_reads_per_second_1 …
-- page_p95_ms, submit_p95_ms, page_plus_submit_p95_ms: our 95th percentiles with one reader;
-  page_plus_submit_p95_ms_8 with eight; label_studio_page_p95_ms … are of its next task and
-  annotation.
+- page_plus_submit_p95_ms, page_plus_submit_p95_ms_8: our 95th percentiles, with one reader and with
+  eight; label_studio_page_plus_submit_p95_ms … are of its next task and annotation.
 - image_kib_per_case, page_kib: what a read takes over the line.
-- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a reader's first and
-  200th case ask of the database.
+- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a page by itself and
+  a submit with the next page ask of the database, at a reader's first and 200th case.
 - first_pixels_ms, first_pixels_p95_ms: from the click on submit to the next case's images on the
   screen, in Chromium.
 - soak_…: 200 readers at once, in both stages, with short pauses between the cases: how many reads,
@@ -70,7 +72,7 @@ AT_ONCE = 8
 FULL = Plan(
     cases=368,
     rounds=5,
-    alone=40,
+    alone=30,
     together=12,
     late=200,
     seen=30,
@@ -171,46 +173,47 @@ def _label_studio(plan: Plan, peers: Path) -> Iterator[Sequence[CaseReader]]:
 
 def speed_figures(plan: Plan, sites: Sites) -> None:
     """Reads per second and times of each site, in rounds that take turns."""
-    alone = _take_turns({name: r[:1] for name, r in sites.items()}, plan.alone, plan.rounds)
-    together = _take_turns({name: r[1:] for name, r in sites.items()}, plan.together, plan.rounds)
-    for suffix, found in (("", alone), (f"_{AT_ONCE}", together)):
-        if "label_studio" in found:
-            pairs = zip(found["ours"], found["label_studio"], strict=True)
-            ratio = statistics.median(ours.rate / theirs.rate for ours, theirs in pairs)
-            say(f"ours_over_label_studio{suffix}", ratio, "ratio")
-    for name in sites:
+    crews = (
+        ("", {name: readers[:1] for name, readers in sites.items()}, plan.alone),
+        (f"_{AT_ONCE}", {name: readers[1:] for name, readers in sites.items()}, plan.together),
+    )
+    for suffix, crew, each in crews:
+        found = _take_turns(crew, each=each, rounds=plan.rounds, with_images=False)
+        _ratio(f"ours_over_label_studio{suffix}", found)
+        for name, rounds in found.items():
+            prefix = "" if name == "ours" else f"{name}_"
+            rate = statistics.median(each.rate for each in rounds)
+            say(f"{prefix}reads_per_second{suffix or '_1'}", rate, "reads/s")
+            seconds = [read.seconds for each in rounds for read in each.reads]
+            say(f"{prefix}page_plus_submit_p95_ms{suffix}", p95_ms(seconds), "ms")
+    for suffix, crew, each in crews:
+        found = _take_turns(crew, each=each, rounds=plan.rounds, with_images=True)
+        _ratio(f"ours_over_label_studio_with_images{suffix}", found)
+    for name, rounds in found.items():
         prefix = "" if name == "ours" else f"{name}_"
-        for number, found in ((1, alone), (AT_ONCE, together)):
-            rate = statistics.median(each.rate for each in found[name])
-            say(f"{prefix}reads_per_second_{number}", rate, "reads/s")
-        _times(prefix, "", alone[name])
-        _times(prefix, f"_{AT_ONCE}", together[name])
-        reads = [read for each in together[name] for read in each.reads]
-        images, pages = (
-            statistics.mean(of) / 1024
-            for of in ([r.image_bytes for r in reads], [r.page_bytes for r in reads])
-        )
-        say(f"{prefix}image_kib_per_case", images, "KiB")
-        say(f"{prefix}page_kib", pages, "KiB")
+        reads = [read for each in rounds for read in each.reads]
+        images = statistics.mean(read.image_bytes for read in reads)
+        say(f"{prefix}image_kib_per_case", images / 1024, "KiB")
+        say(f"{prefix}page_kib", statistics.mean(r.page_bytes for r in reads) / 1024, "KiB")
 
 
-def _take_turns(sites: Sites, each: int, rounds: int) -> dict[str, list[Round]]:
+def _ratio(name: str, found: dict[str, list[Round]]) -> None:
+    if "label_studio" in found:
+        pairs = zip(found["ours"], found["label_studio"], strict=True)
+        say(name, statistics.median(ours.rate / theirs.rate for ours, theirs in pairs), "ratio")
+
+
+def _take_turns(
+    sites: Sites, *, each: int, rounds: int, with_images: bool
+) -> dict[str, list[Round]]:
     """Rounds of each site; every other time in reverse order. One read each is not counted."""
     for readers in sites.values():
-        read_at_once(readers, each=1)
+        read_at_once(readers, each=1, with_images=with_images)
     found: dict[str, list[Round]] = {name: [] for name in sites}
     for number in range(rounds):
         for name in list(sites)[:: -1 if number % 2 else 1]:
-            found[name].append(read_at_once(sites[name], each=each))
+            found[name].append(read_at_once(sites[name], each=each, with_images=with_images))
     return found
-
-
-def _times(prefix: str, suffix: str, rounds: list[Round]) -> None:
-    reads = [read for each in rounds for read in each.reads]
-    say(f"{prefix}page_p95_ms{suffix}", p95_ms([r.page_seconds for r in reads]), "ms")
-    say(f"{prefix}submit_p95_ms{suffix}", p95_ms([r.submit_seconds for r in reads]), "ms")
-    both = [read.page_seconds + read.submit_seconds for read in reads]
-    say(f"{prefix}page_plus_submit_p95_ms{suffix}", p95_ms(both), "ms")
 
 
 def query_figures(plan: Plan, reader) -> None:
@@ -248,8 +251,7 @@ def soak_figures(plan: Plan, readers: Sequence) -> None:
     say("soak_lost", found.lost, "readings")
     say("soak_duplicates", found.duplicates, "readings")
     say("soak_out_of_order", found.out_of_order, "readings")
-    both = [read.page_seconds + read.submit_seconds for read in done.reads]
-    say("soak_p95_ms", p95_ms(both), "ms")
+    say("soak_p95_ms", p95_ms([read.seconds for read in done.reads]), "ms")
 
 
 if __name__ == "__main__":

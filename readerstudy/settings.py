@@ -170,6 +170,12 @@ MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "frozen": {  # what an open study can't change (reading/frozen.py): some 1 KiB a case
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "frozen",
+        "TIMEOUT": None,
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
     "rendered": {  # figures and reports (analysis/rendered.py)
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": VAR_DIR / "rendered",

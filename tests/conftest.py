@@ -1,4 +1,5 @@
 import pytest
+from django.core.cache import caches
 
 
 @pytest.fixture(autouse=True)
@@ -6,6 +7,12 @@ def media_root(settings, tmp_path):
     """Each test has its own stored images."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return settings.MEDIA_ROOT
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """What one test's studies were is not what another's are: they may have the same keys."""
+    caches["frozen"].clear()
 
 
 @pytest.fixture(autouse=True)

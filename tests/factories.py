@@ -21,7 +21,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -168,10 +168,14 @@ def make_open(slug: str = "study", **fields) -> Study:
     return study
 
 
-def make_investigator(study: Study, username: str = "ivan") -> User:
+def make_member(study: Study, username: str, role: str) -> User:
     user = User.objects.filter(username=username).first() or make_user(username)
-    Investigator.objects.create(study=study, user=user)
+    Membership.objects.create(study=study, user=user, role=role)
     return user
+
+
+def make_investigator(study: Study, username: str = "ivan") -> User:
+    return make_member(study, username, Membership.Role.INVESTIGATOR)
 
 
 def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):

@@ -10,7 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import (
     Case,
     Cohort,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -47,7 +47,7 @@ def read_study(slug: str, *, readers: int, cases: int, model_version: ModelVersi
     study.state = Study.State.UNBLINDED
     study.opened_at = study.locked_at = study.unblinded_at = timezone.now()
     study.save()
-    Investigator.objects.create(study=study, user=User.objects.create(username=slug))
+    Membership.objects.create(study=study, user=User.objects.create(username=slug))
     return study
 
 

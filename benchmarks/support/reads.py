@@ -11,11 +11,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Read:
-    """What one read took: from the case's page to the stored diagnosis."""
+    """What one read took: the next case and the stored diagnosis, without the images."""
 
     seconds: float
-    page_seconds: float
-    submit_seconds: float
     page_bytes: int
     image_bytes: int
 
@@ -23,7 +21,7 @@ class Read:
 class CaseReader(Protocol):
     """Somebody signed in at a site, who reads one case a call."""
 
-    def read(self) -> Read: ...
+    def read(self, *, with_images: bool = True) -> Read: ...
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,11 @@ class Round:
         return len(self.reads) / self.seconds
 
 
-def read_at_once(readers: Sequence[CaseReader], *, each: int) -> Round:
+def read_at_once(readers: Sequence[CaseReader], *, each: int, with_images: bool) -> Round:
     """Let every reader read so many cases, all of them at once."""
 
     def walk(reader: CaseReader) -> list[Read]:
-        return [reader.read() for _ in range(each)]
+        return [reader.read(with_images=with_images) for _ in range(each)]
 
     with ThreadPoolExecutor(len(readers)) as pool:
         begin = time.perf_counter()

@@ -191,17 +191,32 @@ class Protocol(models.Model):
         return f"Protocol of {self.study}"
 
 
-class Investigator(models.Model):
-    """A person who watches a study's progress and, once unblinded, sees its results."""
+class Membership(models.Model):
+    """A person's part in running a study: one role in each. What it allows is in roles.py.
+
+    Whoever is a member of a study can't read it: all of these roles are told too much.
+    """
+
+    class Role(models.TextChoices):
+        INVESTIGATOR = "investigator", "Investigator: sets up and runs the study; no truth"
+        DATA_MANAGER = "data_manager", "Data manager: cases, import and truth; no readings"
+        AUDITOR = "auditor", "Auditor: looks at what is there to audit, changes nothing"
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    role = models.CharField(max_length=12, choices=Role, default=Role.INVESTIGATOR)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["study", "user"], name="investigator_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "user"], name="membership_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=["investigator", "data_manager", "auditor"]),
+                name="membership_role_known",
+            ),
+        ]
 
     def __str__(self):
-        return f"{self.user} in {self.study}"
+        return f"{self.user}, {Membership.Role(self.role).name.lower().replace('_', ' ')}"
 
 
 @frozen_when(STUDY_UNDER_WAY)

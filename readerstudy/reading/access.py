@@ -18,12 +18,13 @@ def reader_of(request: HttpRequest, slug: str) -> Reader:
     Raises Http404, after an audit event, for anyone else. Staff can see the truth, so they are
     nobody's reader, whatever they were when the study opened.
     """
-    reader = (
+    found = (
         Reader.objects.filter(study__slug=slug, user=request.user)
         .select_related("study__protocol")
         .defer("study__protocol__frozen_document")  # it names every case: long, and asked for often
-        .first()
+        .order_by()
     )
+    reader = next(iter(found), None)
     if reader is None or request.user.is_staff:
         record("reading.access", request=request, study=slug, target=request.path, refused=True)
         raise Http404

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
-from readerstudy.cohorts.models import Investigator, Study
+from readerstudy.cohorts.models import Membership, Study
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import (
     Assignment,
@@ -30,20 +30,22 @@ class StudyModelInline(DraftOnlyInline, admin.StackedInline):
     model = StudyModel
 
 
-class InvestigatorForm(forms.ModelForm):
-    """Whoever reads a study must not see its results."""
+class MembershipForm(forms.ModelForm):
+    """Whoever reads a study has no part in running it."""
 
     def clean(self):
         cleaned = super().clean()
         user = cleaned.get("user")
         if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
-            raise forms.ValidationError(f"{user} reads this study and can't investigate it too.")
+            raise forms.ValidationError(
+                f"{user} reads this study and can't have a role in running it too."
+            )
         return cleaned
 
 
-class InvestigatorInline(admin.TabularInline):
-    model = Investigator
-    form = InvestigatorForm
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    form = MembershipForm
     extra = 0
     autocomplete_fields = ["user"]
 
@@ -58,7 +60,7 @@ class ReaderInline(DraftOnlyInline, admin.TabularInline):
 class StudyWithLifecycleAdmin(StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
-    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, InvestigatorInline]
+    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]
     readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
     actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
 

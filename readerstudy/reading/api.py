@@ -19,6 +19,7 @@ from readerstudy.reading.answer import Answer
 from readerstudy.reading.context import owner_of
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
+from readerstudy.reading.page import next_page
 from readerstudy.reading.submission import present, submit_reading
 
 NO_CHOICE = dict.fromkeys(("invalid_choice", "null"), gettext_lazy("Not one of the choices."))
@@ -83,7 +84,11 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
 @parser_classes([BoundedJSONParser])
 @reader_view
 def readings(request: HttpRequest, reader: Reader) -> Response:
-    """Store a reading: 201, or 200 when this very submit was stored before."""
+    """Store a reading: 201, or 200 when this very submit was stored before.
+
+    With ``?next=page`` the answer brings the next case's page, as ``reading:current`` has it; null
+    where no case can be shown at once.
+    """
     data = ReadingSerializer(data=request.data)
     if not data.is_valid():
         wrong = dict.fromkeys(str(text) for texts in data.errors.values() for text in texts)
@@ -97,15 +102,15 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         answer=Answer(**sent),
     )
     reading = submission.reading
-    return Response(
-        {
-            "key": reading.idempotency_key,
-            "malignancy": reading.malignancy,
-            "etiology": reading.etiology,
-            "submitted_at": reading.submitted_at,
-        },
-        status=200 if submission.replayed else 201,
-    )
+    stored = {
+        "key": reading.idempotency_key,
+        "malignancy": reading.malignancy,
+        "etiology": reading.etiology,
+        "submitted_at": reading.submitted_at,
+    }
+    if request.GET.get("next") == "page":
+        stored["next"] = next_page(request._request, reader)
+    return Response(stored, status=200 if submission.replayed else 201)
 
 
 @api_view(["GET"])

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.core.files.base import File
+from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +23,7 @@ from readerstudy.cohorts.models import Case
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
+from readerstudy.reading.frozen import once
 from readerstudy.reading.labels import told
 from readerstudy.reading.models import Assignment, Reading, Stage
 
@@ -73,7 +75,7 @@ def blinded_case(assignment: Assignment) -> BlindedCase:
     return BlindedCase(
         code=assignment.code,
         stage=Stage(assignment.stage),
-        baseline=baseline_of(assignment.case),
+        baseline=baseline_of(_shown(assignment).case),
     )
 
 
@@ -89,13 +91,13 @@ def baseline_of(case: Case) -> tuple[tuple[str, str], ...]:
 
 
 def image_file(assignment: Assignment, modality: Modality) -> File:
-    """The stored PNG of one modality."""
-    return assignment.case.image_set.get(modality=modality).file
+    """The stored PNG of one modality, open for reading."""
+    return default_storage.open(_shown(assignment).files[modality])
 
 
 def spacing(assignment: Assignment) -> dict[str, float | None]:
     """As ``spacing_of``, of the assignment's case."""
-    return spacing_of(assignment.case)
+    return _shown(assignment).spacing
 
 
 def spacing_of(case: Case) -> dict[str, float | None]:
@@ -104,8 +106,8 @@ def spacing_of(case: Case) -> dict[str, float | None]:
     To 3 significant digits, which no bar on a screen tells from the whole: at full precision the
     number is characteristic of the instrument and its depth setting.
     """
-    stored = case.image_set.values_list("modality", "mm_per_pixel")
-    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored}
+    stored = {image.modality: image.mm_per_pixel for image in case.image_set.all()}
+    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored.items()}
 
 
 def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
@@ -164,6 +166,26 @@ def require_aids(assignments: Iterable[Assignment]) -> None:
             raise AidMissing(NO_RESULT)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What both stages show of a case: its baseline, and by modality where the file lies."""
+
+    case: Case
+    files: dict[str, str]
+    spacing: dict[str, float | None]
+
+
+def _shown(assignment: Assignment) -> _Shown:
+    """Fixed once the study is open, as every assignment's is."""
+
+    def ask() -> _Shown:
+        case = Case.objects.prefetch_related("image_set").get(pk=assignment.case_id)
+        files = {image.modality: image.file.name for image in case.image_set.all()}
+        return _Shown(case, files, spacing_of(case))
+
+    return once(assignment.reader, "case", assignment.case_id, ask=ask)
+
+
 def _version(assignment: Assignment) -> ModelVersion:
     """The model version of the assignment's study."""
     return ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
@@ -171,7 +193,7 @@ def _version(assignment: Assignment) -> ModelVersion:
 
 def _prediction(assignment: Assignment) -> Prediction:
     """The prediction of this case by its study's model."""
-    case = assignment.case
+    case = _shown(assignment).case
     prediction = predictions_of([case], model_version=_version(assignment)).get(case.pk)
     if prediction is None:
         raise AidMissing(NO_RESULT)

@@ -22,7 +22,7 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts.models import (
     Case,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     Study,
     practice_cases,
@@ -285,12 +285,12 @@ def _missing_readers(study: Study) -> list[str]:
     readers = Reader.objects.filter(study=study).select_related("user")
     if not readers.exists():
         return ["The study has no reader."]
-    investigators = set(Investigator.objects.filter(study=study).values_list("user", flat=True))
+    members = set(Membership.objects.filter(study=study).values_list("user", flat=True))
     return [
-        f"{reader.code} ({reader.user}) is staff or an investigator of this study; "
+        f"{reader.code} ({reader.user}) is staff or has a role in running this study; "
         "a reader must not have a way to the truth."
         for reader in readers
-        if reader.user.is_staff or reader.user.is_superuser or reader.user_id in investigators
+        if reader.user.is_staff or reader.user.is_superuser or reader.user_id in members
     ]
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from readerstudy.cohorts.models import Protocol, Study
 from readerstudy.reading.errors import NotYours, OutOfOrder, StudyNotOpen
+from readerstudy.reading.frozen import once
 from readerstudy.reading.models import Assignment, Reader, Stage
 
 
@@ -58,7 +59,8 @@ def progress(reader: Reader) -> list[StageProgress]:
 def progress_at(assignment: Assignment) -> StageProgress:
     """Progress in the stage of the current assignment: in order, all before it is read."""
     stage = Stage(assignment.stage)
-    total = Assignment.objects.filter(reader=assignment.reader_id, stage=stage).count()
+    assigned = Assignment.objects.filter(reader=assignment.reader_id, stage=stage)
+    total = once(assignment.reader, "total", assignment.reader_id, stage, ask=assigned.count)
     return StageProgress(stage, assignment.position - 1, total)
 
 
@@ -69,7 +71,7 @@ def current_assignment(reader: Reader) -> Assignment | None:
     """
     if reader.study.state != Study.State.OPEN:
         return None
-    assignment = unread(reader).select_related("case", "presentation").first()
+    assignment = unread(reader).select_related("presentation").first()
     if assignment is None or (assignment.stage == Stage.AIDED and washout_ends(reader)):
         return None
     assignment.reader = reader  # with its study and protocol, which need not be asked for again
@@ -89,9 +91,10 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
     None where the stage ends with the current case: what comes then may not begin today.
     """
-    current, following = (*unread(reader).select_related("case")[:2], None, None)[:2]
+    current, following = (*unread(reader)[:2], None, None)[:2]
     if not following or current_assignment(reader) != current:
         return None
+    following.reader = reader
     sequential = reader.study.protocol.design == Protocol.Design.SEQUENTIAL
     return following if sequential or following.stage == current.stage else None
 

@@ -66,10 +66,8 @@ def submit_reading(
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
     _lock(reader)
-    first = Reading.objects.filter(idempotency_key=key).select_related("assignment").first()
-    if first:
-        _require_same(first, reader=reader, code=code, answer=answer)
-        return Submission(first, replayed=True)
+    if Reading.objects.filter(idempotency_key=key).exists():
+        return Submission(_first(key, reader=reader, code=code, answer=answer), replayed=True)
     assignment = require_unread(reader, code)
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
     shown = getattr(assignment, "presentation", None)
@@ -154,22 +152,21 @@ def require_unread(reader: Reader, code: str) -> Assignment:
 
 
 def _lock(reader: Reader) -> None:
-    """Hold the reader's row, then read the study anew: its state may have changed meanwhile.
+    """Hold the reader's row, then ask for the study's state: it may have changed meanwhile.
 
     In one query with the lock it would be the state before the wait.
     """
     list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
-    reader.study = (
-        Study.objects.select_related("protocol")
-        .defer("protocol__frozen_document")
-        .get(pk=reader.study_id)
-    )
+    [reader.study.state] = Study.objects.filter(pk=reader.study_id).values_list("state", flat=True)
 
 
-def _require_same(first: Reading, *, reader: Reader, code: str, answer: Answer) -> None:
+def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading:
+    """The reading that this very submit has made; raises KeyReused where it made another."""
+    first = Reading.objects.select_related("assignment").get(idempotency_key=key)
     of = first.assignment
     if (of.reader_id, of.code) != (reader.pk, code) or not answer.is_of(first):
         raise KeyReused(_("This submit was already used for another diagnosis, which stands."))
+    return first
 
 
 def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> list[Assignment]:

@@ -3,22 +3,20 @@
 What comes before a case is ``preparation_views``'s; none is shown while a step of it is left.
 """
 
-from uuid import uuid4
-
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.cohorts.models import Investigator
-from readerstudy.diagnosis import Malignancy, Modality
+from readerstudy.cohorts.models import Membership
+from readerstudy.diagnosis import Modality
 from readerstudy.reading import blinding, overview, preparation, sequence
 from readerstudy.reading.access import reader_view
-from readerstudy.reading.answer import RATING
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.forms import DiagnosisForm
-from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
-from readerstudy.reading.submission import present, require_unread, submit_reading
+from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.page import case_page
+from readerstudy.reading.submission import require_unread, submit_reading
 
 
 @audience(Audience.SIGNED_IN)
@@ -32,7 +30,9 @@ def home(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "readings": overview.overview(readers, request.session.session_key),
-        "investigations": Investigator.objects.filter(user=request.user).select_related("study"),
+        "investigations": Membership.objects.filter(
+            user=request.user, role=Membership.Role.INVESTIGATOR
+        ).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
 
@@ -47,7 +47,7 @@ def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
         return render(request, "reading/no_case.html", {"study": reader.study, "line": line})
     if step := preparation.step_left(reader, request.session):
         return redirect(f"reading:{step}", slug=reader.study.slug)
-    return _case_page(request, assignment, form=None)
+    return HttpResponse(case_page(request, assignment))
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,7 +69,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
             form.add_error(None, str(refusal))
     assignment = require_unread(reader, code)
     preparation.require_prepared(reader, request.session)
-    return _case_page(request, assignment, form=form)
+    return HttpResponse(case_page(request, assignment, form=form), status=400)
 
 
 @require_GET
@@ -78,7 +78,7 @@ def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> 
     """One image of the current case, or of the one that comes next."""
     assignment = sequence.require_at_hand(reader, code)
     preparation.require_prepared(reader, request.session)
-    file = blinding.image_file(assignment, Modality(modality)).open("rb")
+    file = blinding.image_file(assignment, Modality(modality))
     return _png(FileResponse(file, content_type="image/png"))
 
 
@@ -104,26 +104,3 @@ def _stage_1_answer(reader: Reader, code: str) -> blinding.Diagnosis | None:
     """The diagnosis that "keep" repeats; None in stage 1."""
     assignment = Assignment.objects.filter(reader=reader, code=code, stage=Stage.AIDED).first()
     return blinding.own_stage_1_reading(assignment) if assignment else None
-
-
-def _case_page(
-    request: HttpRequest, assignment: Assignment, *, form: DiagnosisForm | None
-) -> HttpResponse:
-    aided = assignment.stage == Stage.AIDED
-    aid = blinding.aid(assignment) if aided else None
-    present(assignment)
-    context = {
-        "study": assignment.reader.study,
-        "case": blinding.blinded_case(assignment),
-        "aid": aid,
-        "progress": sequence.progress_at(assignment),
-        "protocol": assignment.reader.study.protocol,
-        "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
-        "points": [str(point) for point in RATING],  # as a form has them
-        "quality_problems": QualityProblem.choices,
-        "modalities": list(Modality),
-        "spacing": blinding.spacing(assignment),
-        "key": (form and form.cleaned_data.get("key")) or uuid4(),
-        "form": form,
-    }
-    return render(request, "reading/case.html", context, status=400 if form else 200)

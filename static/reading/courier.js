@@ -51,7 +51,8 @@ async function sendAll(token) {
   for (const entry of await mine()) {
     if (entry.refused) continue;
     say(word("sending"));
-    const answer = { entry, ...(await send(entry, token)) };
+    const wantsNext = isOnScreen(entry);
+    const answer = { entry, ...(await send(entry, { token, wantsNext })) };
     answers.push(answer);
     if (answer.outcome === "incomplete" && isOnScreen(entry)) await forget(entry.key);
     else if (["refused", "incomplete"].includes(answer.outcome)) {
@@ -59,11 +60,11 @@ async function sendAll(token) {
     }
     if (["waiting", "signed-out"].includes(answer.outcome)) break;
   }
+  for (const listener of [...listeners]) listener(answers); // one may add that of the next case
   await report(answers.at(-1));
-  for (const listener of listeners) listener(answers);
 }
 
-// Whether its reader can complete it here.
+// Whether its reader sees it here, to complete it or to go on from it.
 const isOnScreen = (entry) => document.getElementById("diagnosis")?.dataset.code === entry.code;
 
 async function report(last) {

@@ -22,11 +22,11 @@ function database() {
   return opened;
 }
 
-// Resolves once the browser has written it to disk, not before.
-async function transact(mode, act) {
+// With strict durability, resolves once the browser has written it to disk, not before.
+async function transact(mode, act, durability = "strict") {
   const store = await database();
   return new Promise((resolve, reject) => {
-    const transaction = store.transaction(STORE, mode, { durability: "strict" });
+    const transaction = store.transaction(STORE, mode, { durability });
     const request = act(transaction.objectStore(STORE));
     transaction.oncomplete = () => resolve(request.result);
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -37,7 +37,8 @@ async function transact(mode, act) {
 // An entry: {key, owner, code, address, body, since}, with `refused` (why) once the server will not
 // take it; `body` is what the API takes.
 export const keep = (entry) => transact("readwrite", (store) => store.put(entry));
-export const forget = (key) => transact("readwrite", (store) => store.delete(key));
+// What a crash brings back after this is sent once more, and changes nothing.
+export const forget = (key) => transact("readwrite", (store) => store.delete(key), "relaxed");
 
 // All that is kept in this browser, oldest first, whosever it is.
 export async function kept() {
@@ -61,11 +62,11 @@ export async function ask(address, read, options = {}) {
 
 const asJson = (response) => response.json();
 
-const post = (entry, token) =>
-  ask(entry.address, asJson, {
+const post = (address, body, token) =>
+  ask(address, asJson, {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRFToken": token },
-    body: JSON.stringify(entry.body),
+    body: JSON.stringify(body),
   });
 
 // Who is signed in, with a token that fits: {owner, token}; null when nobody is.
@@ -76,25 +77,26 @@ async function session() {
   return body;
 }
 
-// What became of an entry: {outcome, message, at}. Only the server's own words count: that it has
+// What became of an entry: {outcome, message, at, next}. Only the server's own words count: that it has
 // this key, or a refusal that bears its name. What some proxy says is no answer.
-//   stored      the server has it, since `at`
+//   stored      the server has it, since `at`; `next` is the next case's page, where it was wanted
 //   incomplete  the reader must say more; nothing is stored
 //   refused     the server will not take it, and says why
 //   signed-out  nobody, or another person, is signed in
 //   waiting     no answer: it may or may not be stored; send it again
-export async function send(entry, token = null) {
+export async function send(entry, { token = null, wantsNext = false } = {}) {
   try {
-    let answer = token ? await post(entry, token) : null;
+    const address = wantsNext ? `${entry.address}?next=page` : entry.address;
+    let answer = token ? await post(address, entry.body, token) : null;
     if (!answer || answer.status === 401 || (answer.status === 403 && !answer.body.refusal)) {
       const now = await session();
       if (now?.owner !== entry.owner) return { outcome: "signed-out" };
-      answer = await post(entry, now.token);
+      answer = await post(address, entry.body, now.token);
     }
     const { status, body } = answer;
     if ((status === 200 || status === 201) && body.key === entry.key) {
       await forget(entry.key);
-      return { outcome: "stored", at: body.submitted_at };
+      return { outcome: "stored", at: body.submitted_at, next: body.next };
     }
     if (status === 401) return { outcome: "signed-out" };
     if (!body.refusal) return { outcome: "waiting" };

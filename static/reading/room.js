@@ -109,12 +109,17 @@ async function delivered(answers, { panel, clock, exposure }) {
   if (isSettled || (panel.isOnItsWay && !(await pendingOf(panel.code)))) {
     clock.forget();
     exposure.forget();
-    going ??= goOn(panel.form.dataset.current).finally(() => (going = null));
+    going ??= goOn(panel.form.dataset.current, answer?.next).finally(() => (going = null));
   }
 }
 
-// Fetch the case that is current now and put it in the place of this one.
-async function goOn(address) {
+// Put the case that is current now in the place of this one: the page that came with the answer
+// to the submit, or one that is fetched.
+async function goOn(address, page = null) {
+  if (page) {
+    show(parsed(page));
+    return;
+  }
   const { response, status, body } = await ask(address, (response) => response.text()).catch(
     () => ({ status: 500 }),
   );
@@ -124,13 +129,15 @@ async function goOn(address) {
     return goOn(address);
   }
   alsoSay("");
-  const page = new DOMParser().parseFromString(body, "text/html");
-  if (response.redirected || !response.ok || !page.getElementById("diagnosis")) {
+  const found = parsed(body);
+  if (response.redirected || !response.ok || !found.getElementById("diagnosis")) {
     location.assign(address); // another kind of page: the end of a stage, or the sign-in
     return;
   }
-  show(page);
+  show(found);
 }
+
+const parsed = (page) => new DOMParser().parseFromString(page, "text/html");
 
 function show(page) {
   leaving.abort();

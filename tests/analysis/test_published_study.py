@@ -22,7 +22,7 @@ from django.db import transaction
 from analysis import dataset, stats
 from inference.models import Heatmap, ModelVersion, Prediction
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Case, Cohort, Image, Investigator, Protocol, Study
+from readerstudy.cohorts.models import Case, Cohort, Image, Membership, Protocol, Study
 from readerstudy.demo import published_study
 from readerstudy.demo.published import count, read_off, reconstruct
 from readerstudy.demo.published.comparison import Agreement, percentage_agreement
@@ -160,7 +160,7 @@ def test_the_command_counts_and_adds_an_investigator_once(published):
         call_command("load_published_study", investigator="ida", stdout=out)
         assert "Table 2, percentages: 104 of 108 met; 4 off by one unit" in out.getvalue()
         assert published.notice in out.getvalue()
-    assert Investigator.objects.filter(user=ida).count() == 1
+    assert Membership.objects.filter(user=ida).count() == 1
     with pytest.raises(CommandError, match='no user "nobody"'):
         call_command("load_published_study", investigator="nobody")
 

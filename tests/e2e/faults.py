@@ -1,6 +1,7 @@
 """What goes wrong between a reader's browser and the server, on purpose."""
 
 import os
+import re
 import signal
 from contextlib import AbstractContextManager, ExitStack
 from itertools import count
@@ -9,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests import servers
 
-READINGS = "**/api/v1/*/readings/"
+READINGS = re.compile(r"/api/v1/[^/]+/readings/(\?|$)")
 
 
 class Server(AbstractContextManager):

@@ -123,8 +123,8 @@ def test_the_study_form_works_under_the_policy(browser, served):
         sign_in(page, "root")
         page.goto("/admin/cohorts/study/")
         page.get_by_role("link", name="draft", exact=True).click()
-        page.get_by_role("button", name="Add another Investigator").click()
-        page.locator("#investigator_set-1 .select2-selection").click()
+        page.get_by_role("button", name="Add another Membership").click()
+        page.locator("#membership_set-1 .select2-selection").click()
         page.locator(".select2-search__field").fill("boris")
         screenshot(page, "admin-autocomplete")
         page.locator(".select2-results__option", has_text="boris").click()
@@ -132,6 +132,6 @@ def test_the_study_form_works_under_the_policy(browser, served):
         expect(page.locator(".messagelist .success")).to_be_visible()
         screenshot(page, "admin-study-saved")
     assert site.rows(
-        "SELECT u.username FROM cohorts_investigator i JOIN accounts_user u ON u.id = i.user_id"
+        "SELECT u.username FROM cohorts_membership i JOIN accounts_user u ON u.id = i.user_id"
         " JOIN cohorts_study s ON s.id = i.study_id WHERE s.slug = 'draft' ORDER BY i.id"
     ) == [("ivan",), ("boris",)]

@@ -275,7 +275,7 @@ def test_a_failure_of_ours_is_told_in_chinese(monkeypatch):
     factories.make_open(cases=1)
     client = chinese("anna")
     client.raise_request_exception = False
-    monkeypatch.setattr("readerstudy.reading.views.present", lambda assignment: 1 / 0)
+    monkeypatch.setattr("readerstudy.reading.page.present", lambda assignment: 1 / 0)
     answer = client.get("/read/study/")
     assert answer.status_code == 500
     assert "系统出错" in answer.content.decode()

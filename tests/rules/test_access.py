@@ -230,7 +230,7 @@ def test_a_reader_made_staff_later_is_nobodys_reader(world):
 def test_an_investigator_who_is_removed_sees_nothing_more(world, client):
     client.force_login(User.objects.get(username="investigator"))
     assert client.get("/results/alpha/").status_code == 200
-    cohorts.Investigator.objects.filter(user__username="investigator").delete()
+    cohorts.Membership.objects.filter(user__username="investigator").delete()
     assert client.get("/results/alpha/").status_code == 404
 
 

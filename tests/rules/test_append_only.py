@@ -21,7 +21,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -448,14 +448,15 @@ def test_an_impossible_reader_is_refused(fields, draft):
         _reader(draft, "zoe", **fields)
 
 
-def test_a_person_reads_a_study_once_and_investigates_it_once(draft):
+def test_a_person_reads_a_study_once_and_has_one_role_in_it(draft):
     anna = draft.reader_set.get().user
     with pytest.raises(IntegrityError), transaction.atomic():
         Reader.objects.create(study=draft, user=anna, code="R9", years_of_experience=1,
                               group="junior")  # fmt: skip
-    Investigator.objects.create(study=draft, user=anna)
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Investigator.objects.create(study=draft, user=anna)
+    Membership.objects.create(study=draft, user=anna, role="auditor")
+    for role in ("auditor", "investigator"):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Membership.objects.create(study=draft, user=anna, role=role)
 
 
 @pytest.mark.parametrize(

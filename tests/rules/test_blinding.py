@@ -29,7 +29,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -576,7 +576,7 @@ def test_a_reader_asks_the_database_for_nothing_of_the_truth(study):
 
 
 def test_an_investigator_of_the_study_is_no_reader_of_it(study):
-    Investigator.objects.create(study=study, user=factories.make_user("ivan"))
+    Membership.objects.create(study=study, user=factories.make_user("ivan"))
     assert sign_in("ivan").get("/read/study/").status_code == 404
 
 

@@ -24,7 +24,7 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
-    Investigator,
+    Membership,
     Protocol,
     ReferenceStandard,
     Study,
@@ -83,7 +83,15 @@ def superuser_reader(study):
 
 
 def investigating_reader(study):
-    factories.make_investigator(study, "anna")
+    factories.make_member(study, "anna", "investigator")
+
+
+def data_managing_reader(study):
+    factories.make_member(study, "anna", "data_manager")
+
+
+def auditing_reader(study):
+    factories.make_member(study, "anna", "auditor")
 
 
 def no_model(study):
@@ -117,6 +125,8 @@ REASONS = {
     staff_reader: "must not have a way to the truth",
     superuser_reader: "must not have a way to the truth",
     investigating_reader: "must not have a way to the truth",
+    data_managing_reader: "must not have a way to the truth",
+    auditing_reader: "must not have a way to the truth",
     no_model: "No model version",
     other_model: "3 cases have no model result yet",
     failed_job: "SOME-REASON",
@@ -619,8 +629,9 @@ def name_investigator(admin: Client, study: Study, username: str):
     page = admin.get(url).content.decode()
     form = dict(re.findall(r'name="(\w+-(?:TOTAL|INITIAL)_FORMS)" value="(\d+)"', page))
     user = User.objects.get(username=username)
-    form |= {"title": study.title, "investigator_set-TOTAL_FORMS": 1,
-             "investigator_set-0-user": user.pk, "investigator_set-0-study": study.pk}  # fmt: skip
+    form |= {"title": study.title, "membership_set-TOTAL_FORMS": 1,
+             "membership_set-0-user": user.pk, "membership_set-0-study": study.pk,
+             "membership_set-0-role": "investigator"}  # fmt: skip
     admin.raise_request_exception = False
     return admin.post(url, form)
 
@@ -629,10 +640,10 @@ def test_a_study_under_way_can_still_get_an_investigator(admin, draft):
     lifecycle.open_study(draft, by="test")
     factories.make_user("ivan")
     assert name_investigator(admin, draft, "ivan").status_code == 302
-    assert Investigator.objects.get().user.username == "ivan"
+    assert Membership.objects.get().user.username == "ivan"
 
 
 def test_no_reader_becomes_an_investigator_while_the_study_is_read(admin, draft):
     lifecycle.open_study(draft, by="test")
     assert name_investigator(admin, draft, "anna").status_code == 200
-    assert not Investigator.objects.exists()
+    assert not Membership.objects.exists()

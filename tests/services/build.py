@@ -52,7 +52,7 @@ def _make_users(sketch: dict) -> None:
 def _make_study(sketch: dict) -> None:
     from inference.models import ModelVersion, StudyModel
     from readerstudy.accounts.models import User
-    from readerstudy.cohorts.models import Cohort, Investigator, Protocol, Study
+    from readerstudy.cohorts.models import Cohort, Membership, Protocol, Study
     from readerstudy.reading import lifecycle
     from readerstudy.reading.models import Reader
 
@@ -67,7 +67,7 @@ def _make_study(sketch: dict) -> None:
             study=study, user=user, code=f"R{number}", years_of_experience=9, group=group
         )
     for name in sketch["investigators"]:
-        Investigator.objects.create(study=study, user=User.objects.get(username=name))
+        Membership.objects.create(study=study, user=User.objects.get(username=name))
     if sketch["source"]:
         call_command("import_cohort", study.slug, "hidden-cohort", Path(sketch["source"]))
     if sketch["practice"]:

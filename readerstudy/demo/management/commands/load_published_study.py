@@ -2,7 +2,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Investigator
+from readerstudy.cohorts.models import Membership
 from readerstudy.demo import published_study
 from readerstudy.demo.published import tally
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         except (published_study.NotOurs, published_study.AnalysisFailed) as refusal:
             raise CommandError(str(refusal)) from None
         if user:
-            Investigator.objects.get_or_create(study=study, user=user)
+            Membership.objects.get_or_create(study=study, user=user)
         lines = [f"{run}: results {run.results_sha256}", study.notice]
         lines += tally(published_study.beside_print(run))
         self.stdout.write("\n".join(f"  {line}" for line in lines))

@@ -1,0 +1,59 @@
+"""The page of a case, for its reader."""
+
+import logging
+from uuid import uuid4
+
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+
+from readerstudy.diagnosis import Malignancy, Modality
+from readerstudy.reading import blinding, preparation, sequence
+from readerstudy.reading.answer import RATING
+from readerstudy.reading.errors import Refused
+from readerstudy.reading.forms import DiagnosisForm
+from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
+from readerstudy.reading.submission import present
+
+logger = logging.getLogger(__name__)
+
+
+def case_page(
+    request: HttpRequest, assignment: Assignment, *, form: DiagnosisForm | None = None
+) -> str:
+    """The current case, as HTML; with the form that was refused. It is noted as shown now."""
+    aided = assignment.stage == Stage.AIDED
+    aid = blinding.aid(assignment) if aided else None
+    present(assignment)
+    context = {
+        "study": assignment.reader.study,
+        "case": blinding.blinded_case(assignment),
+        "aid": aid,
+        "progress": sequence.progress_at(assignment),
+        "protocol": assignment.reader.study.protocol,
+        "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
+        "points": [str(point) for point in RATING],  # as a form has them
+        "quality_problems": QualityProblem.choices,
+        "modalities": list(Modality),
+        "spacing": blinding.spacing(assignment),
+        "key": (form and form.cleaned_data.get("key")) or uuid4(),
+        "form": form,
+    }
+    return render_to_string("reading/case.html", context, request)
+
+
+def next_page(request: HttpRequest, reader: Reader) -> str | None:
+    """The page of the case that is current now, to go with the answer to a submit.
+
+    None where there is none to show at once. The diagnosis before it is stored, and whatever is
+    wrong with the next case must not keep that from being said: its reader finds it out next.
+    """
+    try:
+        assignment = sequence.current_assignment(reader)
+        if assignment is None or preparation.step_left(reader, request.session):
+            return None
+        return case_page(request, assignment)
+    except Refused:
+        return None
+    except Exception:
+        logger.exception("no page of the next case for %s", reader)
+        return None

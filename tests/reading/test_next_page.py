@@ -1,0 +1,98 @@
+"""The next case's page comes with the answer to a submit, where there is a next case to show."""
+
+import re
+from uuid import uuid4
+
+import pytest
+
+from readerstudy.diagnosis import Etiology
+from readerstudy.reading import lifecycle
+from readerstudy.reading.models import Presentation, Reading
+from tests import factories
+from tests.rules.walk import Form, diagnosis, open_form, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+def submit(client, form, *, wanted="?next=page", key=None):
+    """Submit the case of an open form by the API; the answer."""
+    data = {"code": form.code, "key": str(key or uuid4()), **diagnosis(Etiology.LYMPHOMA)}
+    return client.post(f"/api/v1/study/readings/{wanted}", data, content_type="application/json")
+
+
+def without_tokens(page: str) -> str:
+    return re.sub(r'name="(key|csrfmiddlewaretoken)" value="[-\w]+"', "", page)
+
+
+def test_it_is_the_page_that_is_shown_then():
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    answer = submit(client, open_form(client))
+    assert answer.status_code == 201
+    page = answer.json()["next"]
+    assert without_tokens(page) == without_tokens(client.get("/read/study/").content.decode())
+
+
+def test_its_case_counts_as_shown():
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    following = Form(submit(client, open_form(client)).json()["next"], "study")
+    assert Presentation.objects.filter(assignment__code=following.code).exists()
+    assert submit(client, following).status_code == 201
+
+
+def test_it_comes_with_a_repeated_submit_too():
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    form, key = open_form(client), uuid4()
+    first, again = (submit(client, form, key=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert without_tokens(first.json()["next"]) == without_tokens(again.json()["next"])
+
+
+def test_who_does_not_ask_is_shown_nothing():
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    answer = submit(client, open_form(client), wanted="")
+    assert "next" not in answer.json()
+    assert Presentation.objects.count() == 1
+
+
+def test_none_where_stage_2_has_to_wait():
+    factories.make_open(cases=1, washout_days=7)
+    client = sign_in("anna")
+    assert submit(client, open_form(client)).json()["next"] is None
+
+
+def test_none_once_the_study_is_locked():
+    study = factories.make_open(cases=3)
+    client = sign_in("anna")
+    form, key = open_form(client), uuid4()
+    submit(client, form, key=key)
+    lifecycle.lock_study(study, by="admin")
+    again = submit(client, form, key=key)
+    assert again.status_code == 200
+    assert again.json()["next"] is None
+
+
+@pytest.mark.parametrize("design", ["two_session", "sequential"])
+def test_none_where_the_ai_output_is_missing(design, monkeypatch):
+    factories.make_open(cases=1, design=design)
+    client = sign_in("anna")
+    form = open_form(client)
+    monkeypatch.setattr("readerstudy.reading.blinding.predictions_of", lambda *_, **__: {})
+    answer = submit(client, form)
+    assert answer.status_code == 201
+    assert answer.json()["next"] is None
+
+
+def test_a_page_that_fails_keeps_no_diagnosis_from_being_acknowledged(monkeypatch, caplog):
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    form = open_form(client)
+    monkeypatch.setattr("readerstudy.reading.page.present", lambda assignment: 1 / 0)
+    answer = submit(client, form)
+    assert answer.status_code == 201
+    assert answer.json()["next"] is None
+    assert Reading.objects.count() == 1
+    assert "ZeroDivisionError" in caplog.text
