@@ -168,6 +168,8 @@ WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: no
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
 
+EXPORTS_ROOT = VAR_DIR / "exports"  # bundles asked for in the browser: each can be made anew
+
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     "frozen": {  # what an open study can't change (reading/frozen.py): some 1 KiB a case
@@ -208,6 +210,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in (
         ("reap", "inference.tasks.reap"),
         ("reap-analysis", "analysis.tasks.reap"),
+        ("reap-exports", "readerstudy.handover.tasks.reap"),
     )
 }
 

@@ -59,6 +59,7 @@ SAID = {
     "protocol.frozen_at": "When the protocol was fixed",
     "protocol.frozen_document": "The fixed protocol: a JSON file in this bundle",
     "protocol.frozen_sha256": f"{_SHA256}, of the fixed protocol",
+    "members.role": "What the person may do in the study",
     "cohorts.name": "The cohort's name",
     "cohorts.role": "What the cohort's cases are for",
     "cohorts.hospital": "Where the cases come from",

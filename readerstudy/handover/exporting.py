@@ -207,7 +207,8 @@ class _Export:
         with self._writer.file(each.file) as file:
             rows = each.rows(self._study)
             if each.name == "audit":
-                rows = rows.exclude(action=EXPORTED)  # else no export would equal the last one
+                # Else no export would equal the last one.
+                rows = rows.exclude(action__startswith=EXPORTED)
             for row in rows.iterator(chunk_size=CHUNK):
                 file.write(_json_line(self._record(row)))
                 count += 1

@@ -116,7 +116,7 @@ TABLES: tuple[Table, ...] = (
     Table("models", "inference.ModelVersion", shared="sha256"),
     Table("study", "cohorts.Study", "pk"),
     Table("protocol", "cohorts.Protocol", "study", documents=(("frozen_document", "json"),)),
-    Table("investigators", "cohorts.Investigator", "study"),
+    Table("members", "cohorts.Membership", "study"),
     Table("cohorts", "cohorts.Cohort", "study"),
     Table("cases", "cohorts.Case", "cohort__study"),
     Table("images", "cohorts.Image", _IN_CASE),

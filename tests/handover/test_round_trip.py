@@ -203,7 +203,7 @@ def test_without_images_the_bundle_is_for_reading(tmp_path):
     study = studies.make_draft()
     export_study(study, tmp_path / "x.zip", options=Options(with_images=False), by="ivan")
     assert not any(name.startswith("images/") for name in contents(tmp_path / "x.zip"))
-    with pytest.raises(Refused, match="lacks image files"):
+    with pytest.raises(Refused, match=r"lacks .*image files"):
         import_study(tmp_path / "x.zip", by="root")
 
 

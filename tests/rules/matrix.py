@@ -168,6 +168,13 @@ ADMIN = {
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
+    # The study is open: nothing is exported yet, and whoever asks is told so.
+    "admin/cohorts/study/<int:study_id>/export/": _admin(
+        "cohorts/study/{cohorts/study}/export/", admin=200, post=302
+    ),
+    "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
+        "cohorts/study/{cohorts/study}/export/1/", admin=404
+    ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
         "reading/", admin=200, staff=404

@@ -26,6 +26,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.handover.models import ImportedStudy
 from readerstudy.reading import lifecycle, preparation, trace
 from readerstudy.reading.models import (
     Assignment,
@@ -45,7 +46,7 @@ pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
-          DisplayCheck}  # fmt: skip
+          DisplayCheck, ImportedStudy}  # fmt: skip
 FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
 GUARDED = pytest.mark.parametrize(
     "model",
@@ -70,6 +71,7 @@ def study():
     told = {"active_ms": 1, "elapsed_ms": 2, "submitted_at": timezone.now(), "events": [],
             "exposure": []}  # fmt: skip
     trace.keep(reading, told=told)
+    ImportedStudy.objects.create(study=study, manifest={}, records="x", imported_by="test")
     record("test")
     return study
 

@@ -27,7 +27,7 @@ BESIDE = {
     "readerstudy": set(),
     "readerstudy.settings": set(),
     "readerstudy.wsgi": set(),
-    "readerstudy.celery": {"inference.tasks", "analysis.tasks"},
+    "readerstudy.celery": {"inference.tasks", "analysis.tasks", "readerstudy.handover.tasks"},
 }
 SECTIONS_KNOW = (
     "analysis.sections",
