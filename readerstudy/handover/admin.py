@@ -12,8 +12,9 @@ from django.urls import path
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.handover import asked
-from readerstudy.handover.exporting import EXPORTED, is_unsealed
+from readerstudy.handover.exporting import is_unsealed
 from readerstudy.handover.models import StudyExport
+from readerstudy.handover.parts import EXPORTED
 from readerstudy.handover.problems import Refused
 
 SHOWN = 20

@@ -21,8 +21,9 @@ from django.utils import timezone
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Membership, Study
-from readerstudy.handover.exporting import EXPORTED, Options, export_study, is_unsealed
+from readerstudy.handover.exporting import Options, export_study, is_unsealed
 from readerstudy.handover.models import StudyExport
+from readerstudy.handover.parts import EXPORTED
 from readerstudy.handover.problems import Refused
 
 State = StudyExport.State

@@ -97,7 +97,6 @@ SAID = {
     "runs.code_version": "Commit or version of the software that computed it",
     "runs.results_sha256": f"{_SHA256}, of the results",
     "imports.imported_at": "When the study was imported",
-    "audit.id": "Number of the event in the origin's log",
     "audit.at": "When it was recorded, by the server's clock",
     "audit.action": "What was done",
     "audit.outcome": "Whether it was done or refused",

@@ -24,14 +24,13 @@ from readerstudy.handover import beside
 from readerstudy.handover.archive import Writer
 from readerstudy.handover.cells import cell, plain
 from readerstudy.handover.descriptions import dictionary
-from readerstudy.handover.parts import PEOPLE, RECORDS, TABLES, Record, Table
+from readerstudy.handover.parts import EXPORTED, PEOPLE, RECORDS, TABLES, Record, Table
 from readerstudy.handover.people import COLUMNS, People, referred
 from readerstudy.handover.problems import Refused
 from readerstudy.handover.readme import readme
 from readerstudy.handover.snapshot import one_moment
 
 FORMAT = 1
-EXPORTED = "study.export"
 CHUNK = 2000
 
 
@@ -205,16 +204,12 @@ class _Export:
     def _write_record(self, each: Record) -> None:
         count = 0
         with self._writer.file(each.file) as file:
-            rows = each.rows(self._study)
-            if each.name == "audit":
-                # Else no export would equal the last one.
-                rows = rows.exclude(action__startswith=EXPORTED)
-            for row in rows.iterator(chunk_size=CHUNK):
-                file.write(_json_line(self._record(row)))
+            for row in each.rows(self._study).iterator(chunk_size=CHUNK):
+                file.write(_json_line(self._record(each, row)))
                 count += 1
         self._counts[each.name] = count
 
-    def _record(self, row: models.Model) -> dict[str, Any]:
+    def _record(self, each: Record, row: models.Model) -> dict[str, Any]:
         """A row as the origin has it, its own key and numbers included; people as chosen."""
         told = {}
         for field in row._meta.concrete_fields:
@@ -223,6 +218,8 @@ class _Export:
                 value = value and self._people.numbers.get(value)
             elif isinstance(field, models.GenericIPAddressField) and not self._people.named:
                 value = None
+            elif field.name in each.usernames:
+                value = self._people.name(value)
             elif isinstance(value, str | dict | list):
                 value = self._people.scrubbed(value)
             told[field.attname] = value

@@ -15,9 +15,7 @@ from django.db.models import Q, QuerySet
 
 from readerstudy.cohorts.models import Study
 
-PROJECT_APPS = (
-    "audit", "accounts", "cohorts", "inference", "reading", "analysis", "handover", "demo",
-)  # fmt: skip
+OURS = ("readerstudy.", "inference", "analysis")  # packages of the project's apps
 DRAFT, OPEN, LOCKED, UNBLINDED = "draft", "open", "locked", "unblinded"
 
 
@@ -88,11 +86,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Record:
-    """A model whose rows of a study go along as a document; ``study`` looks up slug or study."""
+    """A model whose rows of a study go along as a document; ``study`` looks up slug or study.
+
+    ``usernames`` are columns that hold a username as text. Events whose action begins as
+    ``without`` says are not told.
+    """
 
     name: str
     label: str
     study: str
+    usernames: tuple[str, ...]
+    without: str = ""
 
     @property
     def model(self) -> type[models.Model]:
@@ -103,8 +107,10 @@ class Record:
         return f"records/{self.name}.jsonl"
 
     def rows(self, study: Study) -> QuerySet:
-        value = study.slug if self.model is apps.get_model("audit.AuditEvent") else study.pk
-        return self.model._base_manager.filter(**{self.study: value}).order_by("pk")
+        by_slug = isinstance(self.model._meta.get_field(self.study), models.CharField)
+        value = study.slug if by_slug else study.pk
+        rows = self.model._base_manager.filter(**{self.study: value}).order_by("pk")
+        return rows.exclude(action__startswith=self.without) if self.without else rows
 
 
 PEOPLE = Table("people", "accounts.User")
@@ -146,8 +152,10 @@ TABLES: tuple[Table, ...] = (
     Table("imports", "handover.ImportedStudy", "study", usernames=("imported_by",)),
 )  # fmt: skip
 
-AUDIT = Record("audit", "audit.AuditEvent", "study")
-RECORDS: tuple[Record, ...] = (AUDIT,)
+EXPORTED = "study.export"  # an export is none of its events: else none would equal the last one
+RECORDS: tuple[Record, ...] = (
+    Record("audit", "audit.AuditEvent", "study", usernames=("actor",), without=EXPORTED),
+)
 
 LEFT_OUT: dict[str, str] = {
     "accounts.User_groups": "who may do what is each site's own to say",
@@ -161,7 +169,8 @@ def undeclared() -> list[str]:
     declared = {each.label for each in (PEOPLE, *TABLES, *RECORDS)} | set(LEFT_OUT)
     present = {
         model._meta.label
-        for app in PROJECT_APPS
-        for model in apps.get_app_config(app).get_models(include_auto_created=True)
+        for app in apps.get_app_configs()
+        if app.name.startswith(OURS)
+        for model in app.get_models(include_auto_created=True)
     }
     return sorted(present - declared)

@@ -10,7 +10,7 @@ from typing import Any
 
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Study
-from readerstudy.handover.parts import AUDIT, PEOPLE, TABLES, Table
+from readerstudy.handover.parts import PEOPLE, RECORDS, TABLES, Table
 
 COLUMNS = ("id", "name", "first_name", "last_name", "email", "is_demo")
 _E_MAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.\w+")
@@ -78,8 +78,7 @@ def referred(study: Study, target: Table) -> Iterator[int]:
 
 def _said(study: Study) -> Iterator[str]:
     """Usernames in texts, as they come up."""
-    for table in TABLES:
-        if table.study and table.usernames:
-            for names in table.rows(study).values_list(*table.usernames):
+    for part in (*TABLES, *RECORDS):
+        if part.study and part.usernames:
+            for names in part.rows(study).values_list(*part.usernames).iterator(chunk_size=2000):
                 yield from filter(None, names)
-    yield from filter(None, AUDIT.rows(study).values_list("actor", flat=True).iterator())

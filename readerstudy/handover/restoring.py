@@ -21,13 +21,12 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts.ingest.names import name_fault
 from readerstudy.handover import dumps
 from readerstudy.handover.backups import FORMAT, MANIFEST, own_tables
-from readerstudy.handover.parts import PROJECT_APPS
+from readerstudy.handover.parts import PEOPLE, TABLES
 from readerstudy.handover.problems import Refused, first
 
 MANIFEST_LIMIT = 2**30
 CHUNK = 2**20
 DAMAGED = "The backup is damaged: take another one."
-FRESH = ("audit_auditevent",)  # a site that was only looked at is empty
 
 
 def verify(source: Path, *, progress=iter) -> dict[str, Any]:
@@ -81,14 +80,12 @@ def restore(source: Path, *, by: str, replace: bool = False, progress=iter) -> d
 
 def what_is_here() -> list[str]:
     """What this site has that a restore would take away, in words."""
-    told = []
-    for model in apps.get_models(include_auto_created=True):
-        table = model._meta.db_table
-        if model._meta.app_label not in PROJECT_APPS or table in FRESH:
-            continue
-        if table in own_tables() and (count := model._base_manager.count()):
-            told.append(f"{count} {model._meta.verbose_name_plural}")
-    return told
+    present = set(own_tables())
+    return [
+        f"{count} {table.model._meta.verbose_name_plural}"
+        for table in (PEOPLE, *TABLES)
+        if table.model._meta.db_table in present and (count := table.model._base_manager.count())
+    ]
 
 
 @contextmanager
