@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "inference",
     "readerstudy.reading",
     "analysis",
+    "readerstudy.handover",
     "readerstudy.demo",
 ]
 
@@ -211,6 +212,8 @@ WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: no
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
 
+EXPORTS_ROOT = VAR_DIR / "exports"  # bundles asked for in the browser: each can be made anew
+
 # The default cache counts attempts to sign in, and remembers used codes: all server processes must
 # share it, on all machines, and an "add" must be atomic. The database is both, and is there
 # wherever anyone can sign in at all; a cache of files is neither.
@@ -288,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
         ("reap", "inference.tasks.reap"),
         ("reap-analysis", "analysis.tasks.reap"),
         ("reap-imports", "readerstudy.cohorts.tasks.reap"),
+        ("reap-exports", "readerstudy.handover.tasks.reap"),
     )
 }
 

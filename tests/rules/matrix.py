@@ -282,6 +282,13 @@ ADMIN = {
     "admin/cohorts/study/<int:pk>/step/<slug:step>/": _admin(
         "cohorts/study/{cohorts/study}/step/lock/", admin=200
     ),
+    # The study is open: nothing is exported yet, and whoever asks is told so.
+    "admin/cohorts/study/<int:study_id>/export/": _admin(
+        "cohorts/study/{cohorts/study}/export/", admin=200, post=302
+    ),
+    "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
+        "cohorts/study/{cohorts/study}/export/1/", admin=404
+    ),
     "admin/cohorts/study/<int:pk>/run-model/": _admin(
         "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
     ),

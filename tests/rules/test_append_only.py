@@ -30,6 +30,7 @@ from readerstudy.cohorts.models import (
     Study,
 )
 from readerstudy.cohorts.screening.models import Exclusion, Screening
+from readerstudy.handover.models import ImportedStudy
 from readerstudy.reading import lifecycle, preparation, trace
 from readerstudy.reading.models import (
     Assignment,
@@ -51,7 +52,7 @@ pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
-          DisplayCheck, UnblindingRequest, UnblindingAnswer}  # fmt: skip
+          DisplayCheck, UnblindingRequest, UnblindingAnswer, ImportedStudy}  # fmt: skip
 HISTORY = {model.history.model for model in kept_models()}
 FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel,
               Screening, Exclusion}  # fmt: skip
@@ -81,6 +82,7 @@ def study():
     trace.keep(reading, told=told)
     asked = UnblindingRequest.objects.create(study=study, by=factories.make_user("asker"))
     _answer(asked, factories.make_user("other"))
+    ImportedStudy.objects.create(study=study, manifest={}, records="x", imported_by="test")
     record("test")
     return study
 
