@@ -1,6 +1,7 @@
 """Cohorts in Django admin. What a study rests on can't be changed once it is open."""
 
 from django.contrib import admin
+from django.db.models import Count
 
 from readerstudy.audit.admin import AuditEventAdmin
 from readerstudy.audit.models import AuditEvent
@@ -119,9 +120,16 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
 
 @admin.register(Cohort)
 class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
-    list_display = ["name", "study", "role", "hospital"]
+    list_display = ["name", "study", "role", "hospital", "cases"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(cases=Count("case"))
+
+    @admin.display(ordering="cases")
+    def cases(self, cohort: Cohort) -> int:
+        return cohort.cases
 
 
 class ImageInline(InlineByRole, admin.TabularInline):
