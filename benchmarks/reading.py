@@ -20,8 +20,8 @@ images are, Label Studio's drafts.
 - page_plus_submit_p95_ms, page_plus_submit_p95_ms_8: our 95th percentiles, with one reader and with
   eight; label_studio_page_plus_submit_p95_ms … are of its next task and annotation.
 - image_kib_per_case, page_kib: what a read takes over the line.
-- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a page by itself and a
-  submit with the next page ask of the database, at a reader's first and 200th case.
+- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a page by itself and
+  a submit with the next page ask of the database, at a reader's first and 200th case.
 - first_pixels_ms, first_pixels_p95_ms: from the click on submit to the next case's images on the
   screen, in Chromium.
 - soak_…: 200 readers at once, in both stages, with short pauses between the cases: how many reads,

@@ -113,7 +113,7 @@ class StudyReader:
             self.client.get(f"/api/v1/{self.slug}/upcoming/")
 
     def count_queries(self) -> tuple[int, int]:
-        """Read one case in this process: what a page by itself, and a submit with the next, ask for."""
+        """Read a case in this process: queries of a page, and of a submit with the next one."""
         with answered_here(), CaptureQueriesContext(connection) as of_page:
             page = self.client.get(f"/read/{self.slug}/")
         code, _ = _found(page.content)
