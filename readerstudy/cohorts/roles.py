@@ -125,6 +125,7 @@ class Action(StrEnum):
     IMPORT_PREDICTIONS = "import_predictions"
     REVIEW_IMAGES = "review_images"
     SEE_TRUTH = "see_truth"
+    SEE_AUDIT = "see_audit"
     SEE_PROGRESS = "see_progress"
     SEE_RESULTS = "see_results"
     REGISTER_PLAN = "register_plan"
@@ -173,6 +174,9 @@ ACTIONS: Mapping[Action, Permit] = {
         after=_EVERY_ROLE,
         staff=("cohorts.view_referencestandard",),
         truth=True,
+    ),
+    Action.SEE_AUDIT: Permit(
+        roles=frozenset({Role.AUDITOR.value}), staff=("audit.view_auditevent",)
     ),
     Action.SEE_PROGRESS: Permit(roles=_EVERY_ROLE),
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
