@@ -57,6 +57,7 @@ ACTIONS = {
     Action.IMPORT_PREDICTIONS: ("id", ""),
     Action.REVIEW_IMAGES: ("d", ""),
     Action.SEE_TRUTH: ("d", "ia"),
+    Action.SEE_AUDIT: ("a", ""),
     Action.SEE_PROGRESS: ("ida", ""),
     Action.SEE_RESULTS: ("", "ida"),
     Action.REGISTER_PLAN: ("i", ""),
