@@ -20,6 +20,7 @@ Rule = Callable[[User], bool]
 _RULES: list[Rule] = []
 _STATE = "second_factor"
 _GIVEN, _OWED = "given", "owed"
+_READERS_PAGES = (Audience.PUBLIC, Audience.SIGNED_IN, Audience.READER)
 
 
 def requires_second_factor(rule: Rule) -> Rule:
@@ -77,6 +78,6 @@ def is_owed(request: HttpRequest, who: Audience | None) -> bool:
     if not settings.SECOND_FACTOR_REQUIRED or who is Audience.ACCOUNT:
         return False
     state = request.session.get(_STATE)
-    if state is None and who in (Audience.INVESTIGATOR, Audience.ADMIN) and must_have(request.user):
+    if state is None and who not in _READERS_PAGES and must_have(request.user):
         state = request.session[_STATE] = _OWED
     return state == _OWED
