@@ -4,7 +4,9 @@ With nothing set, the site runs embedded: SQLite under ``var/``, tasks without a
 reachable from this machine alone. ``docs/admin.md`` lists the variables.
 """
 
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
@@ -27,8 +29,12 @@ HTTPS = env.bool("READERSTUDY_HTTPS", not DEMO)
 def _kept_secret(path: Path) -> str:
     """A random key made at the first start and kept, readable by its owner alone."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):  # another process was first: its key is the one
+            os.link(made, path)
+        made.unlink()
     return path.read_text()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from readerstudy.audit.canonical import row_digest
 from readerstudy.audit.models import AuditEvent
@@ -124,11 +124,10 @@ class Shown(Checker):
 
     def survey(self) -> None:
         """Nothing that an event would name."""
+        self.checked = self._readings().count()
 
     def missing(self) -> Iterator[Problem]:
-        rows = Reading.objects.exclude(assignment__presentation__at=F("started_at"))
-        if self.study:
-            rows = rows.filter(assignment__reader__study__slug=self.study)
+        rows = self._readings().exclude(assignment__presentation__at=F("started_at"))
         for row in rows.select_related("assignment__reader__study").iterator():
             of = row.assignment
             yield Problem(
@@ -136,6 +135,10 @@ class Shown(Checker):
                 f"place {of.position})",
                 "its case was not first shown when it says: the showing was changed or taken out",
             )
+
+    def _readings(self) -> QuerySet[Reading]:
+        rows = Reading.objects.all()
+        return rows.filter(assignment__reader__study__slug=self.study) if self.study else rows
 
 
 class Orders(Checker):
