@@ -1,4 +1,4 @@
-"""The investigators' pages: progress and plan always, runs once the study is unblinded.
+"""The members' pages: progress and plan always, runs once the study is unblinded.
 
 No page computes a result: they show what runs have stored.
 """
@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis import dispatch, presentation, registration, runs
-from analysis.access import investigator_view, run_of
+from analysis.access import member_view, run_of
 from analysis.beside import page_beside
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
@@ -25,6 +25,7 @@ from inference.inputs import ModelInputs, model_inputs
 from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study, testing_cases
+from readerstudy.cohorts.roles import Action, may
 from readerstudy.reading import sequence, trace
 from readerstudy.reading.lifecycle import NotPossible
 
@@ -32,14 +33,14 @@ INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_PROGRESS)
 def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Progress, the registered plan, and the runs."""
     return _study_page(request, study, form=PlanForm(offered=registration.plan_to_run(study)))
 
 
 @require_POST
-@investigator_view
+@member_view(Action.REGISTER_PLAN)
 def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
     """Register the plan that was sent, or the default one."""
     form = PlanForm(request.POST, offered=Plan())
@@ -55,7 +56,7 @@ def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
 
 
 @require_POST
-@investigator_view
+@member_view(Action.RUN_ANALYSIS)
 def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     """Have the study analysed, by the plan that was sent or the one that counts."""
     require_unsealed(study)
@@ -69,7 +70,7 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """One run: how far it is, why it failed, or its results."""
     found = run_of(study, number)
@@ -103,6 +104,7 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
         "runs": _runs(study),
         "form": form,
         "is_unblinded": study.state == Study.State.UNBLINDED,
+        "may_plan": may(request.user, Action.REGISTER_PLAN, study),
         "inputs": _inputs(study),
         "listed": INPUTS_LISTED,
     }

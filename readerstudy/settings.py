@@ -37,7 +37,7 @@ ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_H
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "readerstudy.cohorts.apps.StudyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -207,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in (
         ("reap", "inference.tasks.reap"),
         ("reap-analysis", "analysis.tasks.reap"),
+        ("reap-imports", "readerstudy.cohorts.tasks.reap"),
     )
 }
 
@@ -221,6 +222,14 @@ INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
 
 ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
+
+# Folders of this server beneath which an admin may choose the source of an import; none: no folder.
+IMPORT_ROOTS = [Path(root).absolute() for root in env.list("IMPORT_ROOTS", [])]
+IMPORT_MAX_UPLOAD_MIB = env.int("IMPORT_MAX_UPLOAD_MIB", 8192)
+IMPORT_KEEP_DAYS = env.float("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
+IMPORT_HEARTBEAT_SECONDS = env.float("IMPORT_HEARTBEAT_SECONDS", 5.0)
+IMPORT_STALE_SECONDS = env.float("IMPORT_STALE_SECONDS", 60.0)
+IMPORT_MAX_ATTEMPTS = env.int("IMPORT_MAX_ATTEMPTS", 3)
 
 LOGGING = {
     "version": 1,

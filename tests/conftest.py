@@ -18,5 +18,6 @@ def nothing_remembered():
 @pytest.fixture(autouse=True)
 def no_child_worker(monkeypatch):
     """Jobs are queued; a test that is about running them runs them itself."""
+    monkeypatch.setattr("readerstudy.cohorts.imports.dispatch.start_child", lambda: None)
     monkeypatch.setattr("inference.dispatch.start_child", lambda: None)
     monkeypatch.setattr("analysis.dispatch.start_child", lambda run: None)

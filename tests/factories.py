@@ -29,6 +29,7 @@ from readerstudy.cohorts.models import (
 )
 from readerstudy.cohorts.review.decisions import approve
 from readerstudy.cohorts.review.importing import StagedFindings, store_findings
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.diagnosis import Etiology, Modality
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.answer import Answer
@@ -170,6 +171,16 @@ def make_practice(study: Study, *, cases: int) -> list[Case]:
         make_case(cohort, f"SECRET-PRACTICE-{number}", etiology)
         for number, etiology in zip(range(cases), cycle(Etiology), strict=False)
     ]
+
+
+def make_screening(study: Study, *, enrolled: int, cohort: Cohort | None = None) -> Screening:
+    """Screening of a draft, for one cohort or all together: two patients were excluded."""
+    screening = Screening.objects.create(
+        study=study, cohort=cohort, screened=enrolled + 2, enrolled=enrolled
+    )
+    for position, reason in enumerate(("poor_cdfi", "no_consent"), start=1):
+        Exclusion.objects.create(screening=screening, position=position, reason=reason, patients=1)
+    return screening
 
 
 def choose_model(study: Study, version: ModelVersion) -> None:

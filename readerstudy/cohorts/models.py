@@ -14,11 +14,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
+from readerstudy.cohorts.imports.models import ImportJob
 from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 
-__all_models__ = (CandidateFrame, ImageReview)  # which have a module of their own
+# Which have modules of their own.
+__all_models__ = (CandidateFrame, Exclusion, ImageReview, ImportJob, Screening)
 
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200

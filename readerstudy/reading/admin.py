@@ -9,8 +9,12 @@ from django.http import HttpRequest
 
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
+from readerstudy.audit.log import record
+from readerstudy.cohorts import roles
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
+from readerstudy.cohorts.by_role import ByRole, InlineByRole
 from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.roles import Action
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import (
     Assignment,
@@ -26,7 +30,7 @@ from readerstudy.reading.models import (
 SEALED = "sealed"
 
 
-class StudyModelInline(DraftOnlyInline, admin.StackedInline):
+class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = StudyModel
 
 
@@ -43,14 +47,14 @@ class MembershipForm(forms.ModelForm):
         return cleaned
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(InlineByRole, admin.TabularInline):
     model = Membership
     form = MembershipForm
     extra = 0
     autocomplete_fields = ["user"]
 
 
-class ReaderInline(DraftOnlyInline, admin.TabularInline):
+class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Reader
     extra = 0
     autocomplete_fields = ["user"]
@@ -72,22 +76,28 @@ class StudyWithLifecycleAdmin(StudyAdmin):
 
     @admin.action(description="Run the model on all testing cases", permissions=["change"])
     def run_model(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.run_model, "The model's jobs are queued")
+        self._step(
+            request, studies, Action.RUN_MODEL, lifecycle.run_model, "The model's jobs are queued"
+        )
 
     @admin.action(description="Open: draw orders, freeze the protocol", permissions=["change"])
     def open_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.open_study, "Open")
+        self._step(request, studies, Action.OPEN, lifecycle.open_study, "Open")
 
     @admin.action(description="Lock: take no more readings", permissions=["change"])
     def lock_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.lock_study, "Locked")
+        self._step(request, studies, Action.LOCK, lifecycle.lock_study, "Locked")
 
     @admin.action(description="Unblind: unseal the results", permissions=["change"])
     def unblind_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.unblind_study, "Unblinded")
+        self._step(request, studies, Action.UNBLIND, lifecycle.unblind_study, "Unblinded")
 
-    def _step(self, request, studies, step: Callable, done: str) -> None:
+    def _step(self, request, studies, action: Action, step: Callable, done: str) -> None:
         for study in studies:
+            if not roles.may(request.user, action, study):  # of a study that they only look at
+                record(f"study.{action}", request=request, study=study.slug, refused=True)
+                self.message_user(request, f"{study}: you may not do this.", messages.ERROR)
+                continue
             try:
                 step(study, by=request.user.get_username())
                 self.message_user(request, f"{study}: {done}.")
@@ -96,7 +106,7 @@ class StudyWithLifecycleAdmin(StudyAdmin):
 
 
 @admin.register(Reader)
-class ReaderAdmin(DraftOnly, admin.ModelAdmin):
+class ReaderAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     list_display = ["code", "study", "user", "group", "years_of_experience"]
     list_select_related = ["study", "user"]
     list_filter = ["study", "group"]
@@ -105,7 +115,7 @@ class ReaderAdmin(DraftOnly, admin.ModelAdmin):
 
 
 @admin.register(ReadingOrder)
-class ReadingOrderAdmin(ReadOnlyAdmin):
+class ReadingOrderAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "seed", "algorithm", "order_sha256"]
     list_select_related = ["reader__study"]
     list_filter = ["reader__study", "stage"]
@@ -113,7 +123,7 @@ class ReadingOrderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
+class AssignmentAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "position", "case"]
     list_select_related = ["reader__study", "case__cohort__study"]
     list_filter = ["reader__study", "stage"]
@@ -121,7 +131,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Reading)
-class ReadingAdmin(ReadOnlyAdmin):
+class ReadingAdmin(ByRole, ReadOnlyAdmin):
     """The diagnoses stay sealed here too until the study is unblinded."""
 
     fields = list_display = ["assignment", "started_at", "submitted_at", "malignancy_", "etiology_"]
@@ -143,7 +153,7 @@ class ReadingAdmin(ReadOnlyAdmin):
         return reading.get_etiology_display() if _is_unsealed(reading) else SEALED
 
 
-class OfReaderAdmin(ReadOnlyAdmin):
+class OfReaderAdmin(ByRole, ReadOnlyAdmin):
     """What a reader told before the first case."""
 
     list_select_related = ["reader__study"]

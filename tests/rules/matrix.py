@@ -165,6 +165,26 @@ ADMIN = {
     ),
     "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
     "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    # The study is open: nothing is imported into it any more, whoever asks.
+    "admin/cohorts/cohort/<int:cohort_id>/import/": _admin(
+        "cohorts/cohort/{cohorts/cohort}/import/", admin=403
+    ),
+    "admin/cohorts/screening/import/": _admin("cohorts/screening/import/", admin=200),
+    **{
+        f"admin/cohorts/importjob/<int:job_id>/{button}/": _admin(
+            f"cohorts/importjob/{{cohorts/importjob}}/{button}/", admin=405, staff=405, post=302
+        )
+        for button in ("import", "cancel")
+    },
+    **{
+        f"admin/cohorts/importjob/<int:job_id>/{file}": _admin(
+            f"cohorts/importjob/{{cohorts/importjob}}/{file}", admin=status
+        )
+        for file, status in (("state.json", 200), ("problems.csv", 200), ("sheet.png", 404))
+    },
+    "admin/cohorts/importjob/template/<slug:kind>.csv": _admin(
+        "cohorts/importjob/template/truth.csv", admin=200
+    ),
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
@@ -187,6 +207,11 @@ ADMIN = {
 ADMIN["admin/logout/"].post.update(every(STAFF, 302))
 for read_only in ("autocomplete", "jsi18n", "password_change/done"):
     ADMIN[f"admin/{read_only}/"].post.update(every(STAFF, 405))
+for route, row in ADMIN.items():
+    if route.endswith((".json", ".csv", ".png")):
+        row.post.update(every(STAFF, 405))
+    if route.startswith("admin/cohorts/importjob/<int:job_id>/") and route.endswith("/"):
+        row.post.update(every(STAFF - {"admin"}, 403))
 
 # The model's pages as an admin with all permissions sees them, for a study that is open:
 # add, change, delete by GET. 403: nobody may, whatever the permissions. What the study rests on
@@ -198,6 +223,8 @@ MODELS = {
     "cohorts/study": (200, 200, 403),
     "cohorts/cohort": (200, 200, 403),
     "cohorts/case": (200, 200, 403),
+    "cohorts/screening": (200, 200, 403),
+    "cohorts/importjob": (403, 200, 403),
     "inference/modelversion": (200, 200, 403),
     "inference/inferencejob": (403, 200, 403),
     "reading/reader": (200, 200, 403),

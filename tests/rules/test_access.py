@@ -19,7 +19,7 @@ from readerstudy.accounts.access import Audience, audience, declared_audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts import models as cohorts
-from readerstudy.reading import sequence
+from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -47,7 +47,9 @@ def world():
     factories.make_user("admin", is_staff=True, is_superuser=True)
     factories.make_user("clerk", is_staff=True)
     factories.make_user("stranger")
-    study = factories.make_open("alpha", cases=2, readers=readers)
+    study = factories.make_draft("alpha", cases=2, readers=readers)
+    factories.make_screening(study, enrolled=2)
+    lifecycle.open_study(study, by="test")
     other = factories.make_open("beta", cases=2, readers=("other_reader",))
     factories.make_investigator(study, "investigator")
     factories.make_investigator(other, "other_investigator")
@@ -75,6 +77,8 @@ def addresses(world) -> dict[str, str]:
         "cohorts/cohort": world.cohort_set.first().pk,
         "cohorts/case": case[0].pk,
         "image": case[0].image_set.first().pk,
+        "cohorts/screening": world.screening_set.get().pk,
+        "cohorts/importjob": make_import(world).pk,
         "inference/modelversion": world.studymodel.model_version_id,
         "inference/inferencejob": InferenceJob.objects.first().pk,
         "reading/reader": reader.pk,
@@ -83,6 +87,14 @@ def addresses(world) -> dict[str, str]:
         "reading/reading": reading.pk,
         **before_the_first_case(reader),
     }
+
+
+def make_import(study: cohorts.Study) -> cohorts.ImportJob:
+    """An import of which the dry run is done."""
+    return cohorts.ImportJob.objects.create(
+        study=study, cohort=study.cohort_set.first(), kind="cases_truth", label="x.zip",
+        path="incoming/x.upload", state="checked", created_by=User.objects.get(username="admin"),
+    )  # fmt: skip
 
 
 def before_the_first_case(reader: Reader) -> dict[str, int]:

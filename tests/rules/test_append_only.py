@@ -27,6 +27,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.reading import lifecycle, preparation, trace
 from readerstudy.reading.models import (
     Assignment,
@@ -47,7 +48,8 @@ pytestmark = pytest.mark.django_db
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
           DisplayCheck}  # fmt: skip
-FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel}
+FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel, Screening,
+              Exclusion}  # fmt: skip
 GUARDED = pytest.mark.parametrize(
     "model",
     sorted(RECORD | FOUNDATION, key=lambda model: model.__name__),
@@ -63,6 +65,7 @@ def study():
     factories.analyse(ended)
     study = factories.make_draft(cases=2)
     factories.make_practice(study, cases=1)
+    factories.make_screening(study, enrolled=2)
     lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
     reader = study.reader_set.select_related("study__protocol", "user").first()

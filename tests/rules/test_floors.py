@@ -26,7 +26,7 @@ BESIDE = {
     "readerstudy": set(),
     "readerstudy.settings": set(),
     "readerstudy.wsgi": set(),
-    "readerstudy.celery": {"inference.tasks", "analysis.tasks"},
+    "readerstudy.celery": {"readerstudy.cohorts.tasks", "inference.tasks", "analysis.tasks"},
 }
 SECTIONS_KNOW = (
     "analysis.sections",

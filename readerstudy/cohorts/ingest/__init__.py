@@ -36,12 +36,20 @@ from readerstudy.cohorts.ingest.problems import (
     Problem,
     UnreadableImage,
 )
-from readerstudy.cohorts.ingest.reader import DecodedCase, iter_cases, read_cohort, validate
+from readerstudy.cohorts.ingest.reader import (
+    CasePixels,
+    DecodedCase,
+    iter_cases,
+    iter_pixels,
+    read_cohort,
+    validate,
+)
 from readerstudy.cohorts.ingest.sources import Source, open_source
 
 __all__ = [
     "MANIFEST_NAME",
     "Box",
+    "CasePixels",
     "DecodedCase",
     "Findings",
     "Frame",
@@ -54,6 +62,7 @@ __all__ = [
     "decode",
     "encode_png",
     "iter_cases",
+    "iter_pixels",
     "open_source",
     "read_cohort",
     "read_manifest",

@@ -45,27 +45,42 @@ def read_cohort(path: str | Path, *, limits: Limits | None = None) -> Iterator[D
         yield from iter_cases(source, validate(source))
 
 
-def validate(source: Source) -> list[ManifestRow]:
+def validate(source: Source, *, truth: bool = True) -> list[ManifestRow]:
     """The rows of the manifest in its order, checked together with the files that they name.
 
-    Images are not decoded here: that is slow, and the work of `iter_cases`.
+    Images are not decoded here: that is slow, and the work of `iter_cases`. Without `truth` the
+    manifest has no columns of it.
 
     Raises
     ------
     ImportRefused
         With all problems of source and manifest.
     """
-    rows, problems = read_manifest(source)
+    rows, problems = read_manifest(source, truth=truth)
     if problems := [*source.problems, *problems]:
         raise ImportRefused(problems)
     return rows
 
 
 def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedCase]:
+    """Yield each row with its images, as `iter_pixels` does, encoded anew."""
+    for case in iter_pixels(source, rows):
+        yield DecodedCase(
+            row=case.row,
+            bus_png=encode_png(case.bus.rgb),
+            cdfi_png=encode_png(case.cdfi.rgb),
+            bus_mm_per_pixel=case.bus.mm_per_pixel,
+            cdfi_mm_per_pixel=case.cdfi.mm_per_pixel,
+            bus_findings=case.bus.findings,
+            cdfi_findings=case.cdfi.findings,
+        )
+
+
+def iter_pixels(source: Source, rows: Iterable[ManifestRow]) -> Iterator["CasePixels"]:
     """Yield each row with its decoded images.
 
     From the first unreadable image on nothing more is yielded, but all further images are still
-    looked at, so that the refusal at the end is complete.
+    looked at, so that the refusal at the end is complete, up to the limit of problems.
 
     Raises
     ------
@@ -77,17 +92,20 @@ def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedC
         bus = _image(source, row, "bus", problems)
         cdfi = _image(source, row, "cdfi", problems)
         if not problems:
-            yield DecodedCase(
-                row=row,
-                bus_png=encode_png(bus.rgb),
-                cdfi_png=encode_png(cdfi.rgb),
-                bus_mm_per_pixel=bus.mm_per_pixel,
-                cdfi_mm_per_pixel=cdfi.mm_per_pixel,
-                bus_findings=bus.findings,
-                cdfi_findings=cdfi.findings,
-            )
+            yield CasePixels(row, bus, cdfi)
+        if len(problems) >= source.limits.max_problems:
+            break
     if problems:
         raise ImportRefused(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class CasePixels:
+    """A case and its two images as pixels, with what there is to say of them."""
+
+    row: ManifestRow
+    bus: Cleaned
+    cdfi: Cleaned
 
 
 def _image(source: Source, row: ManifestRow, kind: str, problems: list[Problem]) -> Cleaned | None:
