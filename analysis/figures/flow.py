@@ -74,13 +74,9 @@ def _levels(document: dict) -> list[list[str]]:
     cohorts = _cohorts(document)
     top = f"Patients in the study\nn = {sum(row['patients'] for row in cohorts)}"
     shown = cohorts[:COHORTS]
-    levels = [[tell(row) for row in shown] for tell in (_enrolled, _modelled, _read)]
     screened = _screened_by_cohort(document)
-    if any(row["cohort"] in screened for row in shown):
-        levels[0] = [
-            screened.get(row["cohort"], "") + text
-            for row, text in zip(shown, levels[0], strict=True)
-        ]
+    enrolled = [_enrolled(row, screened.get(row["cohort"], [])) for row in shown]
+    levels = [enrolled, *([tell(row) for row in shown] for tell in (_modelled, _read))]
     return [[top], *levels]
 
 
@@ -132,14 +128,14 @@ def _head(document: dict) -> _Head | None:
     return _Head(screened, list(reasons.items()))
 
 
-def _screened_by_cohort(document: dict) -> dict[str, str]:
-    """What the box of a cohort says first, if its screening was recorded by itself."""
+def _screened_by_cohort(document: dict) -> dict[str, list[str]]:
+    """What the box of a cohort says of it, if its screening was recorded by itself."""
     found: dict[str, Counter] = {}
     for row in _screening(document):
         if row["cohort"] != ALL_COHORTS:
             found.setdefault(row["cohort"], Counter())[row["outcome"]] += row["patients"]
     return {
-        cohort: f"screened {counts['screened']}, excluded {counts['excluded']}\n"
+        cohort: [f"of {counts['screened']} screened, {counts['excluded']} excluded"]
         for cohort, counts in found.items()
     }
 
@@ -164,11 +160,11 @@ def _cohorts(document: dict) -> list[Record]:
     return [row for row in found if row["cohort"] != ALL_COHORTS]
 
 
-def _enrolled(row: Record) -> str:
+def _enrolled(row: Record, screened: list[str]) -> str:
     classes = [f"{Etiology(name).label}: {row[name]}" for name in ETIOLOGIES]
     role = row["role"].replace("_", " ")
     name = textwrap.wrap(row["cohort"], width=26)[:3]
-    return "\n".join([*name, f"{role}, n = {row['patients']}", *classes])
+    return "\n".join([*name, f"{role}, n = {row['patients']}", *screened, *classes])
 
 
 def _modelled(row: Record) -> str:

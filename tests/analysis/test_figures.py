@@ -156,7 +156,7 @@ def test_the_flow_begins_with_screening_where_it_was_recorded(cohort):
     shown = texts("flow", document)
     for said in ("Patients screened n = 68", "Excluded, n = 32", "No consent: 30", "$image$: 2"):
         assert said in shown
-    assert ("screened 68, excluded 32" in shown) == bool(cohort)
+    assert ("of 68 screened, 32 excluded" in shown) == bool(cohort)
     [offer] = [each for each in figures.offered(document) if each.name == "flow"]
     assert "68 screened, 32 excluded" in offer.alt
     assert (
