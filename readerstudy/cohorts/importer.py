@@ -51,6 +51,7 @@ def import_source(
     cohort: Cohort,
     source: Source,
     by: str,
+    reviewed_by: str = "",
     truth: bool = True,
     reviewed_by: str = "",
     owner: str = "command",
@@ -59,9 +60,9 @@ def import_source(
 ) -> int:
     """Import a source that is open, with the truth of its cases or without; the number of cases.
 
-    ``owner`` names the staging folder. ``finish`` is called with the number of cases last of all
-    in the transaction: what it raises undoes everything.
-    Raises ImportRefused with every problem found.
+    ``reviewed_by`` is as for `import_cohort`. ``owner`` names the staging folder. ``finish`` is
+    called with the number of cases last of all in the transaction: what it raises undoes
+    everything. Raises ImportRefused with every problem found.
     """
     if reviewed_by and not cohort.study.is_synthetic:
         raise ValueError("only images that were drawn for a synthetic study come approved")

@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts import importer
-from readerstudy.cohorts.models import Case, Cohort, Image, Study
+from readerstudy.cohorts.models import Case, Cohort, Image, Membership, Study
 from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
 from readerstudy.cohorts.review.pages import IMAGES_A_PAGE
 from readerstudy.reading import lifecycle
@@ -190,6 +190,32 @@ def test_who_may_only_look_decides_nothing(client, cohort):
     assert "decisions are not open to you" in page
     assert '<form method="post" id="approval"' not in page
     assert client.post(address(cohort), {"decision": "approve"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "decides"), [("data_manager", True), ("investigator", False), ("auditor", False)]
+)
+def test_of_a_studys_members_its_data_manager_decides(client, cohort, role, decides):
+    member = factories.make_user("member")
+    Membership.objects.create(study=cohort.study, user=member, role=role)
+    client.force_login(member)
+    image = image_of("case-002", "bus")
+    assert client.get(address(cohort, f"{image.pk}.png")).status_code == 200
+    page = client.get(address(cohort)).content.decode()
+    assert ("decisions are not open to you" not in page) is decides
+    answer = decide(client, cohort, "approve", seen=f"{image.pk}:{image.sha256}")
+    assert answer.status_code == (200 if decides else 403)
+    assert ImageReview.objects.filter(state="approved").exists() is decides
+
+
+def test_a_member_of_another_study_finds_nothing(client, cohort):
+    other = factories.make_draft("other", cases=1, readers=())
+    member = factories.make_user("member")
+    Membership.objects.create(study=other, user=member, role="data_manager")
+    client.force_login(member)
+    for rest in ("", f"{Image.objects.filter(case__cohort=cohort).first().pk}.png"):
+        assert client.get(address(cohort, rest)).status_code == 404
+    assert client.post(address(cohort), {"decision": "approve"}).status_code == 404
 
 
 def test_a_study_under_way_can_be_looked_at_alone(admin_client):

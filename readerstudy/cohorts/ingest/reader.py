@@ -101,7 +101,7 @@ def iter_pixels(source: Source, rows: Iterable[ManifestRow]) -> Iterator["CasePi
 
 @dataclass(frozen=True, slots=True)
 class CasePixels:
-    """A case and the pixels of its two images."""
+    """A case and its two images as pixels, with what there is to say of them."""
 
     row: ManifestRow
     bus: Cleaned

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_safe
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.ingest import Box
-from readerstudy.cohorts.models import Cohort, Image
+from readerstudy.cohorts.models import Cohort, Image, Study
 from readerstudy.cohorts.review import decisions
 from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.roles import Action, may
 
 IMAGES_A_PAGE = 12
 State = ImageReview.State
@@ -59,7 +60,8 @@ class ReviewsImages:
     def images_view(self, request: HttpRequest, cohort_id: int) -> HttpResponse:
         """A page of previews; a POST is a decision on one or several of them."""
         cohort = self._cohort(request, cohort_id)
-        may_decide = self.has_change_permission(request, cohort)
+        is_draft = cohort.study.state == Study.State.DRAFT
+        may_decide = is_draft and may(request.user, Action.REVIEW_IMAGES, cohort.study)
         if request.method == "POST":
             if not may_decide:
                 raise PermissionDenied
@@ -93,7 +95,7 @@ class ReviewsImages:
         return _png(request, found)
 
     def _cohort(self, request: HttpRequest, cohort_id: int) -> Cohort:
-        found = self.get_queryset(request).select_related("study").filter(pk=cohort_id).first()
+        found = self.get_object(request, str(cohort_id))
         if not self.has_view_permission(request, found):
             raise PermissionDenied
         if found is None:
