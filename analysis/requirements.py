@@ -1,19 +1,13 @@
 """What the analysis asks for before a study is opened, unblinded or archived. See
 ``readerstudy/reading/checks.py``."""
 
-from django.urls import reverse
-
 from analysis.models import AnalysisRun
 from analysis.registration import registered_plan
 from readerstudy.cohorts.models import Protocol, Study
-from readerstudy.reading.checks import Found, register
+from readerstudy.reading.checks import Found, on_results_page, register
 
 
-def _study_page(study: Study) -> str:
-    return reverse("analysis:results", args=[study.slug])
-
-
-@register("open", title="Analysis plan", where=_study_page)
+@register("open", title="Analysis plan", where=on_results_page)
 def plan_before_opening(study: Study) -> Found:
     """Registered before the first diagnosis, where the protocol wants it."""
     plan = registered_plan(study)
@@ -26,7 +20,7 @@ def plan_before_opening(study: Study) -> Found:
     return Found(warnings=["No analysis plan is registered yet."])
 
 
-@register("unblind", title="Analysis plan", where=_study_page)
+@register("unblind", title="Analysis plan", where=on_results_page)
 def plan_before_unblinding(study: Study) -> Found:
     """After the unblinding none can be registered."""
     plan = registered_plan(study)
@@ -35,7 +29,7 @@ def plan_before_unblinding(study: Study) -> Found:
     return Found(warnings=["No analysis plan is registered: all results will be exploratory."])
 
 
-@register("archive", title="Analysis runs", where=_study_page)
+@register("archive", title="Analysis runs", where=on_results_page)
 def no_run_under_way(study: Study) -> Found:
     """None is under way; after the archiving none can be made."""
     runs = AnalysisRun.objects.filter(study=study)

@@ -53,7 +53,6 @@ def import_source(
     by: str,
     reviewed_by: str = "",
     truth: bool = True,
-    reviewed_by: str = "",
     owner: str = "command",
     progress=iter,
     finish: Callable[[int], None] = lambda _cases: None,

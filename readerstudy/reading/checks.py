@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from django.urls import reverse
 
+from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action, may
 
 
 class State(StrEnum):
@@ -40,11 +42,6 @@ class Line:
     where: "Where"
 
     @property
-    def address(self) -> str:
-        """Where on this site it is seen to; blank for nowhere."""
-        return self.where(self.study)
-
-    @property
     def state(self) -> State:
         """Missing goes before warning."""
         if self.found.missing:
@@ -56,16 +53,20 @@ class Line:
         """What is told of it, what is missing first."""
         return [*self.found.missing, *self.found.warnings] or [self.found.there]
 
+    def address(self, user: User) -> str:
+        """Where on this site this person sees to it; blank for nowhere."""
+        return self.where(self.study, user)
+
 
 Find = Callable[[Study], Found]
-Where = Callable[[Study], str]
+Where = Callable[[Study, User], str]
 _CHECKS: dict[str, list[tuple[str, Find, Where]]] = {}
 
 
 def register(step: str, *, title: str, where: Where) -> Callable[[Find], Find]:
     """Decorator: a check of what this step asks for.
 
-    ``where`` gives the address on this site at which it is seen to; blank where there is none.
+    ``where`` gives the address on this site at which a person sees to it; blank for none.
     """
 
     def add(find: Find) -> Find:
@@ -78,7 +79,13 @@ def register(step: str, *, title: str, where: Where) -> Callable[[Find], Find]:
 def on_study_page(part: str = "") -> Where:
     """The address of the study's page in the admin, at a part of it (an element's id)."""
     anchor = f"#{part}" if part else ""
-    return lambda study: reverse("admin:cohorts_study_change", args=[study.pk]) + anchor
+    return lambda study, _user: reverse("admin:cohorts_study_change", args=[study.pk]) + anchor
+
+
+def on_results_page(study: Study, user: User) -> str:
+    """The address of progress, plan and results, for those who may see them."""
+    seen = may(user, Action.SEE_PROGRESS, study)
+    return reverse("analysis:results", args=[study.slug]) if seen else ""
 
 
 def checklist(study: Study, step: str) -> list[Line]:

@@ -29,6 +29,29 @@ def draw_and_freeze(study: Study) -> None:
     protocol.save()
 
 
+def frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
+    """What the hash covers: design, model, the cases' images, readers and their orders."""
+    protocol = study.protocol
+    version = study.studymodel.model_version
+    return {
+        "study": study.slug,
+        "opened_at": study.opened_at.isoformat(),
+        "design": protocol.design,
+        "washout_days": protocol.washout_days,
+        "seed": protocol.seed,
+        "stratify_by_cohort": protocol.stratify_by_cohort,
+        "plan_before_opening": protocol.plan_before_opening,
+        "unblinding_needs_two": protocol.unblinding_needs_two,
+        "reading": _frozen_conditions(protocol),
+        "randomisation": ALGORITHM,
+        "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
+        "images": _frozen_images(testing_cases(study)),
+        "practice": _frozen_images(practice_cases(study)),
+        "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
+        "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
+    }
+
+
 def _draw(
     *, reader: Reader, stage: Stage, protocol: Protocol, cases: dict[CaseKey, Case]
 ) -> ReadingOrder:
@@ -63,29 +86,6 @@ def _draw(
         for position, key in enumerate(drawn, start=1)
     )
     return order
-
-
-def frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:
-    """What the hash covers: design, model, the cases' images, readers and their orders."""
-    protocol = study.protocol
-    version = study.studymodel.model_version
-    return {
-        "study": study.slug,
-        "opened_at": study.opened_at.isoformat(),
-        "design": protocol.design,
-        "washout_days": protocol.washout_days,
-        "seed": protocol.seed,
-        "stratify_by_cohort": protocol.stratify_by_cohort,
-        "plan_before_opening": protocol.plan_before_opening,
-        "unblinding_needs_two": protocol.unblinding_needs_two,
-        "reading": _frozen_conditions(protocol),
-        "randomisation": ALGORITHM,
-        "model": {"version": str(version), "sha256": version.sha256, "gate": version.threshold},
-        "images": _frozen_images(testing_cases(study)),
-        "practice": _frozen_images(practice_cases(study)),
-        "readers": list(study.reader_set.values("code", "group", "years_of_experience")),
-        "orders": [[o.reader.code, o.stage, o.order_sha256] for o in orders],
-    }
 
 
 def _frozen_images(cases: QuerySet[Case]) -> list[list[str]]:

@@ -1,11 +1,11 @@
 """What this floor asks for before a study is opened or locked. See ``checks``."""
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from inference.inputs import Told, model_inputs
 from inference.models import StudyModel
+from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import (
     Case,
     Cohort,
@@ -18,22 +18,22 @@ from readerstudy.cohorts.models import (
 )
 from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.cohorts.roles import Action
-from readerstudy.reading.checks import Found, on_study_page, register
+from readerstudy.reading.checks import Found, on_results_page, on_study_page, register
 from readerstudy.reading.models import Assignment, Reader
 from readerstudy.reading.people import who_may
 
 TOLD = 5  # cases named, so that nobody must go through a list
 
 
-def _cases_page(study: Study) -> str:
+def _cases_page(study: Study, _user: User) -> str:
     return f"{reverse('admin:cohorts_case_changelist')}?cohort__study__id__exact={study.pk}"
 
 
-def _cohorts_page(study: Study) -> str:
+def _cohorts_page(study: Study, _user: User) -> str:
     return f"{reverse('admin:cohorts_cohort_changelist')}?study__id__exact={study.pk}"
 
 
-def _jobs_page(study: Study) -> str:
+def _jobs_page(study: Study, _user: User) -> str:
     page = reverse("admin:inference_inferencejob_changelist")
     return f"{page}?case__cohort__study__id__exact={study.pk}"
 
@@ -143,7 +143,7 @@ def readers(study: Study) -> Found:
     return Found(missing=missing, warnings=warnings, there=f"{len(rows)} readers.")
 
 
-def _is_awaited(user: AbstractBaseUser) -> bool:
+def _is_awaited(user: User) -> bool:
     """Whether this person has yet to come to the site for the first time."""
     return user.last_login is None
 
@@ -216,9 +216,7 @@ def two_people(study: Study) -> Found:
     )
 
 
-@register(
-    "lock", title="Reading", where=lambda study: reverse("analysis:results", args=[study.slug])
-)
+@register("lock", title="Reading", where=on_results_page)
 def unread(study: Study) -> Found:
     """A study may be locked early; how early is told."""
     count = unread_count(study)

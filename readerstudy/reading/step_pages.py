@@ -71,7 +71,7 @@ class StepPages(admin.ModelAdmin):
                 reasons = refusal.reasons
         context = {
             "step": step,
-            "lines": checks.checklist(study, step.action.value),
+            "lines": _lines(request, study, step.action),
             "reasons": reasons,
             "standing": unblinding.standing_request(study),
             "adminform": _drawn(form),
@@ -154,7 +154,8 @@ def _panel(request: HttpRequest, study: Study) -> dict:
         "steps": [
             (step, reverse("admin:cohorts_study_step", args=[study.pk, step])) for step in steps
         ],
-        "checklist": checks.checklist(study, "open") if draft else [],
+        "checklist": _lines(request, study, Action.OPEN) if draft else [],
+        "results_page": checks.on_results_page(study, request.user),
         "may_run_model": study.state != Study.State.ARCHIVED
         and may_step(request.user, study, Action.RUN_MODEL),
         "may_copy": may_step(request.user, study, Action.COPY),
@@ -162,6 +163,12 @@ def _panel(request: HttpRequest, study: Study) -> dict:
         "lapses_at": standing and unblinding.lapses_at(standing),
         "past": _past(study),
     }
+
+
+def _lines(request: HttpRequest, study: Study, action: Action) -> list[tuple[checks.Line, str]]:
+    """What the step asks for, each with where this person sees to it."""
+    found = checks.checklist(study, action.value)
+    return [(line, line.address(request.user)) for line in found]
 
 
 def _past(study: Study) -> list[AuditEvent]:
