@@ -156,8 +156,8 @@ def undescribed() -> list[str]:
 
 
 def description(table: Table | Record, field: models.Field) -> str:
-    """A column in words; "" where there are none."""
-    said = SAID.get(f"{table.name}.{field.name}", "")
+    """A column in words; "" where there are none. A history has its table's columns."""
+    said = SAID.get(f"{table.name.removeprefix('history_')}.{field.name}", "")
     return said or str(field.help_text) or SAID.get(field.name, "")
 
 
