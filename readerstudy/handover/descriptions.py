@@ -55,6 +55,7 @@ SAID = {
     "study.opened_at": "When readings began to be taken, and the protocol was frozen",
     "study.locked_at": "From when on no reading was taken",
     "study.unblinded_at": "When truth and results were unsealed",
+    "study.archived_at": "From when on nothing of the study can change",
     "protocol.design": "Whether both readings of a case follow each other, or two sessions do",
     "protocol.frozen_at": "When the protocol was fixed",
     "protocol.frozen_document": "The fixed protocol: a JSON file in this bundle",
@@ -69,6 +70,14 @@ SAID = {
     "cases.neck_level": "Level of the neck",
     "cases.instrument": "Name of the ultrasound machine",
     "images.file": "The image, a PNG in this bundle",
+    "image_reviews.image": "The image, by its id in images",
+    "image_reviews.state": "What was decided of the image",
+    "image_reviews.decided_by": "Username of whoever decided",
+    "image_reviews.decided_at": "When it was decided",
+    "screenings.cohort": "The cohort, by its id in cohorts; empty: all were screened together",
+    "exclusions.screening": "The screening, by its id in screenings",
+    "exclusions.reason": "Why these patients were excluded",
+    "exclusions.patients": "How many patients were excluded for this reason",
     "reference_standards.pathologic_method": "How the pathological diagnosis was made",
     "jobs.state": "What became of the job",
     "jobs.attempts": "How often a worker took it up",
@@ -88,6 +97,14 @@ SAID = {
     "readings.quality_note": "The reader's note on it",
     "readings.submitted_at": "When the server stored the diagnosis",
     "traces.reading": "The reading, by its id in readings",
+    "unblinding_requests.by": "Who asked, by the id in people",
+    "unblinding_requests.at": "When it was asked for",
+    "unblinding_requests.reason": "Why, where it was said",
+    "unblinding_answers.request": "The request, by its id in unblinding_requests",
+    "unblinding_answers.by": "Who answered, by the id in people",
+    "unblinding_answers.at": "When it was answered",
+    "unblinding_answers.outcome": "What became of the request",
+    "unblinding_answers.reason": "Why, where it was said",
     "plans.registered_at": "When the plan was registered, before the unblinding",
     "runs.plan_sha256": f"{_SHA256}, of the plan",
     "runs.state": "What became of the run",
@@ -97,6 +114,12 @@ SAID = {
     "runs.code_version": "Commit or version of the software that computed it",
     "runs.results_sha256": f"{_SHA256}, of the results",
     "imports.imported_at": "When the study was imported",
+    "history_user_id": "Username of whoever changed it; blank: the system",
+    "history_id": "Number of the state in the origin's history",
+    "history_date": "From when on the row was in this state",
+    "history_change_reason": "Why, where it was said",
+    "history_type": "+: added; ~: changed; -: deleted",
+    "audit.sha256": f"{_SHA256}, of the event and of the one before it",
     "audit.at": "When it was recorded, by the server's clock",
     "audit.action": "What was done",
     "audit.outcome": "Whether it was done or refused",
@@ -133,8 +156,8 @@ def undescribed() -> list[str]:
 
 
 def description(table: Table | Record, field: models.Field) -> str:
-    """A column in words; "" where there are none."""
-    said = SAID.get(f"{table.name}.{field.name}", "")
+    """A column in words; "" where there are none. A history has its table's columns."""
+    said = SAID.get(f"{table.name.removeprefix('history_')}.{field.name}", "")
     return said or str(field.help_text) or SAID.get(field.name, "")
 
 

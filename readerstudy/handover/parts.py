@@ -113,12 +113,18 @@ class Record:
         return rows.exclude(action__startswith=self.without) if self.without else rows
 
 
+def _is_installed(label: str) -> bool:
+    """Whether the site has the model: what it has not has no rows to hand over."""
+    app, _dot, name = label.partition(".")
+    return name.lower() in apps.all_models[app]
+
+
 PEOPLE = Table("people", "accounts.User")
 _IN_CASE = "case__cohort__study"
 _IN_READER = "reader__study"
 
 # In the order of import: a table stands after those that it refers to.
-TABLES: tuple[Table, ...] = (
+_TABLES: tuple[Table, ...] = (
     Table("models", "inference.ModelVersion", shared="sha256"),
     Table("study", "cohorts.Study", "pk"),
     Table("protocol", "cohorts.Protocol", "study", documents=(("frozen_document", "json"),)),
@@ -126,6 +132,10 @@ TABLES: tuple[Table, ...] = (
     Table("cohorts", "cohorts.Cohort", "study"),
     Table("cases", "cohorts.Case", "cohort__study"),
     Table("images", "cohorts.Image", _IN_CASE),
+    Table("image_reviews", "cohorts.ImageReview", "image__case__cohort__study",
+          usernames=("decided_by",)),
+    Table("screenings", "cohorts.Screening", "study"),
+    Table("exclusions", "cohorts.Exclusion", "screening__study"),
     Table("reference_standards", "cohorts.ReferenceStandard", _IN_CASE, sealed=True),
     Table("study_model", "inference.StudyModel", "study"),
     Table("jobs", "inference.InferenceJob", _IN_CASE),
@@ -141,6 +151,8 @@ TABLES: tuple[Table, ...] = (
     Table("presentations", "reading.Presentation", "assignment__reader__study", at=OPEN),
     Table("readings", "reading.Reading", "assignment__reader__study", at=OPEN, sealed=True),
     Table("traces", "reading.Trace", "reading__assignment__reader__study", at=OPEN, sealed=True),
+    Table("unblinding_requests", "reading.UnblindingRequest", "study", at=LOCKED),
+    Table("unblinding_answers", "reading.UnblindingAnswer", "request__study", at=LOCKED),
     Table(
         "plans", "analysis.RegisteredPlan", "study",
         usernames=("registered_by",), documents=(("document", "json"),),
@@ -153,13 +165,28 @@ TABLES: tuple[Table, ...] = (
 )  # fmt: skip
 
 EXPORTED = "study.export"  # an export is none of its events: else none would equal the last one
-RECORDS: tuple[Record, ...] = (
+_BY = ("history_user_id",)
+_RECORDS: tuple[Record, ...] = (
     Record("audit", "audit.AuditEvent", "study", usernames=("actor",), without=EXPORTED),
+    Record("history_study", "cohorts.HistoricalStudy", "id", _BY),
+    Record("history_protocol", "cohorts.HistoricalProtocol", "study", _BY),
+    Record("history_cohorts", "cohorts.HistoricalCohort", "study", _BY),
+    Record("history_members", "cohorts.HistoricalMembership", "study", _BY),
+    Record("history_study_model", "inference.HistoricalStudyModel", "study", _BY),
+    Record("history_readers", "reading.HistoricalReader", "study", _BY),
 )
+
+TABLES = tuple(table for table in _TABLES if _is_installed(table.label))
+RECORDS = tuple(record for record in _RECORDS if _is_installed(record.label))
 
 LEFT_OUT: dict[str, str] = {
     "accounts.User_groups": "who may do what is each site's own to say",
     "accounts.User_user_permissions": "who may do what is each site's own to say",
+    "accounts.HistoricalUser": "what became of an account is its own site's to tell",
+    "accounts.SharedCache": "holds nothing that could not be computed anew",
+    "cohorts.ImportJob": "how cases came in, from which folder: the audit log tells of it",
+    "cohorts.CandidateFrame": "frames that nobody has chosen are no part of a study",
+    "inference.HistoricalModelVersion": "a model is the site's; its version here is in models",
     "handover.StudyExport": "an export's own row; the audit log tells of it",
 }
 
