@@ -72,6 +72,7 @@ def study():
     study = factories.make_draft(cases=2)
     factories.make_practice(study, cases=1)
     factories.make_screening(study, enrolled=2)
+    factories.make_investigator(study, "investigator")
     lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
     reader = study.reader_set.select_related("study__protocol", "user").first()
