@@ -144,7 +144,8 @@ def make_draft(
 ) -> Study:
     """A study that lacks nothing to open; ``cases`` in all, dealt out to the cohorts in turn."""
     study = Study.objects.create(slug=slug, title=f"Study {slug}")
-    Protocol.objects.create(study=study, design=design, seed=7, **protocol)
+    asked = {"seed": 7, "plan_before_opening": False} | protocol
+    Protocol.objects.create(study=study, design=design, **asked)
     model = make_model()
     StudyModel.objects.create(study=study, model_version=model)
     made = [

@@ -109,12 +109,12 @@ def test_from_dicom_files_to_p_values(study, client):
     call_command("infer")
     assert set(InferenceJob.objects.values_list("state", "attempts")) == {("done", 1)}
     assert (Prediction.objects.count(), Heatmap.objects.count()) == (3, 12)
+    call_command("register_plan", "real")
     call_command("study", "real", "open", by="test")
     assert read_everything(client, "anna", Etiology.METASTATIC) == 6
     assert read_everything(client, "boris", Etiology.TUBERCULOUS) == 6
     assert Reading.objects.count() == 12
     call_command("study", "real", "lock")
-    call_command("register_plan", "real")
     call_command("study", "real", "unblind")
     call_command("analyse", "real")
     client.login(username="ivan", password=factories.PASSWORD)

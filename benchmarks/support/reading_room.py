@@ -38,7 +38,7 @@ def open_study(
     version, _ = ModelVersion.objects.get_or_create(name="made up", version="1", defaults=described)
     add_jobs(cases, drawn=drawn, model_version=version, done=cases, slug=slug)
     study = Study.objects.get(slug=slug)
-    Protocol.objects.create(study=study, design=design, seed=1)
+    Protocol.objects.create(study=study, design=design, seed=1, plan_before_opening=False)
     StudyModel.objects.create(study=study, model_version=version)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(

@@ -148,7 +148,7 @@ def _stage(decoded: DecodedCase, files: Files) -> _Staged:
 
 def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
     """One statement a table for the whole batch."""
-    cases = Case.objects.bulk_create(_case(cohort, row) for row, _images, _findings in staged)
+    cases = Case.objects.bulk_create(_case(cohort, row) for row, *_ in staged)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(
             case=case,
@@ -156,11 +156,11 @@ def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
             etiology=row.etiology,
             pathologic_method=row.pathologic_method,
         )
-        for case, (row, _images, _findings) in zip(cases, staged, strict=True)
+        for case, (row, *_) in zip(cases, staged, strict=True)
         if row.etiology is not None
     )
     images = Image.objects.bulk_create(_images(cases, staged))
-    findings = [found for _row, _images, of_case in staged for found in of_case]
+    findings = [found for *_, of_case in staged for found in of_case]
     store_findings(images, findings, reviewed_by=reviewed_by)
 
 

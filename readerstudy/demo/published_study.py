@@ -79,7 +79,7 @@ def build(*, picture: tuple[int, int] = PICTURE, progress=iter) -> Study:
     `progress` wraps each cohort's list of cases to be drawn, as tqdm does. Raises NotOurs.
     """
     study = _set_up()
-    if study.state == Study.State.UNBLINDED:
+    if study.is_unsealed:
         return study
     rebuilt = reconstruct()
     if study.state == Study.State.DRAFT:

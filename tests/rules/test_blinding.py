@@ -83,7 +83,8 @@ def build(
     What is asked ``before`` the first case is the protocol's; practice comes with it.
     """
     study = Study.objects.create(slug=slug, title="A study")
-    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40), **before)
+    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40),
+                            plan_before_opening=False, **before)  # fmt: skip
     if before:
         practice = Cohort.objects.create(
             study=study, name=f"practice-{hidden['cohorts'][0]}", hospital=hidden["hospital"],

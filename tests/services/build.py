@@ -58,7 +58,8 @@ def _make_study(sketch: dict) -> None:
     from readerstudy.reading.models import Reader
 
     study = Study.objects.create(slug=sketch["slug"], title=sketch["title"])
-    Protocol.objects.create(study=study, design=sketch["design"], seed=7, **sketch["protocol"])
+    asked = {"plan_before_opening": False} | sketch["protocol"]
+    Protocol.objects.create(study=study, design=sketch["design"], seed=7, **asked)
     StudyModel.objects.create(study=study, model_version=ModelVersion.objects.get())
     Cohort.objects.create(study=study, name="hidden-cohort", hospital="hidden hospital")
     for number, name in enumerate(sketch["readers"], start=1):

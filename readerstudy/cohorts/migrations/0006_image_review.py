@@ -26,7 +26,7 @@ def review_what_is_there(apps, _schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cohorts", "0004_roles"),
+        ("cohorts", "0005_lifecycle"),
     ]
 
     operations = [
