@@ -94,7 +94,7 @@ def test_from_an_empty_site_to_the_same_tables_elsewhere(browser, site, tmp_path
 
 def _save(page: Page, button: str = "Save") -> None:
     page.get_by_role("button", name=button, exact=True).click()
-    expect(page.locator(".messagelist .success")).to_be_visible()
+    expect(page.locator(".messagelist li")).to_be_visible()
 
 
 def _add_model(page: Page, file) -> None:
@@ -102,7 +102,7 @@ def _add_model(page: Page, file) -> None:
     fill(page, name="CLA-HDM", version="1")
     page.locator("[name=weights_file]").set_input_files(file)
     page.get_by_role("button", name="Save", exact=True).click(timeout=AT_WORK_MS)
-    expect(page.locator(".messagelist .success")).to_be_visible()
+    expect(page.locator(".messagelist li")).to_be_visible()
 
 
 def _add_study(page: Page) -> None:
