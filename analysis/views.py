@@ -5,16 +5,19 @@ No page computes a result: they show what runs have stored.
 
 import json
 
-from django.core.cache import cache
+from django.contrib import messages
+from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis import dispatch, presentation, registration, runs
 from analysis.access import member_view, run_of
+from analysis.alerts import alerts
 from analysis.beside import page_beside
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
@@ -27,7 +30,9 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study, testing_cases
 from readerstudy.cohorts.roles import Action, may
 from readerstudy.reading import sequence, trace
+from readerstudy.reading.activity import activity_of
 from readerstudy.reading.lifecycle import NotPossible
+from readerstudy.reading.reminders import NotReminded, behind, remind
 
 INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 
@@ -69,6 +74,20 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     return redirect("analysis:run", slug=study.slug, number=started.number)
 
 
+@require_POST
+@member_view(Action.REMIND)
+def send_reminder(request: HttpRequest, study: Study) -> HttpResponse:
+    """Remind the reader whose code was sent."""
+    code = request.POST.get("reader", "")
+    at = request.build_absolute_uri(reverse("reading:current", kwargs={"slug": study.slug}))
+    try:
+        remind(study, code, address=at, request=request)
+        messages.success(request, f"{code} is reminded.")
+    except NotReminded as refusal:
+        messages.error(request, str(refusal))
+    return redirect("analysis:results", slug=study.slug)
+
+
 @require_GET
 @member_view(Action.SEE_RESULTS)
 def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
@@ -95,8 +114,11 @@ def _results(context: dict, *, readers_page: str) -> SafeString:
 
 
 def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
+    activity = activity_of(study)
     context = {
         "study": study,
+        "alerts": alerts(study, activity),
+        "behind": behind(study, activity),
         "progress": _progress(study),
         "disagreements": trace.disagreements(study),
         "beside": page_beside(study.slug),
@@ -119,7 +141,7 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
     if study.locked_at is None:
         return count()
     key = f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}"
-    return cache.get_or_set(key, count, timeout=None)
+    return caches["process"].get_or_set(key, count, timeout=None)
 
 
 def _runs(study: Study) -> list[AnalysisRun]:

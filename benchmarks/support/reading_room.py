@@ -21,6 +21,7 @@ from benchmarks.support.reads import Read
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Case, Protocol, ReferenceStandard, Study
+from readerstudy.cohorts.review.decisions import approve, reviewed
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
@@ -51,6 +52,7 @@ def open_study(
         Reader(study=study, user=user, code=f"R{n}", years_of_experience=9, group="senior")
         for n, user in enumerate(users, start=1)
     )
+    approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="benchmark")
     lifecycle.open_study(study, by="benchmark")
     return [StudyReader(slug, user) for user in users]
 

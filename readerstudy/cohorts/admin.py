@@ -1,10 +1,18 @@
 """Cohorts in Django admin. What a study rests on can't be changed once it is open."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
 
 from readerstudy.audit.admin import AuditEventAdmin
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.by_role import ByRole, InlineByRole
+from readerstudy.cohorts.imports import permissions, queue
+from readerstudy.cohorts.imports.admin import begin, form_page
+from readerstudy.cohorts.imports.forms import CohortImportForm
+from readerstudy.cohorts.imports.models import ImportJob
 from readerstudy.cohorts.models import (
     Case,
     Cohort,
@@ -13,6 +21,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.pages import ReviewsImages
 
 
 class DraftOnly:
@@ -127,10 +136,58 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
 
 
 @admin.register(Cohort)
-class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
-    list_display = ["name", "study", "role", "hospital"]
+class CohortAdmin(DraftOnly, ReviewsImages, ByRole, admin.ModelAdmin):
+    change_form_template = "admin/cohorts/cohort/change_form.html"
+    list_display = ["name", "study", "role", "hospital", "cases", "review_link"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(cases=Count("case"))
+
+    @admin.display(ordering="cases")
+    def cases(self, cohort: Cohort) -> int:
+        return cohort.cases
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.import_view)
+        name = "cohorts_cohort_import"
+        return [path("<int:cohort_id>/import/", view, name=name), *super().get_urls()]
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        cohort = self.get_object(request, object_id) if object_id else None
+        extra = {"may_import": bool(cohort and _importable(request, cohort))}
+        return super().changeform_view(request, object_id, form_url, extra | (extra_context or {}))
+
+    def import_view(self, request: HttpRequest, cohort_id: int) -> HttpResponse:
+        """Take a source for this cohort; its dry run is on the page that follows."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        cohort = self.get_object(request, cohort_id)
+        if cohort is None:
+            raise Http404
+        kinds = _importable(request, cohort)
+        if not kinds:
+            raise PermissionDenied
+        form = CohortImportForm(request.POST or None, request.FILES or None, kinds=kinds)
+        if form.is_valid():
+            kind = form.cleaned_data["kind"]
+            try:
+                return begin(request, form, study=cohort.study, cohort=cohort, kind=kind)
+            except queue.NotPossible as refusal:
+                form.add_error(None, str(refusal))
+        return form_page(
+            self, request, form, title=f"Import into {cohort}", kinds=kinds, of=str(cohort),
+            back=reverse("admin:cohorts_cohort_change", args=[cohort.pk]),
+        )  # fmt: skip
+
+
+def _importable(request: HttpRequest, cohort: Cohort) -> list[ImportJob.Kind]:
+    """The kinds of import that whoever asks may make into a cohort."""
+    if cohort.study.state != Study.State.DRAFT:
+        return []
+    kinds = permissions.importable(request.user, cohort.study)
+    return [kind for kind in kinds if kind != ImportJob.Kind.SCREENING]
 
 
 class ImageInline(InlineByRole, admin.TabularInline):

@@ -7,6 +7,11 @@ class CohortsConfig(AppConfig):
     label = "cohorts"
     default = True
 
+    def ready(self):
+        """Say who needs a second factor; register the admin pages that have their own module."""
+        from readerstudy.cohorts import members  # noqa: F401
+        from readerstudy.cohorts.screening import admin  # noqa: F401
+
 
 class StudyAdminConfig(admin_apps.AdminConfig):
     """Django's admin, with a site that members of a study may enter."""

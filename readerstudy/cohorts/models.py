@@ -14,8 +14,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
+from readerstudy.audit.history import keeps_history
+from readerstudy.cohorts.imports.models import ImportJob
+from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
+
+# Which have modules of their own.
+__all_models__ = (CandidateFrame, Exclusion, ImageReview, ImportJob, Screening)
 
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200
@@ -62,6 +69,7 @@ _IDENTITY_CHANGES = " OR ".join(
 )
 
 
+@keeps_history()
 @refuses(
     update=f"OLD.state = 'archived' OR {_rank('NEW')} < {_rank('OLD')} "
     f"OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
@@ -127,6 +135,7 @@ def random_seed() -> int:
     return secrets.randbits(63)
 
 
+@keeps_history(without=("frozen_document",))
 @append_only(when="OLD.frozen_at IS NOT NULL")
 class Protocol(models.Model):
     """How the study is read. Frozen with a hash when the study opens."""
@@ -216,6 +225,7 @@ class Protocol(models.Model):
         return f"Protocol of {self.study}"
 
 
+@keeps_history()
 class Membership(models.Model):
     """A person's part in running a study: one role in each. What it allows is in roles.py.
 
@@ -244,6 +254,7 @@ class Membership(models.Model):
         return f"{self.user}, {Membership.Role(self.role).name.lower().replace('_', ' ')}"
 
 
+@keeps_history()
 @frozen_when(STUDY_UNDER_WAY)
 class Cohort(models.Model):
     """Cases of one hospital and period. Testing cohorts are read; practice cases come before."""
@@ -360,6 +371,8 @@ class Image(models.Model):
 @frozen_when(_CASE_UNDER_WAY)
 class ReferenceStandard(models.Model):
     """The truth of a case, by pathology."""
+
+    audit_hidden = ("malignancy", "etiology", "pathologic_method")
 
     case = models.OneToOneField(Case, on_delete=models.PROTECT)
     malignancy = models.CharField(max_length=9, choices=choices(Malignancy))

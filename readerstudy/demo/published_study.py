@@ -193,7 +193,7 @@ def _import_cases(
         write_cases(
             Path(folder), cases, technique=hospital.technique, size=picture, progress=progress
         )
-        import_cohort(cohort=cohort, source=Path(folder), by=BY)
+        import_cohort(cohort=cohort, source=Path(folder), by=BY, reviewed_by=BY)
 
 
 def _import_model(rebuilt: PublishedStudy, study: Study) -> None:

@@ -1,13 +1,14 @@
 """Readers and the study's page in Django admin. Submitted readings can only be looked at."""
 
-from django import forms
 from django.contrib import admin
 
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.by_role import ByRole, InlineByRole
-from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.models import Study
+from readerstudy.reading.invitation_admin import InvitesPeople
+from readerstudy.reading.membership_admin import AuditsMemberships, MembershipInline
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -27,26 +28,6 @@ class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = StudyModel
 
 
-class MembershipForm(forms.ModelForm):
-    """Whoever reads a study has no part in running it."""
-
-    def clean(self):
-        cleaned = super().clean()
-        user = cleaned.get("user")
-        if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
-            raise forms.ValidationError(
-                f"{user} reads this study and can't have a role in running it too."
-            )
-        return cleaned
-
-
-class MembershipInline(InlineByRole, admin.TabularInline):
-    model = Membership
-    form = MembershipForm
-    extra = 0
-    autocomplete_fields = ["user"]
-
-
 class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Reader
     extra = 0
@@ -54,7 +35,7 @@ class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StepPages, StudyAdmin):
+class StudyWithLifecycleAdmin(StepPages, InvitesPeople, AuditsMemberships, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]

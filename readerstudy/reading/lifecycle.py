@@ -16,7 +16,7 @@ from inference import dispatch, queue
 from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Protocol, Study, testing_cases
-from readerstudy.reading import checks, requirements
+from readerstudy.reading import checks, requirements, witness
 from readerstudy.reading.models import Reader, UnblindingAnswer
 from readerstudy.reading.opening import draw_and_freeze
 
@@ -78,7 +78,8 @@ def open_study(study: Study, *, by: str, reason: str = "", at: datetime | None =
     """
     against = partial(_against_opening, at=at)
     study = _enter(study, State.OPEN, require=State.DRAFT, against=against, at=at)
-    detail = {"protocol": draw_and_freeze(study)} | ({"as_of": at.isoformat()} if at else {})
+    draw_and_freeze(study)
+    detail = witness.of_opening(study) | ({"as_of": at.isoformat()} if at else {})
     _record(study, "open", State.DRAFT, by=by, reason=reason, **detail)
 
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
+from readerstudy.audit.history import keeps_history
 from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study, consistent_diagnosis
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 
@@ -26,6 +27,7 @@ class Stage(models.IntegerChoices):
     AIDED = 2, _("Stage 2, with AI")
 
 
+@keeps_history()
 @frozen_when(STUDY_UNDER_WAY)
 class Reader(models.Model):
     """A radiologist in one study, with the experience that groups the analysis."""

@@ -13,8 +13,8 @@ from readerstudy.reading.models import Assignment, Reader, ReadingOrder, Stage
 from readerstudy.reading.randomisation import ALGORITHM, CaseKey, draw_order, order_digest
 
 
-def draw_and_freeze(study: Study) -> str:
-    """Draw all orders and freeze the protocol; its SHA-256. The study is open already."""
+def draw_and_freeze(study: Study) -> None:
+    """Draw all orders and freeze the protocol. The study is open already."""
     protocol = study.protocol
     cases = {CaseKey(case.cohort_name, case.case_id): case for case in testing_cases(study)}
     orders = [
@@ -27,7 +27,6 @@ def draw_and_freeze(study: Study) -> str:
     protocol.frozen_sha256 = hashlib.sha256(document.encode()).hexdigest()
     protocol.frozen_at = study.opened_at
     protocol.save()
-    return protocol.frozen_sha256
 
 
 def frozen_document(study: Study, orders: list[ReadingOrder]) -> dict:

@@ -16,6 +16,7 @@ from readerstudy.cohorts.models import (
     practice_cases,
     testing_cases,
 )
+from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.cohorts.roles import Action
 from readerstudy.reading.checks import Found, on_results_page, on_study_page, register
 from readerstudy.reading.models import Assignment, Reader
@@ -26,6 +27,10 @@ TOLD = 5  # cases named, so that nobody must go through a list
 
 def _cases_page(study: Study, _user: User) -> str:
     return f"{reverse('admin:cohorts_case_changelist')}?cohort__study__id__exact={study.pk}"
+
+
+def _cohorts_page(study: Study, _user: User) -> str:
+    return f"{reverse('admin:cohorts_cohort_changelist')}?study__id__exact={study.pk}"
 
 
 def _jobs_page(study: Study, _user: User) -> str:
@@ -79,6 +84,12 @@ def practice(study: Study) -> Found:
         warnings=[] if count else ["There is no practice case: readers begin without practice."],
         there=f"{count} practice cases.",
     )
+
+
+@register("open", title="Images looked at", where=_cohorts_page)
+def images(study: Study) -> Found:
+    """A person has approved each image that a reader is going to be shown."""
+    return Found(missing=images_awaiting_review(study), there="All images are approved.")
 
 
 def _incomplete(rows: QuerySet[Case], *, kind: str) -> list[str]:

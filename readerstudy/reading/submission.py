@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Max
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
-from readerstudy.reading import blinding, sequence, trace
+from readerstudy.reading import blinding, sequence, trace, witness
 from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import (
     AlreadyRead,
@@ -62,13 +63,20 @@ def present(assignment: Assignment) -> None:
 
 @transaction.atomic
 def submit_reading(
-    *, reader: Reader, code: str, key: UUID, answer: Answer, told: dict | None = None
+    *,
+    reader: Reader,
+    code: str,
+    key: UUID,
+    answer: Answer,
+    told: dict | None = None,
+    request: HttpRequest | None = None,
 ) -> Submission:
     """Store the diagnosis of the reader's current case.
 
     ``told`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
-    page without scripts tells nothing. A repetition of the same submit (same key) returns the
-    first answer, even after the study was locked. Raises one of ``errors``; nothing is stored then.
+    page without scripts tells nothing. The audit log has the address of ``request``. A repetition
+    of the same submit (same key) returns the first answer, even after the study was locked.
+    Raises one of ``errors``; nothing is stored then.
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
@@ -88,13 +96,14 @@ def submit_reading(
         started_at=shown.at,
         submitted_at=max(shown.at, timezone.now()),  # whatever two servers' clocks say
     )
-    if told is not None:
-        trace.keep(reading, told=told)
+    kept = trace.keep(reading, told=told) if told is not None else None
     record(
         "reading.submit",
+        request=request,
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
+        detail=witness.of_reading(reading, kept),
     )
     return Submission(reading, replayed=False)
 
@@ -119,7 +128,7 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
     Presentation.objects.bulk_create(
         Presentation(assignment=assignment, at=reading.started_at) for assignment, reading in read
     )
-    Reading.objects.bulk_create(
+    stored = Reading.objects.bulk_create(
         Reading(
             assignment=assignment,
             malignancy=reading.malignancy,
@@ -135,7 +144,7 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=reader.code,
-        detail={"readings": len(readings)},
+        detail=witness.of_readings((reading, None) for reading in stored),
     )
 
 

@@ -52,17 +52,17 @@ def no_case(study):
 
 
 def no_image(study):
-    Image.objects.filter(case__cohort__study=study).delete()
+    factories.remove_images(Image.objects.filter(case__cohort__study=study))
 
 
 def no_bus_image(study):
-    Image.objects.filter(case=Case.objects.filter(cohort__study=study).first(),
-                         modality="bus").delete()  # fmt: skip
+    case = Case.objects.filter(cohort__study=study).first()
+    factories.remove_images(Image.objects.filter(case=case, modality="bus"))
 
 
 def no_cdfi_image(study):
-    Image.objects.filter(case=Case.objects.filter(cohort__study=study).first(),
-                         modality="cdfi").delete()  # fmt: skip
+    case = Case.objects.filter(cohort__study=study).first()
+    factories.remove_images(Image.objects.filter(case=case, modality="cdfi"))
 
 
 def no_truth(study):
@@ -254,6 +254,7 @@ def test_opening_freezes_the_protocol_under_its_hash(design):
     orders = ReadingOrder.objects.values_list("reader__code", "stage", "order_sha256")
     assert sorted(map(tuple, document["orders"])) == sorted(orders)
     event = AuditEvent.objects.get(action="study.open")
+    assert len(event.detail.pop("orders")) == len(orders)
     assert event.detail == {
         "before": {"state": "draft"},
         "after": {"state": "open"},
