@@ -26,6 +26,8 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.reading.lifecycle import NotPossible
 from readerstudy.reading.models import Reader
 
@@ -131,7 +133,7 @@ def _copy_cohorts(copying: Copying) -> None:
 
 
 def _copy_cases(copying: Copying) -> None:
-    """The cases with images and truth, in cohorts of the same names."""
+    """The cases with images, truth and screening, in cohorts of the same names."""
     for source in Cohort.objects.filter(study=copying.source):
         cohort = Cohort.objects.filter(study=copying.study, name=source.name).first()
         if cohort is None:
@@ -140,6 +142,7 @@ def _copy_cases(copying: Copying) -> None:
         keys = list(Case.objects.filter(cohort=source).order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(keys), ROWS_AT_ONCE):
             _copy_some(keys[start : start + ROWS_AT_ONCE], cohort, link=copying.link)
+    _copy_screening(copying)
 
 
 def _copy_some(keys: list[int], cohort: Cohort, *, link: Callable[[str], str]) -> None:
@@ -147,14 +150,42 @@ def _copy_some(keys: list[int], cohort: Cohort, *, link: Callable[[str], str]) -
     cases = Case.objects.filter(pk__in=keys).order_by("pk")
     made = Case.objects.bulk_create(_copied(case, cohort=cohort) for case in cases)
     copies = dict(zip(keys, made, strict=True))
-    Image.objects.bulk_create(
-        _copied(image, case=copies[image.case_id], file=link(image.file.name))
-        for image in Image.objects.filter(case__in=keys)
-    )
+    _copy_images(copies, link=link)
     ReferenceStandard.objects.bulk_create(
         _copied(truth, case=copies[truth.case_id])
         for truth in ReferenceStandard.objects.filter(case__in=keys)
     )
+
+
+def _copy_images(cases: dict[int, Case], *, link: Callable[[str], str]) -> None:
+    """Images of these cases, with what was found in them and decided: the pixels are the same."""
+    images = list(Image.objects.filter(case__in=cases).order_by("pk"))
+    made = Image.objects.bulk_create(
+        _copied(image, case=cases[image.case_id], file=link(image.file.name)) for image in images
+    )
+    copies = {image.pk: copy for image, copy in zip(images, made, strict=True)}
+    ImageReview.objects.bulk_create(
+        _copied(review, image=copies[review.image_id])
+        for review in ImageReview.objects.filter(image__in=copies)
+    )
+    CandidateFrame.objects.bulk_create(
+        _copied(frame, image=copies[frame.image_id], file=link(frame.file.name))
+        for frame in CandidateFrame.objects.filter(image__in=copies)
+    )
+
+
+def _copy_screening(copying: Copying) -> None:
+    """How the patients came to be these, by cohorts of the same names."""
+    cohorts = {cohort.name: cohort for cohort in Cohort.objects.filter(study=copying.study)}
+    rows = Screening.objects.filter(study=copying.source).select_related("cohort")
+    for screening in rows.order_by("pk"):
+        of = screening.cohort and cohorts[screening.cohort.name]
+        made = _copied(screening, study=copying.study, cohort=of)
+        made.save()
+        Exclusion.objects.bulk_create(
+            _copied(exclusion, screening=made)
+            for exclusion in screening.exclusion_set.order_by("position")
+        )
 
 
 @contextmanager
@@ -189,7 +220,7 @@ register(Part(name="cohorts", label="Cohorts", copy=_copy_cohorts, by_default=Tr
 register(
     Part(
         name="cases",
-        label="Cases of the cohorts, with images and reference standards",
+        label="Cases of the cohorts, with images, reference standards and screening",
         copy=_copy_cases,
     )
 )

@@ -18,6 +18,8 @@ from readerstudy.cohorts.models import (
 )
 from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.cohorts.roles import Action
+from readerstudy.cohorts.screening.agreement import screening_disagreements
+from readerstudy.cohorts.screening.models import Screening
 from readerstudy.reading.checks import Found, on_results_page, on_study_page, register
 from readerstudy.reading.models import Assignment, Reader
 from readerstudy.reading.people import who_may
@@ -92,6 +94,23 @@ def images(study: Study) -> Found:
     return Found(missing=images_awaiting_review(study), there="All images are approved.")
 
 
+def _screening_page(study: Study, _user: User) -> str:
+    page = reverse("admin:cohorts_screening_changelist")
+    return f"{page}?study__id__exact={study.pk}"
+
+
+@register("open", title="Screening", where=_screening_page)
+def screening(study: Study) -> Found:
+    """What is recorded adds up: it is fixed from the opening, and makes the flowchart."""
+    recorded = Screening.objects.filter(study=study).exists()
+    nothing = "No screening is recorded: the flowchart begins with the patients enrolled."
+    return Found(
+        missing=screening_disagreements(study),
+        warnings=[] if recorded else [nothing],
+        there="The numbers add up.",
+    )
+
+
 def _incomplete(rows: QuerySet[Case], *, kind: str) -> list[str]:
     reasons = []
     incomplete = rows.exclude(image__modality="bus") | rows.exclude(image__modality="cdfi")
@@ -136,16 +155,18 @@ def readers(study: Study) -> Found:
         if reader.user.is_staff or reader.user.is_superuser or reader.user_id in members
     ]
     warnings = [
-        f"{reader.code} ({reader.user}) has not signed in yet."
+        f"{reader.code} ({reader.user}) {_awaited(reader.user)}"
         for reader in rows
-        if not study.is_synthetic and _is_awaited(reader.user)
+        if not study.is_synthetic and _awaited(reader.user)
     ]
     return Found(missing=missing, warnings=warnings, there=f"{len(rows)} readers.")
 
 
-def _is_awaited(user: User) -> bool:
-    """Whether this person has yet to come to the site for the first time."""
-    return user.last_login is None
+def _awaited(user: User) -> str:
+    """What keeps this person from reading at once; blank for nothing."""
+    if user.invited_at and not user.accepted_at:
+        return "has not accepted the invitation yet."
+    return "" if user.last_login else "has not signed in yet."
 
 
 @register("open", title="Model and its results", where=_jobs_page)

@@ -50,7 +50,7 @@ class StepPages(admin.ModelAdmin):
 
     def step_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
         """Confirm a step with a password: what it does, forbids and asks for."""
-        study = self._study(request, pk)
+        study = self._looked_at(request, pk)
         if step not in list(Step):
             raise Http404
         step = Step(step)
@@ -76,7 +76,7 @@ class StepPages(admin.ModelAdmin):
             "standing": unblinding.standing_request(study),
             "adminform": _drawn(form),
         }
-        return self._page(request, study, "step", title=step.told.button, **context)
+        return self._own_page(request, study, "step", title=step.told.button, **context)
 
     def _take(self, request: HttpRequest, study: Study, step: Step, given: dict) -> None:
         require_password(request, given["password"], study=study.slug, target=f"study.{step.value}")
@@ -85,7 +85,7 @@ class StepPages(admin.ModelAdmin):
 
     def run_model_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Queue the model's jobs for all testing cases."""
-        study = self._study(request, pk)
+        study = self._looked_at(request, pk)
         _require_right(request, study, Action.RUN_MODEL, target="run_model")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
@@ -98,7 +98,7 @@ class StepPages(admin.ModelAdmin):
 
     def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Copy the study as a new draft, with what is ticked."""
-        study = self._study(request, pk)
+        study = self._looked_at(request, pk)
         _require_right(request, study, Action.COPY, target="copy")
         form = CopyForm(request.POST or None, initial={"title": f"Copy of {study.title}"})
         reasons = []
@@ -117,9 +117,9 @@ class StepPages(admin.ModelAdmin):
             except lifecycle.NotPossible as refusal:
                 reasons = refusal.reasons
         context = {"reasons": reasons, "adminform": _drawn(form)}
-        return self._page(request, study, "copy", title="Copy the study", **context)
+        return self._own_page(request, study, "copy", title="Copy the study", **context)
 
-    def _study(self, request: HttpRequest, pk: int) -> Study:
+    def _looked_at(self, request: HttpRequest, pk: int) -> Study:
         study = self.get_object(request, str(pk))
         if study is None:
             raise Http404
@@ -128,7 +128,7 @@ class StepPages(admin.ModelAdmin):
     def _to_study(self, study: Study) -> HttpResponse:
         return redirect("admin:cohorts_study_change", study.pk)
 
-    def _page(self, request, study: Study, name: str, *, title: str, **context) -> HttpResponse:
+    def _own_page(self, request, study: Study, name: str, *, title: str, **context) -> HttpResponse:
         context |= {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -63,12 +63,15 @@ _FOCUS = (
 )
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds, rule by rule, with the elements it is found on."""
+def violations(page: Page, *, within: str | None = None) -> list[str]:
+    """What axe-core finds, rule by rule, with the elements it is found on.
+
+    ``within`` is the selector of the part that is looked at, of a page that is not all ours.
+    """
     # Without its copies of the style sheets, which the site's policy would refuse: only a rule
     # on locked orientation reads them, and no style sheet here asks for an orientation.
     options = {"runOnly": STANDARDS, "resultTypes": ["violations"], "preload": False}
-    found = _AXE.run(page, options=options).response["violations"]
+    found = _AXE.run(page, context=within, options=options).response["violations"]
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
         for rule in found

@@ -70,8 +70,12 @@ def _set_up(page: Page, browser, site: Site, address: str) -> None:
     )
     expect(_line(page, "Analysis plan")).to_contain_text("Missing")
     _accessible(page, "admin-study-draft")
+    page.get_by_role("link", name="Copy…").click()
+    expect(page.get_by_role("checkbox", name="Cohorts", exact=True)).to_be_checked()
+    _accessible(page, "admin-study-copy", within="#content-main")
+    page.get_by_role("link", name="Back to the study").click()
     page.get_by_role("link", name="Open the study…").click()
-    _accessible(page, "admin-step-open")
+    _accessible(page, "admin-step-open", within="#content-main")
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Open the study").click()
     expect(page.get_by_role("alert")).to_contain_text("Refused. Nothing was done:")
@@ -127,9 +131,10 @@ def _confirm(browser, address: str) -> None:
         expect(page.get_by_role("heading", name="The study is unblinded")).to_be_visible()
 
 
-def _accessible(page: Page, name: str) -> None:
+def _accessible(page: Page, name: str, *, within: str = "#study-panel") -> None:
+    """What Django's own form looks like is not ours."""
     screenshot(page, name)
-    assert violations(page) == []
+    assert violations(page, within=within) == []
 
 
 def _sealed(browser, address: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from readerstudy.cohorts.models import Protocol
+from readerstudy.cohorts.screening.models import Screening
 from readerstudy.reading import checks, lifecycle
 from readerstudy.reading.checks import State
 from tests import factories
@@ -20,8 +21,8 @@ def lines(study) -> dict[str, checks.Line]:
 
 def test_every_floor_has_its_lines():
     assert list(lines(factories.make_draft(cases=1))) == [
-        "Protocol", "Cohorts and cases", "Practice", "Readers", "Model and its results",
-        "Investigators", "Who unblinds", "Analysis plan",
+        "Protocol", "Cohorts and cases", "Practice", "Images looked at", "Screening", "Readers",
+        "Model and its results", "Investigators", "Who unblinds", "Analysis plan",
     ]  # fmt: skip
 
 
@@ -29,11 +30,34 @@ def test_a_warning_tells_and_does_not_stop():
     study = factories.make_draft(cases=1)
     found = lines(study)
     warned = {title for title, line in found.items() if line.state is State.WARNING}
-    assert warned == {"Protocol", "Practice", "Readers", "Investigators", "Analysis plan"}
+    assert warned == {
+        "Protocol", "Practice", "Screening", "Readers", "Investigators", "Analysis plan",
+    }  # fmt: skip
     assert "no washout" in found["Protocol"].why[0]
     assert "no consent" in found["Protocol"].why[1]
     assert "R1 (anna) has not signed in yet." in found["Readers"].why
     lifecycle.open_study(study, by="test")
+
+
+def test_a_reader_who_was_invited_is_waited_for():
+    study = factories.make_draft(cases=1, readers=("anna",))
+    user = study.reader_set.get().user
+    user.invited_at = user.last_login = timezone.now()
+    user.save()
+    assert "R1 (anna) has not accepted the invitation yet." in lines(study)["Readers"].why
+    user.accepted_at = timezone.now()
+    user.save()
+    assert lines(study)["Readers"].why == ["1 readers."]
+
+
+def test_screening_that_does_not_add_up_stops_the_opening():
+    study = factories.make_draft(cases=2, cohorts=("one",))
+    screening = Screening.objects.create(study=study, screened=9, enrolled=2)
+    assert "9 patients screened, but 0 excluded" in lines(study)["Screening"].why[0]
+    with pytest.raises(lifecycle.NotPossible, match="9 patients screened"):
+        lifecycle.open_study(study, by="test")
+    screening.exclusion_set.create(position=1, reason="other", note="x", patients=7)
+    assert lines(study)["Screening"].state is State.DONE
 
 
 def test_what_is_there_is_told():
@@ -43,7 +67,7 @@ def test_what_is_there_is_told():
     study.reader_set.get().user.__class__.objects.update(last_login=timezone.now())
     found = lines(study)
     done = {title for title, line in found.items() if line.state is State.DONE}
-    assert done == set(found) - {"Analysis plan"}
+    assert done == set(found) - {"Analysis plan", "Screening"}
     assert "Two-session design, washout of 28 days" in found["Protocol"].why[0]
     assert found["Cohorts and cases"].why == ["3 testing cases in 2 cohorts."]
     assert found["Practice"].why == ["2 practice cases."]

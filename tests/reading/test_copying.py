@@ -19,6 +19,8 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.reading import copying, lifecycle
 from readerstudy.reading.lifecycle import NotPossible
 from readerstudy.reading.models import Reader
@@ -39,6 +41,10 @@ OWN = {
     Case: {"id", "cohort"},
     Image: {"id", "case", "file"},
     ReferenceStandard: {"id", "case"},
+    ImageReview: {"id", "image"},
+    CandidateFrame: {"id", "image", "file"},
+    Screening: {"id", "study", "cohort"},
+    Exclusion: {"id", "screening"},
 }  # fmt: skip
 
 
@@ -54,6 +60,11 @@ def source():
     study.save()
     factories.make_practice(study, cases=2)
     factories.make_investigator(study)
+    image = Image.objects.filter(case__cohort__study=study).first()
+    CandidateFrame.objects.create(image=image, number=3, file=image.file.name)
+    cohort = study.cohort_set.first()
+    screening = Screening.objects.create(study=study, cohort=cohort, screened=9, enrolled=2)
+    screening.exclusion_set.create(position=1, reason="other", note="x", patients=7)
     return study
 
 
@@ -115,11 +126,16 @@ def test_a_part_is_copied_field_by_field_if_it_is_asked_for(part, model, count, 
 @pytest.mark.parametrize("asked", [{"cases"}, {"cohorts", "cases"}])
 def test_cases_are_copied_with_images_and_truth(asked, source):
     made = copy(source, *asked)
-    for model, path in ((Case, "cohort"), (Image, "case__cohort"),
-                        (ReferenceStandard, "case__cohort")):  # fmt: skip
-        found = all_settings(model, **{f"{path}__study": made})
-        assert len(found) == {Case: 5, Image: 10, ReferenceStandard: 5}[model]
-        assert found == all_settings(model, **{f"{path}__study": source})
+    for model, path, count in (
+        (Case, "cohort__study", 5), (Image, "case__cohort__study", 10),
+        (ReferenceStandard, "case__cohort__study", 5),
+        (ImageReview, "image__case__cohort__study", 10),
+        (CandidateFrame, "image__case__cohort__study", 1),
+        (Screening, "study", 1), (Exclusion, "screening__cohort__study", 1),
+    ):  # fmt: skip
+        found = all_settings(model, **{path: made})
+        assert len(found) == count, model
+        assert found == all_settings(model, **{path: source})
     for image in Image.objects.filter(case__cohort__study=made):
         twin = Image.objects.get(sha256=image.sha256, case__cohort__study=source)
         assert image.file.name != twin.file.name
