@@ -4,12 +4,16 @@ With nothing set, the site runs embedded: SQLite under ``var/``, tasks without a
 reachable from this machine alone. ``docs/admin.md`` lists the variables.
 """
 
+import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
 from environs import Env, validate
+
+from readerstudy.operation import logs
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,19 +29,26 @@ HTTPS = env.bool("READERSTUDY_HTTPS", not DEMO)
 def _kept_secret(path: Path) -> str:
     """A random key made at the first start and kept, readable by its owner alone."""
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50))
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):  # another process was first: its key is the one
+            os.link(made, path)
+        made.unlink()
     return path.read_text()
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or _kept_secret(VAR_DIR / "secret_key")
+# The first key seals the audit log; events sealed with the others are still known.
+AUDIT_KEYS = env.list("READERSTUDY_AUDIT_KEYS", []) or [_kept_secret(VAR_DIR / "audit_key")]
+AUDIT_HEAD = VAR_DIR / "audit_head"  # the last event, where the database can't change it
 DEBUG = False
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "readerstudy.cohorts.apps.StudyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,12 +66,14 @@ INSTALLED_APPS = [
     "inference",
     "readerstudy.reading",
     "analysis",
+    "readerstudy.handover",
     "readerstudy.demo",
 ]
 
 BEHIND_PROXY = env.bool("READERSTUDY_BEHIND_PROXY", False)
 MIDDLEWARE = [
     "readerstudy.accounts.middleware.ClientAddress",
+    "readerstudy.operation.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "readerstudy.accounts.middleware.NoStore",
@@ -72,6 +85,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "readerstudy.accounts.sessions.SessionAge",
     "allauth.account.middleware.AccountMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "readerstudy.accounts.middleware.LoopbackOnlyInDemo",
@@ -167,6 +181,7 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a monitor asks the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -202,6 +217,8 @@ WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: no
 # Uploads go to disk at once: weights files are large, and are checked by their path.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
+
+EXPORTS_ROOT = VAR_DIR / "exports"  # bundles asked for in the browser: each can be made anew
 
 # The default cache counts attempts to sign in, and remembers used codes: all server processes must
 # share it, on all machines, and an "add" must be atomic. The database is both, and is there
@@ -280,6 +297,8 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in (
         ("reap", "inference.tasks.reap"),
         ("reap-analysis", "analysis.tasks.reap"),
+        ("reap-imports", "readerstudy.cohorts.tasks.reap"),
+        ("reap-exports", "readerstudy.handover.tasks.reap"),
     )
 }
 
@@ -295,11 +314,19 @@ INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
 ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    # What a decoder says of a bad file goes to the user as a problem, not to the log.
-    "loggers": {"pydicom": {"level": "CRITICAL"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING")},
-}
+# What is worth an alert (analysis/alerts.py), and when a reader counts as behind.
+ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0)
+ALERT_IDLE_DAYS = env.int("READERSTUDY_ALERT_IDLE_DAYS", 7)
+
+# Folders of this server beneath which an admin may choose the source of an import; none: no folder.
+IMPORT_ROOTS = [Path(root).absolute() for root in env.list("IMPORT_ROOTS", [])]
+IMPORT_MAX_UPLOAD_MIB = env.int("IMPORT_MAX_UPLOAD_MIB", 8192)
+IMPORT_KEEP_DAYS = env.float("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
+IMPORT_HEARTBEAT_SECONDS = env.float("IMPORT_HEARTBEAT_SECONDS", 5.0)
+IMPORT_STALE_SECONDS = env.float("IMPORT_STALE_SECONDS", 60.0)
+IMPORT_MAX_ATTEMPTS = env.int("IMPORT_MAX_ATTEMPTS", 3)
+
+LOGGING = logs.configuration(
+    format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
+    level=env.str("LOG_LEVEL", "WARNING"),
+)

@@ -1,21 +1,14 @@
 """Every URL of the site. Each view declares who may see it (accounts/access.py)."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from readerstudy.accounts.access import Audience, audience
+from readerstudy.operation.health import healthz, readyz
 from readerstudy.reading.views import home
-
-
-@audience(Audience.PUBLIC)
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """Whether the web process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
 
 admin.site.site_header = admin.site.site_title = "Reader study"
 admin.site.index_title = "Cohorts, readers and models"
@@ -29,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("readerstudy.reading.api")),
     path("results/", include("analysis.urls")),
     path("results/", include("readerstudy.demo.urls")),
+    path("audit/", include("readerstudy.cohorts.auditor.urls")),
     # One sign-in and one change of password for the whole site: the admin's own would pass by the
     # rules of ours.
     path(
@@ -43,6 +37,7 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path(
         "favicon.ico",  # what browsers ask for where a page names no icon
         audience(Audience.PUBLIC)(RedirectView.as_view(url=static("site/icon.svg"))),

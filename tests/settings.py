@@ -15,5 +15,5 @@ os.environ |= {"READERSTUDY_SECOND_FACTOR": "0", "READERSTUDY_BEHIND_PROXY": "0"
 from readerstudy.settings import *  # noqa: E402, F403
 
 # A second connection would wait for the test's own lock.
-INFERENCE_HEARTBEAT_SECONDS = ANALYSIS_HEARTBEAT_SECONDS = 3600.0
+INFERENCE_HEARTBEAT_SECONDS = ANALYSIS_HEARTBEAT_SECONDS = IMPORT_HEARTBEAT_SECONDS = 3600.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -4,6 +4,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
@@ -93,12 +94,20 @@ class DeclaredAccess:
             return None
         if not request.user.is_authenticated:
             return _sign_in_first(request)
-        if who is None or (who is Audience.ADMIN and not request.user.is_staff):
+        if who is None or (who is Audience.ADMIN and not admin.site.has_permission(request)):
             record("access", request=request, target=request.path, refused=True)
             raise PermissionDenied
         if second_factor.is_owed(request, who):
             return _second_factor_first(request)
         return None
+
+    def process_exception(self, request, exception) -> None:
+        """A page of the admin that refused whoever had come in; its transaction is over."""
+        if not isinstance(exception, PermissionDenied):
+            return
+        match = request.resolver_match
+        if declared_audience(match.func, match.namespaces) is Audience.ADMIN:
+            record("access", request=request, target=request.path, refused=True)
 
 
 def _second_factor_first(request) -> HttpResponse:

@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from readerstudy.audit.history import keeps_history
 
+
+@keeps_history(without=("password", "last_login", "session_generation"))
 class User(AbstractUser):
     """A person. Demo users can sign in only while the site runs in demo mode.
+
+    Django's permissions count for staff alone: what anyone else may do, a study says.
 
     ``session_generation`` counts up when all of a person's sessions are to end: each session
     bears the generation that it began in.
@@ -17,6 +22,12 @@ class User(AbstractUser):
     invited_at = models.DateTimeField(null=True, editable=False)
     accepted_at = models.DateTimeField(null=True, editable=False)
     session_generation = models.PositiveIntegerField(default=0, editable=False)
+
+    def has_perm(self, perm, obj=None):
+        return self.is_staff and super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label):
+        return self.is_staff and super().has_module_perms(app_label)
 
     def get_session_auth_hash(self) -> str:
         """What a session must bear to be this person's."""

@@ -26,6 +26,8 @@ LOOKED_AT = {
     "read/<slug:slug>/before/profile/",
     "read/<slug:slug>/before/display/",
     "read/<slug:slug>/before/practice/<int:number>/",
+    "audit/",
+    "audit/<slug:slug>/",
     "results/<slug:slug>/",
     "results/<slug:slug>/runs/<int:number>/",
     "results/<slug:slug>/runs/<int:number>/paper/",
@@ -56,6 +58,7 @@ LEADS_ON = {  # or takes a form, and leads on
     "language/",
     "read/<slug:slug>/before/practice/",
     "results/<slug:slug>/plan/",
+    "results/<slug:slug>/remind/",
     "results/<slug:slug>/runs/",
 }
 FILES = (
@@ -63,6 +66,7 @@ FILES = (
     "healthz",
     ".png",
     ".svg",
+    "readyz",
     ".json",
     ".csv",
     ".xlsx",
@@ -336,4 +340,27 @@ def test_investigators_pages(browser, analysed):
         audit.language = "zh-hans"
         page.goto("/results/met-analysed/runs/9/")
         audit.look("run-not-found")
+    audit.clean()
+
+
+def test_auditors_pages(browser, served):
+    _, address = served
+    with window(browser, address, refusals=[400], locale="zh-CN") as page:
+        audit = Audit(page, "en")
+        sign_in(page, "root")
+        for name, place in (
+            ("audit", "/audit/"),
+            ("audit-of-a-study", "/audit/met/?action=study."),
+            ("audit-refused", "/audit/?before=x"),
+        ):
+            page.goto(place)
+            audit.look(name)
+        page.goto("/audit/met/")
+        page.locator("main details").evaluate_all(
+            "all => { for (const each of all) each.open = true; }"
+        )
+        audit.look("audit-opened")
+        go(page, "#chain button")
+        expect(page.get_by_text("No tampering found.").first).to_be_visible()
+        audit.look("audit-verified")
     audit.clean()
