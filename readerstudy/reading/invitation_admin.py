@@ -108,29 +108,29 @@ class InvitesPeople:
             raise PermissionDenied
         asked = request.POST.get("invite")
         if asked == "again":
-            self._invite_again(request, study)
+            self._again(request, study)
             return redirect("admin:cohorts_study_invite", study_id)
         shown = {
             name: form(request.POST if asked == name else None, auto_id=f"{name}_%s")
-            for name, form in self._invite_forms(request, study).items()
+            for name, form in self._forms(request, study).items()
         }
         problems: list[str] = []
         form = shown.get(asked)
         if form and form.is_valid():
             try:
-                self._tell_of_mails(request, form.invite(study, request))
+                self._tell(request, form.invite(study, request))
                 return redirect("admin:cohorts_study_invite", study_id)
             except InvitationsRefused as refused:
                 problems = refused.problems
-        return self._invite_page(request, study, shown, problems)
+        return self._invitation_page(request, study, shown, problems)
 
-    def _invite_forms(self, request: HttpRequest, study: Study) -> dict[str, type[forms.Form]]:
+    def _forms(self, request: HttpRequest, study: Study) -> dict[str, type[forms.Form]]:
         is_draft = study.state == Study.State.DRAFT
         readers = {"reader": ReaderForm, "readers": ReadersForm} if is_draft else {}
         members = {"member": MemberForm} if self.may_give_roles(request) else {}
         return readers | members
 
-    def _invite_again(self, request: HttpRequest, study: Study) -> None:
+    def _again(self, request: HttpRequest, study: Study) -> None:
         number = request.POST.get("person", "")
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             raise Http404
@@ -138,9 +138,9 @@ class InvitesPeople:
         user = User.objects.filter(part, pk=number).first()
         if user is None or not user.email:
             raise Http404
-        self._tell_of_mails(request, [invitations.send(study, user, request=request)])
+        self._tell(request, [invitations.send(study, user, request=request)])
 
-    def _tell_of_mails(self, request: HttpRequest, sent: list[Sent]) -> None:
+    def _tell(self, request: HttpRequest, sent: list[Sent]) -> None:
         for one in sent:
             if one.error:
                 text = f"{one.user.email}: added, but the mail could not be sent ({one.error}). "
@@ -148,7 +148,7 @@ class InvitesPeople:
             else:
                 self.message_user(request, f"{one.user.email}: the invitation is sent.")
 
-    def _invite_page(
+    def _invitation_page(
         self, request: HttpRequest, study: Study, shown: dict[str, forms.Form], problems: list[str]
     ) -> HttpResponse:
         readers = study.reader_set.select_related("user")
