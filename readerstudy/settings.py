@@ -264,6 +264,7 @@ EMAIL_BACKEND = (
     f"django.core.mail.backends.{_MAIL_BACKENDS['file' if DEMO else _MAIL]}.EmailBackend"
 )
 EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_FILE_PATH.mkdir(mode=0o700, exist_ok=True)  # who reads a mail can use its link
 EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")

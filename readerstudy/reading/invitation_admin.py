@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from readerstudy.accounts.invitations import is_open
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.roles import Action, may
 from readerstudy.reading import invitations
 from readerstudy.reading.invitations import COLUMNS, InvitationsRefused, Sent
 from readerstudy.reading.models import Reader
@@ -92,7 +93,7 @@ class InvitesPeople:
 
     def may_invite(self, request: HttpRequest, study: Study) -> bool:
         """Whether this person may invite readers, and send invitations again."""
-        return self.has_change_permission(request, study)
+        return may(request.user, Action.INVITE, study)
 
     def may_give_roles(self, request: HttpRequest) -> bool:
         """Whoever hands out roles hands out what they show: the truth, for one."""

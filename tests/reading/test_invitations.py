@@ -201,7 +201,7 @@ def test_nobody_has_two_parts_in_a_study(root, study, email, told):
 
 def test_roles_are_given_by_those_who_may_add_members(study):
     user = factories.make_user("clerk", is_staff=True)
-    for name in ("view_study", "change_study"):
+    for name in ("view_study", "add_reader"):
         user.user_permissions.add(Permission.objects.get(codename=name))
     client = Client()
     client.force_login(user)
