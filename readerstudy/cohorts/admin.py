@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 
@@ -127,9 +128,16 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
 @admin.register(Cohort)
 class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     change_form_template = "admin/cohorts/cohort/change_form.html"
-    list_display = ["name", "study", "role", "hospital"]
+    list_display = ["name", "study", "role", "hospital", "cases"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(cases=Count("case"))
+
+    @admin.display(ordering="cases")
+    def cases(self, cohort: Cohort) -> int:
+        return cohort.cases
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.import_view)

@@ -3,9 +3,12 @@
 Superusers may do all, and staff what Django's model permissions say, in every study. Whoever is
 neither has a role in each study that they are a member of, and may there, and there alone, do
 what this table says of the role. The admin's classes take it from here (by_role.py).
+
+The truth stays away from readers: a member who reads some of the study's patients in another
+study sees neither truth nor results of it, until the other study is unblinded too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,6 +16,7 @@ from django.db.models import Model, Q, QuerySet
 
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.patients import share_patients
 
 Role = Membership.Role
 UNSEALED = frozenset({"unblinded", "archived"})  # states in which the results may be seen
@@ -38,9 +42,9 @@ SET_UP: Verbs = FILL_IN | {Verb.DELETE}
 class Rule:
     """What members may do with the rows of a model; with ``after``, once the study is unblinded.
 
-    ``to_study`` is the lookup from a row to its study: "" for a study, None for rows that are
-    the site's. ``by_slug``: it ends at the study's slug. ``only``: which of the rows; a callable
-    that takes the ids of a member's studies.
+    ``truth``: the rows tell it. ``to_study`` is the lookup from a row to its study: "" for a
+    study, None for rows that are the site's. ``by_slug``: it ends at the study's slug. ``only``:
+    which of the site's rows; it takes the ids of a member's studies.
     """
 
     to_study: str | None
@@ -48,11 +52,14 @@ class Rule:
     data_manager: Verbs = NOTHING
     auditor: Verbs = NOTHING
     after: Verbs = NOTHING
+    truth: bool = False
     by_slug: bool = False
-    only: object = None
+    only: Callable[[list[int]], Q] | None = None
 
     def verbs(self, part: "Part") -> Verbs:
         """What a person with this part may do with the rows of its study."""
+        if self.truth and part.is_blinded:
+            return NOTHING
         return getattr(self, part.role) | (self.after if part.is_unsealed else NOTHING)
 
     def study_of(self, row: Model) -> int | str:
@@ -82,7 +89,7 @@ MODELS: Mapping[str, Rule] = {
     "cohorts.case": Rule(to_study="cohort__study", **_SEEN | {"data_manager": SET_UP}),
     "cohorts.image": Rule(to_study="case__cohort__study", **_SEEN),
     "cohorts.referencestandard": Rule(
-        to_study="case__cohort__study", data_manager=FILL_IN, after=LOOK
+        to_study="case__cohort__study", data_manager=FILL_IN, after=LOOK, truth=True
     ),
     "cohorts.importjob": Rule(to_study="study", **_SEEN),
     "cohorts.screening": Rule(
@@ -125,6 +132,7 @@ class Action(StrEnum):
     IMPORT_PREDICTIONS = "import_predictions"
     REVIEW_IMAGES = "review_images"
     SEE_TRUTH = "see_truth"
+    SEE_AUDIT = "see_audit"
     SEE_PROGRESS = "see_progress"
     SEE_RESULTS = "see_results"
     REGISTER_PLAN = "register_plan"
@@ -134,11 +142,14 @@ class Action(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Permit:
     """Whose an action is: of these roles, of others once the study is unblinded, and of staff
-    with these permissions of Django's (none named: of no staff, superusers included)."""
+    with these permissions of Django's (none named: of no staff, superusers included).
+
+    ``truth``: it tells the truth, and is not for whoever is blinded."""
 
     roles: frozenset[str] = field(default_factory=frozenset)
     after: frozenset[str] = field(default_factory=frozenset)
     staff: tuple[str, ...] = ()
+    truth: bool = False
 
 
 _EVERY_ROLE = frozenset(Role.values)
@@ -157,14 +168,22 @@ ACTIONS: Mapping[Action, Permit] = {
     Action.COPY: Permit(roles=_INVESTIGATOR, staff=("cohorts.add_study",)),
     Action.INVITE: Permit(roles=_INVESTIGATOR, staff=("reading.add_reader",)),
     Action.IMPORT_CASES: Permit(roles=_DATA_MANAGER, staff=("cohorts.add_case",)),
-    Action.IMPORT_TRUTH: Permit(roles=_DATA_MANAGER, staff=("cohorts.add_referencestandard",)),
+    Action.IMPORT_TRUTH: Permit(
+        roles=_DATA_MANAGER, staff=("cohorts.add_referencestandard",), truth=True
+    ),
     Action.IMPORT_PREDICTIONS: Permit(
         roles=_INVESTIGATOR | _DATA_MANAGER,
         staff=("inference.add_modelversion", "cohorts.change_study"),
     ),
     Action.REVIEW_IMAGES: Permit(roles=_DATA_MANAGER, staff=("cohorts.change_image",)),
     Action.SEE_TRUTH: Permit(
-        roles=_DATA_MANAGER, after=_EVERY_ROLE, staff=("cohorts.view_referencestandard",)
+        roles=_DATA_MANAGER,
+        after=_EVERY_ROLE,
+        staff=("cohorts.view_referencestandard",),
+        truth=True,
+    ),
+    Action.SEE_AUDIT: Permit(
+        roles=frozenset({Role.AUDITOR.value}), staff=("audit.view_auditevent",)
     ),
     Action.SEE_PROGRESS: Permit(roles=_EVERY_ROLE),
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
@@ -175,16 +194,22 @@ ACTIONS: Mapping[Action, Permit] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A person's role in one study."""
+    """A person's role in one study, and whether its results are open to that person.
+
+    ``is_blinded``: the person reads some of its patients in a study that is not unblinded.
+    """
 
     study_id: int
     slug: str
     role: str
     is_unsealed: bool
+    is_blinded: bool
 
     def may(self, action: Action) -> bool:
         """Whether the role allows this action, as the study stands now."""
         permit = ACTIONS[action]
+        if permit.truth and self.is_blinded:
+            return False
         return self.role in permit.roles or (self.is_unsealed and self.role in permit.after)
 
 
@@ -195,12 +220,15 @@ def parts_of(user: User, *, study: Study | None = None) -> list[Part]:
     rows = Membership.objects.filter(user=user)
     if study is not None:
         rows = rows.filter(study=study)
-    return [
-        Part(study_id, slug, role, is_unsealed=state in UNSEALED)
-        for study_id, slug, role, state in rows.values_list(
-            "study", "study__slug", "role", "study__state"
-        )
-    ]
+    rows = list(rows.values_list("study", "study__slug", "role", "study__state"))
+    read = Study.objects.filter(reader__user=user).exclude(state__in=UNSEALED)
+    is_reader = bool(rows) and read.exists()
+    parts = []
+    for study_id, slug, role, state in rows:
+        blinded = is_reader and share_patients(study_id, read)
+        unsealed = state in UNSEALED and not blinded
+        parts.append(Part(study_id, slug, role, is_unsealed=unsealed, is_blinded=blinded))
+    return parts
 
 
 def studies_for(user: User, action: Action) -> QuerySet[Study]:
@@ -240,7 +268,7 @@ def within(
     ``through``: the rows are what the first step of ``model``'s lookup leads to.
     """
     rule = MODELS.get(model._meta.label_lower, NOBODY)
-    if not parts:
+    if not parts or rule is NOBODY:
         return queryset.none()
     if rule.to_study is None:
         studies = [part.study_id for part in parts]

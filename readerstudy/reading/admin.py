@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,9 +12,10 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts import roles
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.by_role import ByRole, InlineByRole
-from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.models import Study
 from readerstudy.cohorts.roles import Action
 from readerstudy.reading import lifecycle
+from readerstudy.reading.membership_admin import AuditsMemberships, MembershipInline
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -34,26 +34,6 @@ class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = StudyModel
 
 
-class MembershipForm(forms.ModelForm):
-    """Whoever reads a study has no part in running it."""
-
-    def clean(self):
-        cleaned = super().clean()
-        user = cleaned.get("user")
-        if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
-            raise forms.ValidationError(
-                f"{user} reads this study and can't have a role in running it too."
-            )
-        return cleaned
-
-
-class MembershipInline(InlineByRole, admin.TabularInline):
-    model = Membership
-    form = MembershipForm
-    extra = 0
-    autocomplete_fields = ["user"]
-
-
 class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Reader
     extra = 0
@@ -61,7 +41,7 @@ class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StudyAdmin):
+class StudyWithLifecycleAdmin(AuditsMemberships, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -65,8 +65,7 @@ def submit_reading(
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
-    _lock(reader)
-    if Reading.objects.filter(idempotency_key=key).exists():
+    if _lock(reader, key):
         return Submission(_first(key, reader=reader, code=code, answer=answer), replayed=True)
     assignment = require_unread(reader, code)
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
@@ -151,13 +150,16 @@ def require_unread(reader: Reader, code: str) -> Assignment:
         raise
 
 
-def _lock(reader: Reader) -> None:
-    """Hold the reader's row, then ask for the study's state: it may have changed meanwhile.
+def _lock(reader: Reader, key: UUID) -> bool:
+    """Hold the reader's row, then ask for the study's state, and whether the key was used.
 
-    In one query with the lock it would be the state before the wait.
+    Both may have changed meanwhile. In one query with the lock they would be as before the wait.
     """
     list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
-    [reader.study.state] = Study.objects.filter(pk=reader.study_id).values_list("state", flat=True)
+    used = Exists(Reading.objects.filter(idempotency_key=key))
+    study = Study.objects.filter(pk=reader.study_id).order_by()
+    [(reader.study.state, is_used)] = study.values_list("state", used)
+    return is_used
 
 
 def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading:

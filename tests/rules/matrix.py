@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from django.contrib import admin
 from django.urls import URLResolver, get_resolver
+
+from tests.rules import members
+from tests.rules.members import MEMBERS
+from tests.rules.members import OTHER as OTHER_MEMBERS
+from tests.rules.members import OWN as OWN_MEMBERS
+from tests.rules.members import page as members_page
 
 PEOPLE = (
     "anonymous",
@@ -10,18 +17,22 @@ PEOPLE = (
     "demo",  # a demo user of the study with a session, while the site is no demo
     "stranger",  # signed in, no part in any study
     "other_reader",  # a reader of another study
-    "other_investigator",
-    "investigator",
+    *OTHER_MEMBERS,
+    *OWN_MEMBERS,
     "reader",
     "second_reader",  # of the same study, with the first one's codes
-    "reader_and_other_investigator",
     "former_reader",  # made staff after the study opened
     "clerk",  # staff without any permission
     "admin",
 )
 ANONYMOUS = {"anonymous", "deactivated", "demo"}
 STAFF = {"former_reader", "clerk", "admin"}
-READERS = {"reader", "second_reader", "reader_and_other_investigator"}
+READERS = {
+    "reader",
+    "second_reader",
+    "reader_and_other_investigator",
+    "reader_and_other_data_manager",
+}
 
 SIGN_IN = 302
 API_SIGN_IN = 401
@@ -51,6 +62,10 @@ class Row:
 def every(people: set[str], status: int) -> dict[str, int]:
     return dict.fromkeys(people, status)
 
+
+# Which apps have pages in the admin, in the order in which Django knows them.
+_APPS = dict.fromkeys(model._meta.app_label for model in admin.site._registry)
+APP_INDEX = f"admin/^(?P<app_label>{'|'.join(_APPS)})/$"
 
 READ = "/read/alpha/"
 CODE = "/read/alpha/{code}/"
@@ -112,17 +127,23 @@ SITE = {
         anonymous=API_SIGN_IN,
         body="json",
     ),
-    "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
+    "results/<slug:slug>/": Row("/results/alpha/", get=every(set(OWN_MEMBERS), 200)),
     "results/<slug:slug>/plan/": Row(
-        "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
+        "/results/alpha/plan/",
+        others_get=405,
+        post=every(set(OWN_MEMBERS), 403) | {"investigator": 302},
+        others_post=404,
     ),
     "results/<slug:slug>/runs/": Row(
-        "/results/alpha/runs/", others_get=405, post={"investigator": 403}, others_post=404
+        "/results/alpha/runs/",
+        others_get=405,
+        post=every(set(OWN_MEMBERS), 403),
+        others_post=404,
     ),
     # The study is open: its runs are sealed before they are there.
     **{
         f"results/<slug:slug>/runs/<int:number>/{file}": Row(
-            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+            f"/results/alpha/runs/1/{file}", get=every(set(OWN_MEMBERS), 403)
         )
         for file in (
             "",
@@ -136,7 +157,7 @@ SITE = {
     },
     **{
         f"results/<slug:slug>/runs/<int:number>/{route}": Row(
-            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+            f"/results/alpha/runs/1/{file}", get=every(set(OWN_MEMBERS), 403)
         )
         for route, file in (
             ("figures/<slug:name>.<figure_format:format>", "figures/flow.svg"),
@@ -148,59 +169,100 @@ SITE = {
 }
 
 
-def _admin(path: str, *, admin: int, staff: int = 403, post: int | None = None) -> Row:
-    """A page of Django admin: nobody but staff gets past the door, and staff by permission."""
-    by_get = every(STAFF, staff) | {"admin": admin}
+def _admin(
+    path: str,
+    *,
+    admin: int,
+    staff: int = 403,
+    post: int | None = None,
+    members: int | dict[str, int] | None = None,
+    members_post: dict[str, int] | None = None,
+) -> Row:
+    """A page of Django admin: nobody but staff and members gets past the door, staff then by
+    permission and members by role: as the table of members says, which is asked by default."""
+    if members is None:
+        members = members_page(path)
+    if isinstance(members, int):
+        members = every(set(MEMBERS), members)
+    by_get = every(STAFF, staff) | {"admin": admin} | members
     by_post = every(STAFF, staff) | {"admin": admin if post is None else post}
+    by_post |= members if members_post is None else members_post
     return Row(f"/admin/{path}", get=by_get, others_get=403, post=by_post, others_post=403)
 
 
+def _of_alpha(roles: str) -> dict[str, int]:
+    """A page of study alpha's for these roles: for others 403, and in another study not there."""
+    return {
+        person: 404 if person not in OWN_MEMBERS else 200 if role in roles else 403
+        for person, role in MEMBERS.items()
+    }
+
+
 ADMIN = {
-    "admin/": _admin("", admin=200, staff=200),
-    "admin/logout/": _admin("logout/", admin=405, staff=405),
-    "admin/password_change/": _admin("password_change/", admin=200, staff=200),
-    "admin/password_change/done/": _admin("password_change/done/", admin=200, staff=200),
+    "admin/": _admin("", admin=200, staff=200, members=200),
+    "admin/logout/": _admin("logout/", admin=405, staff=405, members=405),
+    "admin/password_change/": _admin("password_change/", admin=200, staff=200, members=200),
+    "admin/password_change/done/": _admin(
+        "password_change/done/", admin=200, staff=200, members=200
+    ),
     "admin/autocomplete/": _admin(
         "autocomplete/?app_label=reading&model_name=reader&field_name=user", admin=200
     ),
-    "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
-    "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200, members=200),
+    "admin/r/<path:content_type_id>/<path:object_id>/": _admin(
+        "r/1/1/", admin=404, staff=404, members=404
+    ),
     # The study is open: nothing is imported into it any more, whoever asks.
     "admin/cohorts/cohort/<int:cohort_id>/import/": _admin(
-        "cohorts/cohort/{cohorts/cohort}/import/", admin=403
+        "cohorts/cohort/{cohorts/cohort}/import/", admin=403, members=_of_alpha("")
     ),
     "admin/cohorts/screening/import/": _admin("cohorts/screening/import/", admin=200),
     **{
         f"admin/cohorts/importjob/<int:job_id>/{button}/": _admin(
-            f"cohorts/importjob/{{cohorts/importjob}}/{button}/", admin=405, staff=405, post=302
+            f"cohorts/importjob/{{cohorts/importjob}}/{button}/",
+            admin=405,
+            staff=405,
+            post=302,
+            members=405,
+            members_post={
+                person: 302 if status == 200 else status
+                for person, status in _of_alpha("d").items()
+            },
         )
         for button in ("import", "cancel")
     },
     **{
         f"admin/cohorts/importjob/<int:job_id>/{file}": _admin(
-            f"cohorts/importjob/{{cohorts/importjob}}/{file}", admin=status
+            f"cohorts/importjob/{{cohorts/importjob}}/{file}",
+            admin=status,
+            members={
+                person: status if own == 200 else own for person, own in _of_alpha("ida").items()
+            },
         )
         for file, status in (("state.json", 200), ("problems.csv", 200), ("sheet.png", 404))
     },
     "admin/cohorts/importjob/template/<slug:kind>.csv": _admin(
-        "cohorts/importjob/template/truth.csv", admin=200
+        "cohorts/importjob/template/truth.csv", admin=200, members=200
     ),
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
     ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
-    "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
-        "reading/", admin=200, staff=404
+    APP_INDEX: _admin(
+        "reading/",
+        admin=200,
+        staff=404,
+        members={person: 404 if role == "d" else 200 for person, role in MEMBERS.items()},
     ),
-    "admin/(?P<url>.*)$": _admin("no/such/page", admin=404, staff=404),
+    "admin/(?P<url>.*)$": _admin("no/such/page", admin=404, staff=404, members=404),
 }
 # Signing out is for whoever is in; some pages of Django's are for GET alone.
-ADMIN["admin/logout/"].post.update(every(STAFF, 302))
+ADMIN["admin/logout/"].post.update(every(STAFF | set(MEMBERS), 302))
 for read_only in ("autocomplete", "jsi18n", "password_change/done"):
-    ADMIN[f"admin/{read_only}/"].post.update(every(STAFF, 405))
+    ADMIN[f"admin/{read_only}/"].post.update(every(STAFF | set(MEMBERS), 405))
 for route, row in ADMIN.items():
     if route.endswith((".json", ".csv", ".png")):
-        row.post.update(every(STAFF, 405))
+        row.post.update(every(STAFF | set(MEMBERS), 405))
     if route.startswith("admin/cohorts/importjob/<int:job_id>/") and route.endswith("/"):
         row.post.update(every(STAFF - {"admin"}, 403))
 
@@ -236,12 +298,22 @@ def _model_rows(model: str, statuses: tuple[int, int, int]) -> dict[str, Row]:
     sent = 200 if model in CHANGEABLE_WHEN_OPEN else 403
     route = f"admin/{model}/"
     return {
-        route: _admin(f"{model}/", admin=200),
-        f"{route}add/": _admin(f"{model}/add/", admin=add),
-        f"{route}<path:object_id>/history/": _admin(f"{one}/history/", admin=200),
-        f"{route}<path:object_id>/delete/": _admin(f"{one}/delete/", admin=delete),
-        f"{route}<path:object_id>/change/": _admin(f"{one}/change/", admin=change, post=sent),
-        f"{route}<path:object_id>/": _admin(one + "/", admin=302, staff=302),
+        route: _admin(f"{model}/", admin=200, members=members.list_of(model)),
+        f"{route}add/": _admin(f"{model}/add/", admin=add, members=members.adding(model)),
+        f"{route}<path:object_id>/history/": _admin(
+            f"{one}/history/", admin=200, members=members.looking(model)
+        ),
+        f"{route}<path:object_id>/delete/": _admin(
+            f"{one}/delete/", admin=delete, members=members.deleting(model)
+        ),
+        f"{route}<path:object_id>/change/": _admin(
+            f"{one}/change/",
+            admin=change,
+            post=sent,
+            members=members.looking(model),
+            members_post=members.changing(model),
+        ),
+        f"{route}<path:object_id>/": _admin(one + "/", admin=302, staff=302, members=302),
     }
 
 
@@ -250,7 +322,7 @@ TABLE = (
     | ADMIN
     | {r: row for model, s in MODELS.items() for r, row in _model_rows(model, s).items()}
 )
-# One door keeps all of the admin shut to all but staff; one model's pages stand for the others.
+# One door keeps the admin shut to all but staff and members; one model's pages stand for all.
 ONE_MODEL = SITE | ADMIN | _model_rows("reading/reading", MODELS["reading/reading"])
 
 
