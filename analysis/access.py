@@ -14,6 +14,7 @@ from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.cohorts.roles import ACTIONS, Action, Part, parts_of
+from readerstudy.reading.lifecycle import NotPossible
 
 View = Callable[..., HttpResponse]
 
@@ -22,7 +23,7 @@ def member_view(action: Action) -> Callable[[View], View]:
     """Decorator: a view ``(request, study, ...)`` under a URL with the study's ``slug``.
 
     404, after an audit event, for whoever has no role in the study; 403 for a role that does not
-    allow the action, and for sealed results.
+    allow the action, and for sealed results; 409 for what the study's state forbids.
     """
 
     def declare(view: View) -> View:
@@ -40,6 +41,8 @@ def member_view(action: Action) -> Callable[[View], View]:
             except Sealed as sealed:
                 _refused("results.sealed", request, slug)
                 return error_page(request, status=403, message=str(sealed))
+            except NotPossible as refusal:
+                return error_page(request, status=409, message=str(refusal))
 
         return guarded
 

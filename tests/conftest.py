@@ -10,6 +10,13 @@ def media_root(settings, tmp_path):
 
 
 @pytest.fixture(autouse=True)
+def audit_head(settings, tmp_path):
+    """Each test has a log of its own, and so a note of its last event."""
+    settings.AUDIT_HEAD = tmp_path / "audit_head"
+    return settings.AUDIT_HEAD
+
+
+@pytest.fixture(autouse=True)
 def nothing_remembered():
     """What one test's studies were is not what another's are: they may have the same keys."""
     caches["frozen"].clear()

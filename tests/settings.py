@@ -8,7 +8,9 @@ import tempfile
 _folder = tempfile.mkdtemp(prefix="readerstudy-tests-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ |= {"READERSTUDY_VAR": _folder, "READERSTUDY_DEMO": "0", "READERSTUDY_HTTPS": "0"}
-os.environ["CELERY_BROKER_URL"] = ""  # whatever a developer's .env says
+os.environ |= {"CELERY_BROKER_URL": "", "READERSTUDY_CACHE_URL": ""}  # whatever a .env says
+# People sign in by their password alone, but where a test is about the second factor.
+os.environ |= {"READERSTUDY_SECOND_FACTOR": "0", "READERSTUDY_BEHIND_PROXY": "0"}
 
 from readerstudy.settings import *  # noqa: E402, F403
 

@@ -14,16 +14,18 @@ class Audience(StrEnum):
     """Who may see a view."""
 
     PUBLIC = "anyone"
+    ACCOUNT = "anyone signed in, be it without the second factor that they must have"
     SIGNED_IN = "anyone signed in"
     READER = "a reader of the study"
     MEMBER = "whoever has a role in running the study, as far as it allows"
+    AUDITOR = "an auditor of the study, or an admin"
     ADMIN = "staff by Django's model permissions, and members of a study by their role"
 
     @property
     def reads_english(self) -> bool:
         """Whether the pages for these people are in English alone: names, figures and tables
         there are those of the paper and of the exports."""
-        return self in (Audience.MEMBER, Audience.ADMIN)
+        return self in (Audience.MEMBER, Audience.AUDITOR, Audience.ADMIN)
 
 
 def audience(who: Audience) -> Callable[[Callable], Callable]:

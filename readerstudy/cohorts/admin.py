@@ -21,6 +21,7 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.pages import ReviewsImages
 
 
 class DraftOnly:
@@ -92,6 +93,10 @@ class ProtocolInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
                 "fields": ["session_minutes", "stage_1_due", "stage_2_due"],
             },
         ),
+        (
+            "Before the opening and at the end",
+            {"fields": ["plan_before_opening", "unblinding_needs_two"]},
+        ),
         ("Frozen when the study opened", {"fields": ["frozen_at", "frozen_sha256"]}),
     ]
 
@@ -106,10 +111,11 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
     """Registered, with people, model and life cycle, by the reading app."""
 
     list_display = ["slug", "title", "state", "is_synthetic", "opened_at", "unblinded_at"]
+    actions = None  # a study is moved on by the buttons on its page
     list_filter = ["state", "is_synthetic"]
     search_fields = ["slug", "title"]
     prepopulated_fields = {"slug": ["title"]}
-    readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at"]
+    readonly_fields = ["state", "opened_at", "locked_at", "unblinded_at", "archived_at"]
     inlines = [ProtocolInline, CohortInline]
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -120,15 +126,19 @@ class StudyAdmin(ByRole, admin.ModelAdmin):
         fixed = ["slug", "is_synthetic", "notice"] if under_way else []
         return [*self.readonly_fields, *fixed]
 
+    def has_change_permission(self, request, obj=None):
+        archived = obj is not None and obj.state == Study.State.ARCHIVED
+        return super().has_change_permission(request, obj) and not archived
+
     def has_delete_permission(self, request, obj=None):
         draft = obj is None or obj.state == Study.State.DRAFT
         return super().has_delete_permission(request, obj) and draft
 
 
 @admin.register(Cohort)
-class CohortAdmin(DraftOnly, ByRole, admin.ModelAdmin):
+class CohortAdmin(DraftOnly, ReviewsImages, ByRole, admin.ModelAdmin):
     change_form_template = "admin/cohorts/cohort/change_form.html"
-    list_display = ["name", "study", "role", "hospital", "cases"]
+    list_display = ["name", "study", "role", "hospital", "cases", "review_link"]
     list_filter = ["study", "role"]
     search_fields = ["name", "hospital", "study__slug"]
 

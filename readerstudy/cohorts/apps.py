@@ -8,7 +8,8 @@ class CohortsConfig(AppConfig):
     default = True
 
     def ready(self):
-        """Register the admin pages that have a module of their own."""
+        """Say who needs a second factor; register the admin pages that have their own module."""
+        from readerstudy.cohorts import members  # noqa: F401
         from readerstudy.cohorts.screening import admin  # noqa: F401
 
 

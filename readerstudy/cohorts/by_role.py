@@ -13,12 +13,13 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from readerstudy.accounts.models import User
+from readerstudy.audit.admin_site import AuditedSite
 from readerstudy.audit.log import record
 from readerstudy.cohorts import roles
 from readerstudy.cohorts.roles import MODELS, NOBODY, Part, Verb
 
 
-class StudySite(AdminSite):
+class StudySite(AuditedSite):
     """The admin of staff, and of whoever has a role in a study."""
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -25,19 +25,25 @@ from readerstudy.cohorts.ingest import (
 from readerstudy.cohorts.ingest.manifest import ManifestRow
 from readerstudy.cohorts.models import Case, Cohort, Image, ReferenceStandard, Study
 from readerstudy.cohorts.placing import Files, placed_files
+from readerstudy.cohorts.review.importing import StagedFindings, stage_findings, store_findings
 from readerstudy.diagnosis import Modality
 
 BATCH = 500  # rows of a table in one statement
 
 
-def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) -> int:
+def import_cohort(
+    *, cohort: Cohort, source: Path, by: str = "", reviewed_by: str = "", progress=iter
+) -> int:
     """Import a folder or ZIP with its manifest; the number of cases.
 
-    ``progress`` wraps the list of manifest rows, as tqdm does.
+    Its images wait for a person's approval. Only those of a synthetic study can come with it:
+    ``reviewed_by`` names who drew them. ``progress`` wraps the list of manifest rows, as tqdm does.
     Raises ImportRefused with every problem found.
     """
     with open_source(source) as opened:
-        return import_source(cohort=cohort, source=opened, by=by, progress=progress)
+        return import_source(
+            cohort=cohort, source=opened, by=by, reviewed_by=reviewed_by, progress=progress
+        )
 
 
 def import_source(
@@ -45,6 +51,7 @@ def import_source(
     cohort: Cohort,
     source: Source,
     by: str,
+    reviewed_by: str = "",
     truth: bool = True,
     owner: str = "command",
     progress=iter,
@@ -52,10 +59,12 @@ def import_source(
 ) -> int:
     """Import a source that is open, with the truth of its cases or without; the number of cases.
 
-    ``owner`` names the staging folder. ``finish`` is called with the number of cases last of all
-    in the transaction: what it raises undoes everything.
-    Raises ImportRefused with every problem found.
+    ``reviewed_by`` is as for `import_cohort`. ``owner`` names the staging folder. ``finish`` is
+    called with the number of cases last of all in the transaction: what it raises undoes
+    everything. Raises ImportRefused with every problem found.
     """
+    if reviewed_by and not cohort.study.is_synthetic:
+        raise ValueError("only images that were drawn for a synthetic study come approved")
     with placed_files(owner) as files:
         rows = validate(source, truth=truth)
         refuse_unfit(cohort, rows)
@@ -65,7 +74,7 @@ def import_source(
             study = Study.objects.select_for_update().get(pk=cohort.study_id)
             refuse_unfit(cohort, rows)
             for at in range(0, len(staged), BATCH):
-                _store(cohort, staged[at : at + BATCH])
+                _store(cohort, staged[at : at + BATCH], reviewed_by=reviewed_by)
             files.place()
             record(
                 "cohort.import",
@@ -115,7 +124,7 @@ class _StagedImage:
     mm_per_pixel: float | None
 
 
-_Staged = tuple[ManifestRow, list[_StagedImage]]
+_Staged = tuple[ManifestRow, list[_StagedImage], list[StagedFindings]]
 
 
 def _stage(decoded: DecodedCase, files: Files) -> _Staged:
@@ -130,12 +139,16 @@ def _stage(decoded: DecodedCase, files: Files) -> _Staged:
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
         digest = hashlib.sha256(png).hexdigest()
         images.append(_StagedImage(modality, files.stage(png), digest, width, height, spacing))
-    return decoded.row, images
+    findings = [
+        stage_findings(found, files.stage)
+        for found in (decoded.bus_findings, decoded.cdfi_findings)
+    ]
+    return decoded.row, images, findings
 
 
-def _store(cohort: Cohort, staged: list[_Staged]) -> None:
+def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
     """One statement a table for the whole batch."""
-    cases = Case.objects.bulk_create(_case(cohort, row) for row, _images in staged)
+    cases = Case.objects.bulk_create(_case(cohort, row) for row, *_ in staged)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(
             case=case,
@@ -143,10 +156,12 @@ def _store(cohort: Cohort, staged: list[_Staged]) -> None:
             etiology=row.etiology,
             pathologic_method=row.pathologic_method,
         )
-        for case, (row, _images) in zip(cases, staged, strict=True)
+        for case, (row, *_) in zip(cases, staged, strict=True)
         if row.etiology is not None
     )
-    Image.objects.bulk_create(_images(cases, staged))
+    images = Image.objects.bulk_create(_images(cases, staged))
+    findings = [found for *_, of_case in staged for found in of_case]
+    store_findings(images, findings, reviewed_by=reviewed_by)
 
 
 def _case(cohort: Cohort, row: ManifestRow) -> Case:
@@ -164,6 +179,6 @@ def _case(cohort: Cohort, row: ManifestRow) -> Case:
 
 def _images(cases: list[Case], staged: list[_Staged]) -> Iterator[Image]:
     names = [field.name for field in fields(_StagedImage)]
-    for case, (_row, images) in zip(cases, staged, strict=True):
+    for case, (_row, images, _findings) in zip(cases, staged, strict=True):
         for image in images:
             yield Image(case=case, **{name: getattr(image, name) for name in names})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from readerstudy.cohorts.models import Image
+from readerstudy.cohorts.models import CandidateFrame, Image
 
 _NAMES = "names"  # of the files in a staging folder, a line each, written before the file is
 
@@ -72,7 +72,11 @@ def clear_leftovers(owner: str) -> None:
         names = listed.read_text().splitlines() if listed.exists() else []
         for at in range(0, len(names), 500):
             batch = names[at : at + 500]
-            kept = set(Image.objects.filter(file__in=batch).values_list("file", flat=True))
+            kept = {
+                file
+                for kind in (Image, CandidateFrame)
+                for file in kind.objects.filter(file__in=batch).values_list("file", flat=True)
+            }
             _unlink(name for name in batch if name not in kept)
         shutil.rmtree(staging, ignore_errors=True)
 

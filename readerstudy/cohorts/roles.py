@@ -134,6 +134,7 @@ class Action(StrEnum):
     SEE_TRUTH = "see_truth"
     SEE_AUDIT = "see_audit"
     SEE_PROGRESS = "see_progress"
+    REMIND = "remind"
     SEE_RESULTS = "see_results"
     REGISTER_PLAN = "register_plan"
     RUN_ANALYSIS = "run_analysis"
@@ -186,6 +187,7 @@ ACTIONS: Mapping[Action, Permit] = {
         roles=frozenset({Role.AUDITOR.value}), staff=("audit.view_auditevent",)
     ),
     Action.SEE_PROGRESS: Permit(roles=_EVERY_ROLE),
+    Action.REMIND: Permit(roles=_INVESTIGATOR),
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
     Action.REGISTER_PLAN: Permit(roles=_INVESTIGATOR),
     Action.RUN_ANALYSIS: Permit(after=_INVESTIGATOR),

@@ -1,20 +1,13 @@
-"""Readers and the study's life cycle in Django admin. Submitted readings can only be looked at."""
+"""Readers and the study's page in Django admin. Submitted readings can only be looked at."""
 
-from collections.abc import Callable
-
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
 
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
-from readerstudy.audit.log import record
-from readerstudy.cohorts import roles
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
 from readerstudy.cohorts.by_role import ByRole, InlineByRole
 from readerstudy.cohorts.models import Study
-from readerstudy.cohorts.roles import Action
-from readerstudy.reading import lifecycle
+from readerstudy.reading.invitation_admin import InvitesPeople
 from readerstudy.reading.membership_admin import AuditsMemberships, MembershipInline
 from readerstudy.reading.models import (
     Assignment,
@@ -26,6 +19,7 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
 )
+from readerstudy.reading.step_pages import StepPages
 
 SEALED = "sealed"
 
@@ -41,48 +35,10 @@ class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(AuditsMemberships, StudyAdmin):
+class StudyWithLifecycleAdmin(StepPages, InvitesPeople, AuditsMemberships, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]
-    readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
-    actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
-
-    @admin.display(description="Still missing before it can open")
-    def still_missing(self, study: Study) -> str:
-        if not study.pk or study.state != Study.State.DRAFT:
-            return "-"
-        return "\n".join(lifecycle.missing_to_open(study)) or "Nothing: it can be opened."
-
-    @admin.action(description="Run the model on all testing cases", permissions=["change"])
-    def run_model(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(
-            request, studies, Action.RUN_MODEL, lifecycle.run_model, "The model's jobs are queued"
-        )
-
-    @admin.action(description="Open: draw orders, freeze the protocol", permissions=["change"])
-    def open_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, Action.OPEN, lifecycle.open_study, "Open")
-
-    @admin.action(description="Lock: take no more readings", permissions=["change"])
-    def lock_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, Action.LOCK, lifecycle.lock_study, "Locked")
-
-    @admin.action(description="Unblind: unseal the results", permissions=["change"])
-    def unblind_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, Action.UNBLIND, lifecycle.unblind_study, "Unblinded")
-
-    def _step(self, request, studies, action: Action, step: Callable, done: str) -> None:
-        for study in studies:
-            if not roles.may(request.user, action, study):  # of a study that they only look at
-                record(f"study.{action}", request=request, study=study.slug, refused=True)
-                self.message_user(request, f"{study}: you may not do this.", messages.ERROR)
-                continue
-            try:
-                step(study, by=request.user.get_username())
-                self.message_user(request, f"{study}: {done}.")
-            except lifecycle.NotPossible as refusal:
-                self.message_user(request, f"{study}: {refusal}", messages.ERROR)
 
 
 @admin.register(Reader)
@@ -168,4 +124,4 @@ class PracticeReadingAdmin(OfReaderAdmin):
 
 
 def _is_unsealed(reading: Reading) -> bool:
-    return reading.assignment.reader.study.state == Study.State.UNBLINDED
+    return reading.assignment.reader.study.is_unsealed

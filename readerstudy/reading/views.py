@@ -61,7 +61,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
     if form.is_valid():
         try:
             key = form.cleaned_data["key"]
-            submit_reading(reader=reader, code=code, key=key, answer=form.answer())
+            submit_reading(reader=reader, code=code, key=key, answer=form.answer(), request=request)
             return redirect("reading:current", slug=reader.study.slug)
         except Invalid as refusal:
             form.add_error(None, str(refusal))

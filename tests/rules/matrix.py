@@ -67,16 +67,53 @@ def every(people: set[str], status: int) -> dict[str, int]:
 _APPS = dict.fromkeys(model._meta.app_label for model in admin.site._registry)
 APP_INDEX = f"admin/^(?P<app_label>{'|'.join(_APPS)})/$"
 
+
+def for_anyone(path: str, *, get: int, post: int = 405) -> Row:
+    """A page that answers everyone alike."""
+    everyone_get, everyone_post = every(set(PEOPLE), get), every(set(PEOPLE), post)
+    return Row(path, get=everyone_get, post=everyone_post)
+
+
+ACCOUNTS = {
+    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
+    "accounts/sign-out/": for_anyone("/accounts/sign-out/", get=405, post=302),
+    # Of no use but between the password and the code.
+    "accounts/second-factor/": for_anyone("/accounts/second-factor/", get=302, post=302),
+    "accounts/mine/": Row("/accounts/mine/", others_get=200),
+    "accounts/second-factor/set-up/": Row(
+        "/accounts/second-factor/set-up/", others_get=200, others_post=200
+    ),
+    # Nobody here has a second factor.
+    "accounts/second-factor/set-up/code.svg": Row("/accounts/second-factor/set-up/code.svg"),
+    "accounts/second-factor/remove/": Row("/accounts/second-factor/remove/", others_post=404),
+    "accounts/recovery-codes/": Row("/accounts/recovery-codes/"),
+    "accounts/recovery-codes/new/": Row(
+        "/accounts/recovery-codes/new/", others_get=200, others_post=200
+    ),
+    "accounts/confirm/": Row("/accounts/confirm/", others_get=200, others_post=200),
+    "accounts/confirm/code/": Row("/accounts/confirm/code/", others_get=302, others_post=302),
+    "accounts/password/": Row("/accounts/password/", others_get=200, others_post=200),
+    "accounts/password/forgotten/": for_anyone("/accounts/password/forgotten/", get=200, post=200),
+    "accounts/password/forgotten/sent/": for_anyone("/accounts/password/forgotten/sent/", get=200),
+    r"accounts/^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[-\w]+)/$": for_anyone(
+        "/accounts/password/new/1-no-such-key/", get=200, post=200
+    ),
+    "accounts/password/new/done/": for_anyone("/accounts/password/new/done/", get=200),
+    "accounts/invitation/": for_anyone("/accounts/invitation/", get=410, post=410),
+    "accounts/invitation/<str:token>/": for_anyone("/accounts/invitation/none/", get=302),
+    "admin/password_change/": Row("/admin/password_change/", others_get=302, others_post=302),
+}
+
 READ = "/read/alpha/"
 CODE = "/read/alpha/{code}/"
 
 SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
+    "readyz": Row("/readyz", others_get=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
-    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
-    "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
+    **ACCOUNTS,
     "admin/login/": Row("/admin/login/", others_get=302, others_post=302),
     "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
     # Nothing is asked before the first case in this study: each page leads on to the case.
@@ -128,11 +165,27 @@ SITE = {
         body="json",
     ),
     "results/<slug:slug>/": Row("/results/alpha/", get=every(set(OWN_MEMBERS), 200)),
+    # The log of the site or of a study, and its verification; strangers learn of none.
+    **{
+        f"audit/{route}": Row(
+            f"/audit/{path}", get={"admin": 200}, post={"admin": 302}, others_post=404
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
+    **{
+        f"audit/{route}events.<log_format:format>": Row(
+            f"/audit/{path}events.csv", get={"admin": 200}
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/",
         others_get=405,
         post=every(set(OWN_MEMBERS), 403) | {"investigator": 302},
         others_post=404,
+    ),
+    "results/<slug:slug>/remind/": Row(
+        "/results/alpha/remind/", others_get=405, post={"investigator": 302}, others_post=404
     ),
     "results/<slug:slug>/runs/": Row(
         "/results/alpha/runs/",
@@ -201,7 +254,6 @@ def _of_alpha(roles: str) -> dict[str, int]:
 ADMIN = {
     "admin/": _admin("", admin=200, staff=200, members=200),
     "admin/logout/": _admin("logout/", admin=405, staff=405, members=405),
-    "admin/password_change/": _admin("password_change/", admin=200, staff=200, members=200),
     "admin/password_change/done/": _admin(
         "password_change/done/", admin=200, staff=200, members=200
     ),
@@ -246,6 +298,33 @@ ADMIN = {
     ),
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
+    ),
+    "admin/cohorts/study/<int:pk>/step/<slug:step>/": _admin(
+        "cohorts/study/{cohorts/study}/step/lock/", admin=200
+    ),
+    # The study is open: nothing is exported yet, and whoever asks is told so.
+    "admin/cohorts/study/<int:study_id>/export/": _admin(
+        "cohorts/study/{cohorts/study}/export/", admin=200, post=302
+    ),
+    "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
+        "cohorts/study/{cohorts/study}/export/1/", admin=404
+    ),
+    "admin/cohorts/study/<int:pk>/run-model/": _admin(
+        "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
+    ),
+    "admin/cohorts/study/<int:pk>/copy/": _admin("cohorts/study/{cohorts/study}/copy/", admin=200),
+    "admin/cohorts/cohort/<int:cohort_id>/images/": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200, post=405
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404
+    ),
+    "admin/accounts/user/invite/": _admin("accounts/user/invite/", admin=200),
+    "admin/cohorts/study/<int:study_id>/invite/": _admin(
+        "cohorts/study/{cohorts/study}/invite/", admin=200
     ),
     "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
     APP_INDEX: _admin(

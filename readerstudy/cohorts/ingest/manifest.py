@@ -33,16 +33,16 @@ class ManifestRow:
     """One case as the manifest tells it. `row` is its row in a spreadsheet, the header being 1.
 
     `age` is in whole years and `diameter_mm`, the node's longitudinal diameter, in millimetres;
-    frames count from 1. Without millimetres per pixel a DICOM file may tell them itself. The
-    truth is None where the manifest comes without it.
+    frames count from 1, and one that is not given is chosen later. Without millimetres per pixel a
+    DICOM file may tell them itself. The truth is None where the manifest comes without it.
     """
 
     row: int
     case_id: str
     bus_file: str
-    bus_frame: int = 1
+    bus_frame: int | None = None
     cdfi_file: str
-    cdfi_frame: int = 1
+    cdfi_frame: int | None = None
     bus_mm_per_pixel: float | None = None
     cdfi_mm_per_pixel: float | None = None
     sex: Sex

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("cohorts", "0004_roles"),
+        ("cohorts", "0006_image_review"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

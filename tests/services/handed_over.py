@@ -1,0 +1,47 @@
+"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE``, ``analyse``.
+
+It runs in a process of its own with the site's environment (``Site.env``).
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import django
+from django.core.management import call_command
+from django.test.utils import setup_test_environment
+
+
+def build() -> None:
+    """An analysed study, with all that readers leave behind."""
+    from tests.handover import studies
+
+    call_command("migrate", verbosity=0)
+    studies.make_analysed()
+
+
+def taken(target: Path) -> None:
+    """The SHA-256 of every page, table, figure and file of the study and its runs, by address."""
+    from tests.handover import downloads
+
+    setup_test_environment()
+    found = downloads.taken("study")
+    digests = {url: hashlib.sha256(content).hexdigest() for url, content in found.items()}
+    target.write_text(json.dumps(digests))
+
+
+def analyse(target: Path) -> None:
+    """Run the analysis again: the results of the first run and of this one."""
+    from analysis.models import AnalysisRun
+    from readerstudy.cohorts.models import Study
+    from tests import factories
+
+    again = factories.analyse(Study.objects.get(slug="study"))
+    first = AnalysisRun.objects.get(number=1)
+    target.write_text(json.dumps([first.results_sha256, again.results_sha256]))
+
+
+if __name__ == "__main__":
+    django.setup()
+    globals()[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -1,0 +1,53 @@
+"""A study goes from a site on SQLite to an empty one on PostgreSQL, and the other way round.
+
+Each site has its own processes, database and files, and draws every figure itself.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers import ROOT
+from tests.services.site import Site, new_database
+
+pytestmark = pytest.mark.services
+
+
+def within(site: Site, *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "tests.services.handed_over", *arguments],
+        cwd=ROOT, env=site.env, check=True,
+    )  # fmt: skip
+
+
+def told(site: Site, work: str, folder: Path):
+    target = folder / f"{work}.json"
+    within(site, work, str(target))
+    return json.loads(target.read_text())
+
+
+@pytest.mark.parametrize("origin_vendor", ["sqlite", "postgresql"])
+def test_the_other_database_gives_the_same_bytes(origin_vendor, postgres_server, tmp_path):
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    url = new_database(postgres_server, f"handover_{origin_vendor}")
+    sites = [Site(folders[0]), Site(folders[1], {"DATABASE_URL": url})]
+    here, there = sites if origin_vendor == "sqlite" else sites[::-1]
+
+    within(here, "build")
+    bundle = tmp_path / "bundle.zip"
+    here.manage("export_study", "study", str(bundle), "--with-names")
+    there.manage("migrate", "-v0")
+    done = there.manage("import_study", str(bundle), capture_output=True, text=True)
+    assert "differs" not in done.stdout
+    assert "are the bundle's, byte for byte" in done.stdout
+
+    was, now = (told(site, "taken", site.folder) for site in (here, there))
+    assert len(was) > 100
+    assert now == was
+    first, again = told(there, "analyse", there.folder)
+    assert again == first
