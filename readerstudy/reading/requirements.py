@@ -12,12 +12,14 @@ from readerstudy.cohorts.models import (
     Image,
     Membership,
     Protocol,
+    Screening,
     Study,
     practice_cases,
     testing_cases,
 )
 from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.cohorts.roles import Action
+from readerstudy.cohorts.screening.agreement import screening_disagreements
 from readerstudy.reading.checks import Found, on_results_page, on_study_page, register
 from readerstudy.reading.models import Assignment, Reader
 from readerstudy.reading.people import who_may
@@ -31,6 +33,10 @@ def _cases_page(study: Study, _user: User) -> str:
 
 def _cohorts_page(study: Study, _user: User) -> str:
     return f"{reverse('admin:cohorts_cohort_changelist')}?study__id__exact={study.pk}"
+
+
+def _screening_page(study: Study, _user: User) -> str:
+    return f"{reverse('admin:cohorts_screening_changelist')}?study__id__exact={study.pk}"
 
 
 def _jobs_page(study: Study, _user: User) -> str:
@@ -90,6 +96,15 @@ def practice(study: Study) -> Found:
 def images(study: Study) -> Found:
     """A person has approved each image that a reader is going to be shown."""
     return Found(missing=images_awaiting_review(study), there="All images are approved.")
+
+
+@register("open", title="Screening", where=_screening_page)
+def screening(study: Study) -> Found:
+    """It adds up and fits the cases; a study may be without."""
+    there = "Not recorded: the flow of patients begins with the cases."
+    if Screening.objects.filter(study=study).exists():
+        there = "The patients screened, excluded and enrolled add up."
+    return Found(warnings=screening_disagreements(study), there=there)
 
 
 def _incomplete(rows: QuerySet[Case], *, kind: str) -> list[str]:
