@@ -111,7 +111,7 @@ def addresses(world) -> dict[str, str]:
 def make_import(study: cohorts.Study) -> cohorts.ImportJob:
     """An import of which the dry run is done."""
     return cohorts.ImportJob.objects.create(
-        study=study, cohort=study.cohort_set.first(), kind="cases", label="x.zip",
+        study=study, cohort=study.cohort_set.first(), kind="cases_truth", label="x.zip",
         path="incoming/x.upload", state="checked", created_by=User.objects.get(username="admin"),
     )  # fmt: skip
 
