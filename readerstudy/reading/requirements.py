@@ -12,6 +12,7 @@ from readerstudy.cohorts.models import (
     Image,
     Membership,
     Protocol,
+    Screening,
     Study,
     practice_cases,
     testing_cases,
@@ -33,6 +34,10 @@ def _cases_page(study: Study, _user: User) -> str:
 
 def _cohorts_page(study: Study, _user: User) -> str:
     return f"{reverse('admin:cohorts_cohort_changelist')}?study__id__exact={study.pk}"
+
+
+def _screening_page(study: Study, _user: User) -> str:
+    return f"{reverse('admin:cohorts_screening_changelist')}?study__id__exact={study.pk}"
 
 
 def _jobs_page(study: Study, _user: User) -> str:

@@ -456,3 +456,38 @@ def test_statements_come_in_batches(
     other = Cohort.objects.create(study=cohort.study, name="other")
     with django_assert_max_num_queries(15):
         importer.import_cohort(cohort=other, source=sources[1])
+
+
+# Roles
+
+
+def member(study: Study, role: str) -> Client:
+    client = Client()
+    client.force_login(factories.make_member(study, role, role=role))
+    return client
+
+
+def test_a_data_manager_imports_into_the_own_study_alone(cohort, archive):
+    client = member(cohort.study, "data_manager")
+    assert bring(client, cohort, archive(2)).state == State.DONE
+    other = Study.objects.create(slug="other", title="Other")
+    theirs = Cohort.objects.create(study=other, name="theirs")
+    assert upload(client, theirs, archive(1)).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["investigator", "auditor"])
+def test_who_may_not_see_the_truth_sees_no_import_that_tells_it(client, cohort, archive, role):
+    with_truth = check(client, cohort, archive(1, changes={1: {"etiology": "lymfoma"}}))
+    without = check(client, cohort, archive(1, truth=False), kind=Kind.CASES)
+    them = member(cohort.study, role)
+    for page_of in ("change/", "state.json", "problems.csv", "sheet.png"):
+        url = f"/admin/cohorts/importjob/{with_truth.pk}/{page_of}"
+        assert them.get(url).status_code == 404
+    listed = them.get("/admin/cohorts/importjob/").content.decode()
+    assert f"importjob/{without.pk}/change" in listed
+    assert f"importjob/{with_truth.pk}/change" not in listed
+    assert upload(them, cohort, archive(1)).status_code == 403
+    text = page(them, without)
+    assert 'value="Import"' not in text
+    press(them, without)
+    assert not work_off().confirmed_by

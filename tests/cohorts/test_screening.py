@@ -8,6 +8,7 @@ from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.imports import queue
 from readerstudy.cohorts.models import Cohort, Exclusion, Screening, Study
 from readerstudy.cohorts.screening.agreement import screening_disagreements
+from readerstudy.reading import checks, lifecycle
 from tests import factories
 from tests.cohorts.importing import Kind, State, press, work_off
 
@@ -175,3 +176,12 @@ def test_a_cohort_of_another_study_is_refused(client, study):
     page = client.post("/admin/cohorts/screening/add/", form).content.decode()
     assert "This cohort is not one of" in page
     assert not Screening.objects.exists()
+
+
+def test_the_checklist_tells_what_does_not_add_up_and_stops_nobody():
+    study = factories.make_draft(cases=2)
+    factories.make_screening(study, enrolled=3)
+    [line] = [line for line in checks.checklist(study, "open") if line.title == "Screening"]
+    assert line.state == checks.State.WARNING
+    assert "3 patients enrolled, but there are 2 cases" in line.why[0]
+    lifecycle.open_study(study, by="test")

@@ -15,7 +15,8 @@ from tests.services.source import write_source
 pytestmark = pytest.mark.services
 
 STALE = 2.0  # seconds
-CASES = 120
+PATIENCE = 3 * servers.PATIENCE
+CASES = 40
 PREPARE = """
 from pathlib import Path
 from readerstudy.accounts.models import User
@@ -60,7 +61,8 @@ def job(site: Site) -> tuple:
 
 
 def wait_for(site: Site, *states: str) -> None:
-    servers.wait_until(lambda: job(site)[0] in states, what=f"the import to be {states}")
+    told = f"the import to be {states}"
+    servers.wait_until(lambda: job(site)[0] in states, what=told, patience=PATIENCE)
 
 
 def in_mid_commit(site: Site) -> bool:
@@ -80,7 +82,9 @@ def counts(site: Site) -> tuple[int, int, int]:
 
 def kill(site: Site) -> None:
     """SIGKILL the process that has the import, and look at what it leaves."""
-    servers.wait_until(lambda: in_mid_commit(site), what="the import to be half done")
+    servers.wait_until(
+        lambda: in_mid_commit(site), what="the import to be half done", patience=PATIENCE
+    )
     os.kill(int(job(site)[2].rsplit(":", 1)[1]), signal.SIGKILL)
     time.sleep(STALE + 0.5)
     assert job(site)[0] == "committing"

@@ -20,6 +20,7 @@ CELLS = (
     "true", "lymphoma ", "LYMPHOMA", "Lymfoma", "case-001", "internal", "excluded", "enrolled",
     "other", "\U0001f480", "\xe9", "\x07", "\x85", "\u2028",
 )  # fmt: skip
+MOST = 4_000_000  # characters of the rows that are repeated
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "utf-7", "cp037")
 
 
@@ -39,7 +40,8 @@ def rows_of(draw, kind: Kind) -> list[list[str]]:
             st.lists(st.sampled_from(CELLS) | st.text(max_size=30), max_size=3)
         )
     if draw(st.integers(0, 9)) == 0:
-        table += [table[-1]] * 3000
+        width = sum(map(len, table[-1])) + 1
+        table += [table[-1]] * min(3000, MOST // width)
     if draw(st.integers(0, 19)) == 0:
         table[0] = table[0] + ["more"] * 5000
     return table
