@@ -1,4 +1,5 @@
-"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE``, ``analyse``.
+"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE``, ``undrawn FILE``,
+``analyse FILE``.
 
 It runs in a process of its own with the site's environment (``Site.env``).
 """
@@ -21,14 +22,19 @@ def build() -> None:
     studies.make_analysed()
 
 
-def taken(target: Path) -> None:
+def taken(target: Path, *, drawings: bool = True) -> None:
     """The SHA-256 of every page, table, figure and file of the study and its runs, by address."""
     from tests.handover import downloads
 
     setup_test_environment()
-    found = downloads.taken("study")
+    found = downloads.taken("study", drawings=drawings)
     digests = {url: hashlib.sha256(content).hexdigest() for url, content in found.items()}
     target.write_text(json.dumps(digests))
+
+
+def undrawn(target: Path) -> None:
+    """The same without figures and report, which take a while to be drawn."""
+    taken(target, drawings=False)
 
 
 def analyse(target: Path) -> None:
