@@ -1,6 +1,6 @@
-"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE``, ``undrawn FILE``,
-``analyse FILE``.
+"""Work inside a site that hands a study over, or takes one.
 
+A command: ``build``; or ``taken``, ``undrawn`` or ``analyse``, with a file for the answer.
 It runs in a process of its own with the site's environment (``Site.env``).
 """
 
