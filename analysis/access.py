@@ -1,8 +1,9 @@
-"""The door to an investigator's pages: it resolves the study, and keeps what is sealed."""
+"""The door to the members' pages: it resolves study and role, and keeps what is sealed."""
 
 from collections.abc import Callable
 from functools import wraps
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
 from analysis import runs
@@ -11,32 +12,55 @@ from analysis.sealing import Sealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import ACTIONS, Action, Part, parts_of
+from readerstudy.reading.lifecycle import NotPossible
+
+View = Callable[..., HttpResponse]
 
 
-def investigator_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def member_view(action: Action) -> Callable[[View], View]:
     """Decorator: a view ``(request, study, ...)`` under a URL with the study's ``slug``.
 
-    404, after an audit event, for whoever is no investigator of it; 403 for sealed results.
+    404, after an audit event, for whoever has no role in the study; 403 for a role that does not
+    allow the action, and for sealed results; 409 for what the study's state forbids.
     """
 
-    @audience(Audience.INVESTIGATOR)
-    @wraps(view)
-    def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
-        role = Membership.objects.filter(
-            study__slug=slug, user=request.user, role=Membership.Role.INVESTIGATOR
-        )
-        found = role.select_related("study").first()
-        if found is None:
-            record("results.access", request=request, study=slug, target=request.path, refused=True)
-            raise Http404
-        try:
-            return view(request, found.study, **kwargs)
-        except Sealed as sealed:
-            record("results.sealed", request=request, study=slug, target=request.path, refused=True)
-            return error_page(request, status=403, message=str(sealed))
+    def declare(view: View) -> View:
+        @audience(Audience.MEMBER)
+        @wraps(view)
+        def guarded(request: HttpRequest, *, slug: str, **kwargs) -> HttpResponse:
+            study, part = _study_of(request, slug)
+            try:
+                if part.role in ACTIONS[action].after:
+                    require_unsealed(study)
+                if not part.may(action):
+                    _refused("results.access", request, slug)
+                    raise PermissionDenied
+                return view(request, study, **kwargs)
+            except Sealed as sealed:
+                _refused("results.sealed", request, slug)
+                return error_page(request, status=403, message=str(sealed))
+            except NotPossible as refusal:
+                return error_page(request, status=409, message=str(refusal))
 
-    return guarded
+        return guarded
+
+    return declare
+
+
+def _study_of(request: HttpRequest, slug: str) -> tuple[Study, Part]:
+    """The study and the role in it of whoever asks. Raises Http404 for who has none."""
+    study = Study.objects.filter(slug=slug, membership__user=request.user).first()
+    if study is None:
+        _refused("results.access", request, slug)
+        raise Http404
+    [part] = parts_of(request.user, study=study)
+    return study, part
+
+
+def _refused(action: str, request: HttpRequest, slug: str) -> None:
+    record(action, request=request, study=slug, target=request.path, refused=True)
 
 
 def run_of(study: Study, number: int) -> AnalysisRun:

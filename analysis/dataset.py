@@ -16,12 +16,13 @@ from analysis.study_data import (
     ModelFacts,
     Patients,
     ReaderFacts,
+    ScreeningFacts,
     StudyData,
 )
 from inference.clahdm.evaluation import decisions, gated_probabilities
 from inference.models import ModelVersion
 from inference.results import predictions_of
-from readerstudy.cohorts.models import Case, Cohort, Study
+from readerstudy.cohorts.models import Case, Cohort, Screening, Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader, Reading, Stage
 
@@ -60,7 +61,26 @@ def load(study: Study) -> StudyData:
         training=patients.of(is_training),
         decisions=answers,
         seconds=seconds,
+        screening=_screening(study),
     )
+
+
+def _screening(study: Study) -> tuple[ScreeningFacts, ...]:
+    """All together first, then by cohort."""
+    found = Screening.objects.filter(study=study).select_related("cohort")
+    facts = [
+        ScreeningFacts(
+            cohort=each.cohort.name if each.cohort else "",
+            screened=each.screened,
+            enrolled=each.enrolled,
+            exclusions=tuple(
+                (exclusion.told, exclusion.patients)
+                for exclusion in sorted(each.exclusion_set.all(), key=lambda e: e.position)
+            ),
+        )
+        for each in found.prefetch_related("exclusion_set")
+    ]
+    return tuple(sorted(facts, key=lambda each: each.cohort))
 
 
 def _cases(study: Study) -> list[Case]:

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from analysis import canonical, charts, conduct, dataset, figures, rendered
-from analysis.access import done_run_of, investigator_view
+from analysis.access import done_run_of, member_view
 from analysis.exports import conduct as exports_conduct
 from analysis.exports import files, tables, tidy, workbook
 from analysis.exports.provenance import Provenance
@@ -16,6 +16,7 @@ from analysis.report import report_pdf
 from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
 
 TYPES = {
     "json": "application/json",
@@ -30,7 +31,7 @@ TYPES = {
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def results_json(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """The results as they are stored, byte for byte."""
     found = done_run_of(study, number)
@@ -38,21 +39,21 @@ def results_json(request: HttpRequest, study: Study, *, number: int) -> HttpResp
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def metrics_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """All metrics and intervals of a run."""
     return _all_of_kind(request, done_run_of(study, number), table="metrics")
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def tests_csv(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """All tests of a run."""
     return _all_of_kind(request, done_run_of(study, number), table="tests")
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def results_xlsx(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """All tables of a run in a workbook."""
     found = done_run_of(study, number)
@@ -61,7 +62,7 @@ def results_xlsx(request: HttpRequest, study: Study, *, number: int) -> HttpResp
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def report(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """All of a run in print."""
     found = done_run_of(study, number)
@@ -71,7 +72,7 @@ def report(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def table(
     request: HttpRequest, study: Study, *, number: int, name: str, format: str
 ) -> HttpResponse:
@@ -85,7 +86,7 @@ def table(
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def figure(
     request: HttpRequest, study: Study, *, number: int, name: str, format: str
 ) -> HttpResponse:
@@ -102,7 +103,7 @@ def figure(
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def chart(request: HttpRequest, study: Study, *, number: int, name: str) -> HttpResponse:
     """A figure's numbers, for the page to draw; 404 as for the figure, or if it has no chart."""
     found = done_run_of(study, number)
@@ -114,7 +115,7 @@ def chart(request: HttpRequest, study: Study, *, number: int, name: str) -> Http
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def data(request: HttpRequest, study: Study, *, number: int, name: str) -> HttpResponse:
     """The data case by case, as the run read them; 409 if they have changed since."""
     found = done_run_of(study, number)

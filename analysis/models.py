@@ -11,10 +11,12 @@ from django.utils import timezone
 from readerstudy.audit.append_only import refuses
 from readerstudy.cohorts.models import Study
 
-_UNBLINDED = "(SELECT state FROM cohorts_study WHERE id = NEW.study_id) = 'unblinded'"
+_STATE = "(SELECT state FROM cohorts_study WHERE id = NEW.study_id)"
+_UNSEALED = f"{_STATE} IN ('unblinded', 'archived')"
+_ANALYSABLE = f"{_STATE} = 'unblinded'"
 
 
-@refuses(insert=_UNBLINDED, update="1 = 1", delete="1 = 1")
+@refuses(insert=_UNSEALED, update="1 = 1", delete="1 = 1")
 class RegisteredPlan(models.Model):
     """An analysis plan, fixed before the study was unblinded.
 
@@ -50,15 +52,16 @@ _ASKED_FOR_CHANGES = " OR ".join(
 
 
 @refuses(
-    insert=f"NOT ({_UNBLINDED})",
+    insert=f"NOT ({_ANALYSABLE})",
     update=f"{_ENDED} OR {_ASKED_FOR_CHANGES}",
     delete="1 = 1",
 )
 class AnalysisRun(models.Model):
     """One analysis of an unblinded study by one plan, reproducible from what is written here.
 
-    The database takes no run of a study that is not unblinded, deletes none, and changes nothing
-    of one that has ended: what was computed once stays, however often it is computed again.
+    The database takes no run of a study that is not unblinded, or that is archived, deletes none,
+    and changes nothing of one that has ended: what was computed once stays, however often it is
+    computed again.
     """
 
     class State(models.TextChoices):

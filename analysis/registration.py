@@ -16,7 +16,7 @@ def register(study: Study, plan: Plan, *, by: str) -> RegisteredPlan:
     Raises NotPossible once the study is unblinded, or for the plan that counts already.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)  # no unblinding is under way now
-    if study.state == Study.State.UNBLINDED:
+    if study.is_unsealed:
         raise NotPossible(
             ["The study is unblinded; a plan counts only if it was registered before that."]
         )

@@ -14,7 +14,7 @@ from django.utils import timezone
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
-from analysis.sealing import require_unsealed
+from analysis.sealing import require_analysable
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 
@@ -27,10 +27,10 @@ def start(study: Study, plan: Plan, *, by: str) -> AnalysisRun:
     """Queue an analysis; whoever calls has it executed (``dispatch``, or ``execution.execute``).
 
     The same plan is not queued twice: while a run of it is under way, that run is returned.
-    Raises Sealed unless the study is unblinded.
+    Raises Sealed unless the study is unblinded, NotPossible once it is archived.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)  # two clicks are one after the other
-    require_unsealed(study)
+    require_analysable(study)
     reap(study=study)
     sha256 = plan.sha256()
     runs = AnalysisRun.objects.filter(study=study)

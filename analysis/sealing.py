@@ -1,6 +1,7 @@
 """Results stay sealed until the study is locked and unblinded."""
 
 from readerstudy.cohorts.models import Study
+from readerstudy.reading.lifecycle import NotPossible
 
 
 class Sealed(Exception):
@@ -9,5 +10,12 @@ class Sealed(Exception):
 
 def require_unsealed(study: Study) -> None:
     """Raise Sealed unless the study is unblinded."""
-    if study.state != Study.State.UNBLINDED:
+    if not study.is_unsealed:
         raise Sealed("Results stay sealed until the study is locked and unblinded.")
+
+
+def require_analysable(study: Study) -> None:
+    """Raise Sealed unless the study is unblinded, NotPossible once it is archived."""
+    require_unsealed(study)
+    if study.state == Study.State.ARCHIVED:
+        raise NotPossible(["The study is archived: its results stay, and no new run is made."])

@@ -23,6 +23,19 @@ class CohortFacts:
 
 
 @dataclass(frozen=True)
+class ScreeningFacts:
+    """Patients screened for a cohort, or for all together where ``cohort`` is "".
+
+    ``exclusions`` are (reason as people read it, patients), in the order of exclusion.
+    """
+
+    cohort: str
+    screened: int
+    enrolled: int
+    exclusions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class ReaderFacts:
     """A reader as tables name it."""
 
@@ -94,15 +107,19 @@ class StudyData:
     training: Patients
     decisions: NDArray[np.int8]
     seconds: NDArray[np.float64]
+    screening: tuple[ScreeningFacts, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 of everything here, the same whichever database it came from.
 
         Of each part in the order of definition: its path, then JSON, or for numbers the shape
-        and the little-endian values, row by row.
+        and the little-endian values, row by row. A study without screening has the digest that it
+        had before there was any.
         """
         digest = hashlib.sha256()
         for path, value in _leaves("", self):
+            if path.startswith("/screening") and not self.screening:
+                continue
             digest.update(f"{path}\n".encode())
             digest.update(_bytes(value))
         return digest.hexdigest()

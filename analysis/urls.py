@@ -32,6 +32,7 @@ app_name = "analysis"
 urlpatterns = [
     path("<slug:slug>/", views.results, name="results"),
     path("<slug:slug>/plan/", views.register_plan, name="register_plan"),
+    path("<slug:slug>/remind/", views.send_reminder, name="remind"),
     path("<slug:slug>/runs/", views.start_run, name="start_run"),
     path(RUN, views.run, name="run"),
     path(f"{RUN}results.json", downloads.results_json, name="results_json"),

@@ -18,8 +18,11 @@ from inference.clahdm.card import WeightsError
 from inference.importer import DEFAULT_THRESHOLD, import_predictions
 from inference.models import InferenceJob, ModelVersion, Prediction
 from readerstudy.audit.admin import ReadOnlyAdmin
+from readerstudy.cohorts import roles
+from readerstudy.cohorts.by_role import ByRole
 from readerstudy.cohorts.ingest import ImportRefused
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
 
 MAX_UPLOAD_BYTES = 2**30
 PROBLEMS_SHOWN = 500
@@ -55,7 +58,7 @@ class PredictionsForm(forms.Form):
     """Which predictions, of which model, for which study."""
 
     study = forms.ModelChoiceField(
-        Study.objects.filter(state=Study.State.DRAFT),
+        Study.objects.none(),  # the page says whose
         help_text="Its stage 2 will show these predictions. Drafts only",
     )
     name = forms.CharField(max_length=64, help_text="The model's name, as pages show it")
@@ -76,7 +79,7 @@ class PredictionsForm(forms.Form):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdmin):
+class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
     """A version is added from a checked file, or with its predictions, and never changed."""
 
     form = ModelVersionForm
@@ -110,7 +113,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def may_import(self, request: HttpRequest) -> bool:
         """An import adds a version, and changes which one the study shows."""
-        return self.has_add_permission(request) and request.user.has_perm("cohorts.change_study")
+        return roles.may_anywhere(request.user, Action.IMPORT_PREDICTIONS)
 
     def changelist_view(self, request, extra_context=None):
         context = {"may_import": self.may_import(request)}
@@ -121,6 +124,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         if not self.may_import(request):
             raise PermissionDenied
         form = PredictionsForm(request.POST or None, request.FILES or None)
+        own = roles.studies_for(request.user, Action.IMPORT_PREDICTIONS)
+        form.fields["study"].queryset = own.filter(state=Study.State.DRAFT)
         problems = ()
         if form.is_valid():
             try:
@@ -152,7 +157,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(InferenceJob)
-class InferenceJobAdmin(ReadOnlyAdmin):
+class InferenceJobAdmin(ByRole, ReadOnlyAdmin):
     """Jobs, with progress, rate and time left above the list."""
 
     change_list_template = "admin/inference/jobs.html"
@@ -174,4 +179,5 @@ class InferenceJobAdmin(ReadOnlyAdmin):
         return " ".join(job.notes or [])
 
     def changelist_view(self, request, extra_context=None):
-        return super().changelist_view(request, {"progress": progress.by_version()})
+        jobs = self.own(request, InferenceJob.objects.order_by())
+        return super().changelist_view(request, {"progress": progress.by_version(jobs)})

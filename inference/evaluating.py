@@ -40,7 +40,7 @@ def require_unsealed(study: Study) -> None:
     Figures by cohort tell something of the truth, and results stay sealed until then. A draft has
     no readers' results to protect.
     """
-    if study.state in (Study.State.OPEN, Study.State.LOCKED):
+    if study.state != Study.State.DRAFT and not study.is_unsealed:
         raise NotNow(f"The study is {study.state}; its truth is sealed until it is unblinded.")
 
 

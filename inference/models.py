@@ -9,10 +9,12 @@ from django.db.models.functions import Now
 
 from inference.clahdm.hierarchy import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
+from readerstudy.audit.history import keeps_history
 from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study
 from readerstudy.diagnosis import Modality, choices
 
 
+@keeps_history()
 class ModelVersion(models.Model):
     """Weights of all three sub-models in one safetensors file, and what its card says.
 
@@ -57,6 +59,7 @@ class ModelVersion(models.Model):
         return f"{self.name} {self.version}{imported}{untrained}"
 
 
+@keeps_history()
 @frozen_when(STUDY_UNDER_WAY)
 class StudyModel(models.Model):
     """The model version that a study's stage 2 shows; fixed once the study is open."""

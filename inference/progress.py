@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from inference.models import InferenceJob, ModelVersion
@@ -34,12 +34,13 @@ class Progress:
         return timedelta(seconds=round(waiting / self.rate))
 
 
-def by_version() -> list[Progress]:
-    """The progress of every model version that has jobs, in two queries."""
+def by_version(jobs: QuerySet[InferenceJob] | None = None) -> list[Progress]:
+    """The progress of every model version that has jobs (of these alone), in two queries."""
     since = timezone.now() - RATE_WINDOW
     recent = Q(state=InferenceJob.State.DONE, finished_at__gte=since)
     rows = (
-        InferenceJob.objects.values("model_version")
+        (InferenceJob.objects.all() if jobs is None else jobs)
+        .values("model_version")
         .annotate(
             **{state: Count("pk", filter=Q(state=state)) for state in InferenceJob.State.values},
             recent=Count("pk", filter=recent),

@@ -7,4 +7,4 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
 app = Celery("readerstudy")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["inference", "analysis", "readerstudy.handover"])
+app.autodiscover_tasks(["readerstudy.cohorts", "inference", "analysis", "readerstudy.handover"])

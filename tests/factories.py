@@ -21,11 +21,15 @@ from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
+    ImageReview,
     Membership,
     Protocol,
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.review.decisions import approve
+from readerstudy.cohorts.review.importing import StagedFindings, store_findings
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.diagnosis import Etiology, Modality
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.answer import Answer
@@ -33,6 +37,7 @@ from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import present, submit_reading
 
 PASSWORD = "a long enough password"
+NOTHING_FOUND = StagedFindings([], False, "", [])
 MM_PER_PIXEL = {Modality.BUS: 0.0847457627118644, Modality.CDFI: None}
 
 
@@ -80,7 +85,7 @@ def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
         path = settings.MEDIA_ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png)
-        Image.objects.create(
+        image = Image.objects.create(
             case=case,
             modality=modality,
             file=name,
@@ -89,7 +94,20 @@ def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
             height=32,
             mm_per_pixel=MM_PER_PIXEL[modality],
         )
+        store_findings([image], [NOTHING_FOUND], reviewed_by="test")
     return case
+
+
+def approve_images(study: Study) -> None:
+    """Approve all images of a draft, as who has looked at them."""
+    seen = dict(Image.objects.filter(case__cohort__study=study).values_list("pk", "sha256"))
+    approve(seen, study=study, by="test")
+
+
+def remove_images(images) -> None:
+    """Delete images with what is known of them."""
+    ImageReview.objects.filter(image__in=images).delete()
+    images.delete()
 
 
 def random_png(size: tuple[int, int] = (32, 40)) -> bytes:
@@ -126,7 +144,8 @@ def make_draft(
 ) -> Study:
     """A study that lacks nothing to open; ``cases`` in all, dealt out to the cohorts in turn."""
     study = Study.objects.create(slug=slug, title=f"Study {slug}")
-    Protocol.objects.create(study=study, design=design, seed=7, **protocol)
+    asked = {"seed": 7, "plan_before_opening": False} | protocol
+    Protocol.objects.create(study=study, design=design, **asked)
     model = make_model()
     StudyModel.objects.create(study=study, model_version=model)
     made = [
@@ -153,6 +172,16 @@ def make_practice(study: Study, *, cases: int) -> list[Case]:
         make_case(cohort, f"SECRET-PRACTICE-{number}", etiology)
         for number, etiology in zip(range(cases), cycle(Etiology), strict=False)
     ]
+
+
+def make_screening(study: Study, *, enrolled: int, cohort: Cohort | None = None) -> Screening:
+    """Screening of a draft, for one cohort or all together: two patients were excluded."""
+    screening = Screening.objects.create(
+        study=study, cohort=cohort, screened=enrolled + 2, enrolled=enrolled
+    )
+    for position, reason in enumerate(("poor_cdfi", "no_consent"), start=1):
+        Exclusion.objects.create(screening=screening, position=position, reason=reason, patients=1)
+    return screening
 
 
 def choose_model(study: Study, version: ModelVersion) -> None:

@@ -136,6 +136,10 @@ def site_environment(folder: Path, **more: str) -> dict[str, str]:
         "READERSTUDY_DEMO": "0",
         "READERSTUDY_HTTPS": "0",
         "READERSTUDY_BEHIND_PROXY": "0",
+        "READERSTUDY_SECOND_FACTOR": "0",
+        "READERSTUDY_RATE_LIMIT_FACTOR": "1000",  # everyone signs in from one address
+        "READERSTUDY_CACHE_URL": "",
+        "READERSTUDY_MAIL": "file",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "OMP_NUM_THREADS": "1",  # many processes share few cores
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",

@@ -16,7 +16,9 @@ from PIL import Image as PillowImage
 from pydicom import examples
 
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction, StudyModel
+from readerstudy.cohorts.ingest import Box
 from readerstudy.cohorts.models import Cohort, Image, Protocol, Study
+from readerstudy.cohorts.review.decisions import crop, reviewed
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader, Reading
 from tests import factories
@@ -55,6 +57,7 @@ def study(source):
     Protocol.objects.create(study=study, design=Protocol.Design.SEQUENTIAL)
     Cohort.objects.create(study=study, name="internal")
     call_command("import_cohort", "real", "internal", str(source))
+    look_at_images(study)
     call_command("add_model", "CLA-HDM", "untrained", untrained="tiny")
     StudyModel.objects.create(study=study, model_version=ModelVersion.objects.get())
     for number, username in enumerate(("anna", "boris"), start=1):
@@ -67,6 +70,15 @@ def study(source):
         )
     factories.make_investigator(study)
     return study
+
+
+def look_at_images(study) -> None:
+    """Keep the whole of what the importer could not cut by itself, and approve all."""
+    for image in reviewed(study):
+        if image.review.needs_crop:
+            whole = Box(0, 0, image.width, image.height)
+            crop(image, whole, seen=image.sha256, by="ada")
+    factories.approve_images(study)
 
 
 def read_everything(client, username, answer) -> int:
@@ -97,12 +109,12 @@ def test_from_dicom_files_to_p_values(study, client):
     call_command("infer")
     assert set(InferenceJob.objects.values_list("state", "attempts")) == {("done", 1)}
     assert (Prediction.objects.count(), Heatmap.objects.count()) == (3, 12)
+    call_command("register_plan", "real")
     call_command("study", "real", "open", by="test")
     assert read_everything(client, "anna", Etiology.METASTATIC) == 6
     assert read_everything(client, "boris", Etiology.TUBERCULOUS) == 6
     assert Reading.objects.count() == 12
     call_command("study", "real", "lock")
-    call_command("register_plan", "real")
     call_command("study", "real", "unblind")
     call_command("analyse", "real")
     client.login(username="ivan", password=factories.PASSWORD)

@@ -1,12 +1,15 @@
 """The flow of patients through the study, in boxes from top to bottom.
 
 The layout follows STARD's diagram: Bossuyt et al., BMJ 2015, 351:h5527, doi 10.1136/bmj.h5527.
-Who was screened before the cohorts were imported, the platform doesn't know.
+Who was screened and excluded is drawn where the study's screening was recorded.
 """
 
 import textwrap
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.document import section
 from analysis.figures import theme
 from analysis.figures.source import ALL_COHORTS, ETIOLOGIES, Record, cut, notice, rows
 from readerstudy.diagnosis import Etiology
@@ -20,6 +23,8 @@ TITLE = "Flow of patients"
 BY_COHORT = False
 COHORTS = 5  # drawn at most
 LINE, PAD, GAP = 3.3, 1.8, 7  # mm: a line of text, around it, between boxes
+TOP_WIDTH, SIDE_WIDTH, ASIDE = 46, 66, 12  # mm: boxes at the top and beside it, and how far beside
+REASONS = 12  # drawn at most
 
 
 def describe(document: dict) -> str:
@@ -27,13 +32,17 @@ def describe(document: dict) -> str:
     cohorts = _cohorts(document)
     said = ", ".join(f"{row['cohort']} {row['patients']}" for row in cohorts)
     total = sum(row["patients"] for row in cohorts)
+    if head := _head(document):
+        said = f"{head.screened} screened, {head.excluded} excluded; {said}"
     return f"Flow of {total} patients into {len(cohorts)} cohorts, to the readings: {said}."
 
 
 def size(document: dict) -> theme.Size:
     """As high as its boxes."""
     heights = [_height(texts) for texts in _levels(document)]
-    tall = (sum(heights) + GAP * (len(heights) - 1) + 4) * theme.MM
+    head = _head(document)
+    above = head.height if head else 0
+    tall = (above + sum(heights) + GAP * (len(heights) - 1) + 4) * theme.MM
     return theme.DOUBLE, tall + theme.notes_height(theme.DOUBLE, *_notes(document))
 
 
@@ -45,7 +54,10 @@ def draw(document: dict) -> "Figure":
     column = theme.DOUBLE / theme.MM / len(levels[0])
     centres = [column * (place + 0.5) for place in range(len(levels[0]))]
     y, middle = 2.0, theme.DOUBLE / theme.MM / 2
-    _box(axes, top, x=middle, y=y, width=46, height=heights[0])
+    if head := _head(document):
+        _draw_head(axes, head, x=middle, y=y)
+        y += head.height
+    _box(axes, top, x=middle, y=y, width=TOP_WIDTH, height=heights[0])
     _branch(axes, middle, y + heights[0], centres)
     for level, above, height in zip(levels, heights[:-1], heights[1:], strict=True):
         y += above + GAP
@@ -62,7 +74,81 @@ def _levels(document: dict) -> list[list[str]]:
     cohorts = _cohorts(document)
     top = f"Patients in the study\nn = {sum(row['patients'] for row in cohorts)}"
     shown = cohorts[:COHORTS]
-    return [[top], *([tell(row) for row in shown] for tell in (_enrolled, _modelled, _read))]
+    screened = _screened_by_cohort(document)
+    enrolled = [_enrolled(row, screened.get(row["cohort"], [])) for row in shown]
+    levels = [enrolled, *([tell(row) for row in shown] for tell in (_modelled, _read))]
+    return [[top], *levels]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """All who were screened, and those excluded by reason, in the order of exclusion."""
+
+    screened: int
+    reasons: list[tuple[str, int]]
+
+    @property
+    def excluded(self) -> int:
+        return sum(patients for _reason, patients in self.reasons)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """What the box at the top says, and the one beside."""
+        lines = [f"Excluded, n = {self.excluded}"]
+        for reason, patients in self.reasons[:REASONS]:
+            lines += textwrap.wrap(f"{reason}: {patients}", width=46)
+        if rest := self.reasons[REASONS:]:
+            lines.append(f"{len(rest)} other reasons: {sum(count for _, count in rest)}")
+        return f"Patients screened\nn = {self.screened}", "\n".join(lines)
+
+    @property
+    def height(self) -> float:
+        """From the first box's upper edge to the next one's."""
+        first, beside = (_height([text]) for text in self.texts)
+        return first + beside + 2 * GAP
+
+
+def _screening(document: dict) -> list[Record]:
+    """The rows of screening; none where it was not recorded."""
+    found = section(document, NAME)
+    has = found is not None and "screening" in found["tables"]
+    return rows(document, NAME, "screening") if has else []
+
+
+def _head(document: dict) -> _Head | None:
+    found = _screening(document)
+    if not found:
+        return None
+    reasons: Counter = Counter()  # keeps the order in which reasons come first
+    for row in sorted(
+        (row for row in found if row["outcome"] == "excluded"), key=lambda row: row["order"]
+    ):
+        reasons[row["reason"]] += row["patients"]
+    screened = sum(row["patients"] for row in found if row["outcome"] == "screened")
+    return _Head(screened, list(reasons.items()))
+
+
+def _screened_by_cohort(document: dict) -> dict[str, list[str]]:
+    """What the box of a cohort says of it, if its screening was recorded by itself."""
+    found: dict[str, Counter] = {}
+    for row in _screening(document):
+        if row["cohort"] != ALL_COHORTS:
+            found.setdefault(row["cohort"], Counter())[row["outcome"]] += row["patients"]
+    return {
+        cohort: [f"of {counts['screened']} screened, {counts['excluded']} excluded"]
+        for cohort, counts in found.items()
+    }
+
+
+def _draw_head(axes: "Axes", head: _Head, *, x: float, y: float) -> None:
+    """The screened, an arrow down, and beside it the excluded."""
+    first, beside = (_height([text]) for text in head.texts)
+    _box(axes, head.texts[0], x=x, y=y, width=TOP_WIDTH, height=first)
+    theme.arrow(axes, (x, y + first), (x, y + head.height), gap=0)
+    side = y + first + GAP
+    centre = x + ASIDE + SIDE_WIDTH / 2
+    _box(axes, head.texts[1], x=centre, y=side, width=SIDE_WIDTH, height=beside)
+    theme.arrow(axes, (x, side + beside / 2), (x + ASIDE, side + beside / 2), gap=0)
 
 
 def _notes(document: dict) -> tuple[str, str]:
@@ -74,11 +160,11 @@ def _cohorts(document: dict) -> list[Record]:
     return [row for row in found if row["cohort"] != ALL_COHORTS]
 
 
-def _enrolled(row: Record) -> str:
+def _enrolled(row: Record, screened: list[str]) -> str:
     classes = [f"{Etiology(name).label}: {row[name]}" for name in ETIOLOGIES]
     role = row["role"].replace("_", " ")
     name = textwrap.wrap(row["cohort"], width=26)[:3]
-    return "\n".join([*name, f"{role}, n = {row['patients']}", *classes])
+    return "\n".join([*name, f"{role}, n = {row['patients']}", *screened, *classes])
 
 
 def _modelled(row: Record) -> str:

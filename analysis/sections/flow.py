@@ -1,4 +1,4 @@
-"""The flow of patients and readings: who came in, what was read, and what is complete."""
+"""The flow of patients and readings: who was screened and came in, and what was read of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +14,20 @@ from readerstudy.diagnosis import Etiology
 NAME = "flow"
 TITLE = "Patients and readings"
 READS = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScreeningRow:
+    """Patients screened, excluded for one reason, or enrolled; ``order`` is that of exclusion.
+
+    ``cohort`` is "All cohorts" where they were screened together.
+    """
+
+    cohort: str
+    outcome: str
+    order: int | None
+    reason: str | None
+    patients: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +62,33 @@ class ReadingsRow:
 
 
 def compute(data: StudyData, _plan: Plan) -> dict:
-    """Tables ``patients`` and ``readings``."""
+    """Tables ``patients`` and ``readings``; ``screening`` before them where it was recorded."""
+    screening = {"screening": table(ScreeningRow, _screening(data))} if data.screening else {}
     return {
         "tables": {
+            **screening,
             "patients": table(PatientsRow, _patients(data)),
             "readings": table(ReadingsRow, _readings(data)),
         }
     }
+
+
+def _screening(data: StudyData) -> Iterator[ScreeningRow]:
+    for facts in data.screening:
+        rows = [("screened", None, None, facts.screened)]
+        rows += [
+            ("excluded", order, reason, patients)
+            for order, (reason, patients) in enumerate(facts.exclusions, start=1)
+        ]
+        rows.append(("enrolled", None, None, facts.enrolled))
+        for outcome, order, reason, patients in rows:
+            yield ScreeningRow(
+                cohort=facts.cohort or ALL_COHORTS,
+                outcome=outcome,
+                order=order,
+                reason=reason,
+                patients=patients,
+            )
 
 
 def _patients(data: StudyData) -> Iterator[PatientsRow]:

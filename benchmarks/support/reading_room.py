@@ -21,6 +21,7 @@ from benchmarks.support.reads import Read
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Case, Protocol, ReferenceStandard, Study
+from readerstudy.cohorts.review.decisions import approve, reviewed
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
@@ -37,7 +38,7 @@ def open_study(
     version, _ = ModelVersion.objects.get_or_create(name="made up", version="1", defaults=described)
     add_jobs(cases, drawn=drawn, model_version=version, done=cases, slug=slug)
     study = Study.objects.get(slug=slug)
-    Protocol.objects.create(study=study, design=design, seed=1)
+    Protocol.objects.create(study=study, design=design, seed=1, plan_before_opening=False)
     StudyModel.objects.create(study=study, model_version=version)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(
@@ -51,6 +52,7 @@ def open_study(
         Reader(study=study, user=user, code=f"R{n}", years_of_experience=9, group="senior")
         for n, user in enumerate(users, start=1)
     )
+    approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="benchmark")
     lifecycle.open_study(study, by="benchmark")
     return [StudyReader(slug, user) for user in users]
 

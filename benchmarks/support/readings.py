@@ -34,14 +34,19 @@ def read_study(slug: str, *, readers: int, cases: int, model_version: ModelVersi
     truth = rng.integers(len(CLASSES), size=cases)
     made = _add_cases(study, truth, rng=rng, model_version=model_version)
     groups = Reader.Group.values
-    for number in range(readers):
-        reader = Reader.objects.create(
+    readers_made = [
+        Reader.objects.create(
             study=study,
             user=User.objects.create(username=f"{slug}-{number}"),
             code=f"R{number + 1}",
             years_of_experience=9,
             group=groups[number % len(groups)],
         )
+        for number in range(readers)
+    ]
+    study.state = Study.State.OPEN  # the database takes readings of no other
+    study.save()
+    for reader in readers_made:
         for stage in Stage:
             _add_readings(reader, stage, made, truth, rng=rng)
     study.state = Study.State.UNBLINDED

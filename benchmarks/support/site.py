@@ -31,6 +31,9 @@ def own_site(*, database: str = "") -> Iterator[Path]:
             "READERSTUDY_HTTPS": "0",
             "DATABASE_URL": database or database_url(folder / EMPTY),
             "CELERY_BROKER_URL": "",
+            "READERSTUDY_CACHE_URL": "",
+            "READERSTUDY_SECOND_FACTOR": "0",
+            "READERSTUDY_RATE_LIMIT_FACTOR": "1000",
             "INFERENCE_PRECISION": "fp32",
         }
         import django

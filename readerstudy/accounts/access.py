@@ -14,16 +14,18 @@ class Audience(StrEnum):
     """Who may see a view."""
 
     PUBLIC = "anyone"
+    ACCOUNT = "anyone signed in, be it without the second factor that they must have"
     SIGNED_IN = "anyone signed in"
     READER = "a reader of the study"
-    INVESTIGATOR = "an investigator of the study"
-    ADMIN = "staff, with Django's model permissions"
+    MEMBER = "whoever has a role in running the study, as far as it allows"
+    AUDITOR = "an auditor of the study, or an admin"
+    ADMIN = "staff by Django's model permissions, and members of a study by their role"
 
     @property
     def reads_english(self) -> bool:
         """Whether the pages for these people are in English alone: names, figures and tables
         there are those of the paper and of the exports."""
-        return self in (Audience.INVESTIGATOR, Audience.ADMIN)
+        return self in (Audience.MEMBER, Audience.AUDITOR, Audience.ADMIN)
 
 
 def audience(who: Audience) -> Callable[[Callable], Callable]:
@@ -37,7 +39,7 @@ def audience(who: Audience) -> Callable[[Callable], Callable]:
 
 
 def declared_audience(view: Callable, namespaces: list[str]) -> Audience | None:
-    """What a view declares, or None. All of Django admin is for staff."""
+    """What a view declares, or None. All of Django admin is for staff and members."""
     if ADMIN_NAMESPACE in namespaces:
         return Audience.ADMIN
     return getattr(view, "audience", None)

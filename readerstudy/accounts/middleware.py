@@ -1,16 +1,40 @@
 """Access, decided before any view runs."""
 
+from contextlib import suppress
+from ipaddress import ip_address
+
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
+from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from readerstudy.accounts import second_factor
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.audit.log import record
 
 LOOPBACK = {"127.0.0.1", "::1"}
+
+
+class ClientAddress:
+    """Behind a proxy, a request comes from the address that the proxy was asked from.
+
+    Of ``X-Forwarded-For`` only the last entry is the proxy's own; those before it are whatever the
+    client sent. Rate limits and the audit log both go by REMOTE_ADDR, and so see the same.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if settings.BEHIND_PROXY:
+            told = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+            with suppress(ValueError):  # no address: then the proxy's own is all that is known
+                request.META["REMOTE_ADDR"] = str(ip_address(told))
+        return self.get_response(request)
 
 
 class NoStore:
@@ -70,10 +94,26 @@ class DeclaredAccess:
             return None
         if not request.user.is_authenticated:
             return _sign_in_first(request)
-        if who is None or (who is Audience.ADMIN and not request.user.is_staff):
+        if who is None or (who is Audience.ADMIN and not admin.site.has_permission(request)):
             record("access", request=request, target=request.path, refused=True)
             raise PermissionDenied
+        if second_factor.is_owed(request, who):
+            return _second_factor_first(request)
         return None
+
+    def process_exception(self, request, exception) -> None:
+        """A page of the admin that refused whoever had come in; its transaction is over."""
+        if not isinstance(exception, PermissionDenied):
+            return
+        match = request.resolver_match
+        if declared_audience(match.func, match.namespaces) is Audience.ADMIN:
+            record("access", request=request, target=request.path, refused=True)
+
+
+def _second_factor_first(request) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _("Set up your second factor first.")}, status=401)
+    return redirect("mfa_activate_totp")
 
 
 def _sign_in_first(request) -> HttpResponse:

@@ -1,23 +1,30 @@
 """Signing in, and errors in plain words: no stack trace reaches a browser."""
 
+from allauth.account.views import LoginView
 from django.conf import settings
-from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
+from readerstudy.accounts.forms import SignInForm
+from readerstudy.audit.log import record
+
 
 class SignIn(LoginView):
-    """Django's own; whoever is signed in already goes on to where they were going."""
+    """allauth's own; whoever is signed in already goes on to where they were going."""
 
     template_name = "accounts/sign_in.html"
-    redirect_authenticated_user = True
+    form_class = SignInForm
 
-    def get_redirect_url(self) -> str:
-        url = super().get_redirect_url()
-        return "" if url.partition("?")[0] == self.request.path else url  # else round and round
+    def get_next_url(self) -> str | None:
+        url = super().get_next_url()
+        here = url and url.partition("?")[0] == self.request.path
+        return None if here else url  # else round and round
+
+    def get_default_success_url(self) -> str:
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 MESSAGES = {
@@ -25,6 +32,7 @@ MESSAGES = {
     403: (_("Not allowed"), _("You may not see or do this.")),
     404: (_("Not found"), _("There is no such page, or it is not yours to see.")),
     409: (_("Not any more"), _("What this page rests on has changed.")),
+    429: (_("Too many attempts"), _("Wait some minutes, then try again.")),
     500: (
         _("Something failed here"),
         _("It was logged. Your submitted readings are safe; try again."),
@@ -60,6 +68,12 @@ def forbidden(request, exception):
 
 def not_found(request, exception):
     return error_page(request, status=404)
+
+
+def too_many(request):
+    """What allauth answers with where a rate limit is reached."""
+    record("account.rate_limited", request=request, target=request.path, refused=True)
+    return error_page(request, status=429)
 
 
 def server_error(request):

@@ -5,15 +5,10 @@ committed with the rows. A refusal or a failure leaves neither a row nor a file.
 """
 
 import hashlib
-import secrets
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from django.conf import settings
 from django.db import transaction
 
 from readerstudy.audit.log import record
@@ -22,32 +17,64 @@ from readerstudy.cohorts.ingest import (
     DecodedCase,
     ImportRefused,
     Problem,
+    Source,
+    iter_cases,
     open_source,
     validate,
 )
 from readerstudy.cohorts.ingest.manifest import ManifestRow
-from readerstudy.cohorts.ingest.reader import iter_cases
 from readerstudy.cohorts.models import Case, Cohort, Image, ReferenceStandard, Study
+from readerstudy.cohorts.placing import Files, placed_files
+from readerstudy.cohorts.review.importing import StagedFindings, stage_findings, store_findings
 from readerstudy.diagnosis import Modality
 
+BATCH = 500  # rows of a table in one statement
 
-def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) -> int:
+
+def import_cohort(
+    *, cohort: Cohort, source: Path, by: str = "", reviewed_by: str = "", progress=iter
+) -> int:
     """Import a folder or ZIP with its manifest; the number of cases.
 
-    ``progress`` wraps the list of manifest rows, as tqdm does.
+    Its images wait for a person's approval. Only those of a synthetic study can come with it:
+    ``reviewed_by`` names who drew them. ``progress`` wraps the list of manifest rows, as tqdm does.
     Raises ImportRefused with every problem found.
     """
-    with _placed_files() as files:
-        with open_source(source) as opened:
-            rows = validate(opened)
-            _refuse_unfit(cohort, rows)
-            staged = [_stage(case, files) for case in iter_cases(opened, progress(rows))]
+    with open_source(source) as opened:
+        return import_source(
+            cohort=cohort, source=opened, by=by, reviewed_by=reviewed_by, progress=progress
+        )
+
+
+def import_source(
+    *,
+    cohort: Cohort,
+    source: Source,
+    by: str,
+    reviewed_by: str = "",
+    truth: bool = True,
+    owner: str = "command",
+    progress=iter,
+    finish: Callable[[int], None] = lambda _cases: None,
+) -> int:
+    """Import a source that is open, with the truth of its cases or without; the number of cases.
+
+    ``reviewed_by`` is as for `import_cohort`. ``owner`` names the staging folder. ``finish`` is
+    called with the number of cases last of all in the transaction: what it raises undoes
+    everything. Raises ImportRefused with every problem found.
+    """
+    if reviewed_by and not cohort.study.is_synthetic:
+        raise ValueError("only images that were drawn for a synthetic study come approved")
+    with placed_files(owner) as files:
+        rows = validate(source, truth=truth)
+        refuse_unfit(cohort, rows)
+        staged = [_stage(case, files) for case in iter_cases(source, progress(rows))]
         # Decoding is slow and done; the database is held for the rows alone.
         with transaction.atomic():
             study = Study.objects.select_for_update().get(pk=cohort.study_id)
-            _refuse_unfit(cohort, rows)
-            for case in staged:
-                _store(cohort, case)
+            refuse_unfit(cohort, rows)
+            for at in range(0, len(staged), BATCH):
+                _store(cohort, staged[at : at + BATCH], reviewed_by=reviewed_by)
             files.place()
             record(
                 "cohort.import",
@@ -56,14 +83,13 @@ def import_cohort(*, cohort: Cohort, source: Path, by: str = "", progress=iter) 
                 target=cohort.name,
                 detail={"cases": len(staged)},
             )
+            finish(len(staged))
     return len(staged)
 
 
-def _refuse_unfit(cohort: Cohort, rows: list[ManifestRow]) -> None:
+def refuse_unfit(cohort: Cohort, rows: list[ManifestRow]) -> None:
     """Raise ImportRefused for a study that is no draft, or cases that the cohort has already."""
-    state = Study.objects.values_list("state", flat=True).get(pk=cohort.study_id)
-    if state != Study.State.DRAFT:
-        raise ImportRefused([Problem(f"the study is {state}; only a draft takes cases")])
+    refuse_under_way(cohort.study_id, "takes cases")
     known = set(Case.objects.filter(cohort=cohort).values_list("case_id", flat=True))
     problems = [
         Problem(
@@ -79,7 +105,14 @@ def _refuse_unfit(cohort: Cohort, rows: list[ManifestRow]) -> None:
         raise ImportRefused(problems)
 
 
-@dataclass(frozen=True)
+def refuse_under_way(study_id: int, takes: str) -> None:
+    """Raise ImportRefused for a study that is no draft; ``takes`` is what only a draft does."""
+    state = Study.objects.values_list("state", flat=True).get(pk=study_id)
+    if state != Study.State.DRAFT:
+        raise ImportRefused([Problem(f"the study is {state}; only a draft {takes}")])
+
+
+@dataclass(frozen=True, slots=True)
 class _StagedImage:
     """What an Image row says; the file waits under its name in the staging folder."""
 
@@ -91,7 +124,10 @@ class _StagedImage:
     mm_per_pixel: float | None
 
 
-def _stage(decoded: DecodedCase, files: "_Files") -> tuple[ManifestRow, list[_StagedImage]]:
+_Staged = tuple[ManifestRow, list[_StagedImage], list[StagedFindings]]
+
+
+def _stage(decoded: DecodedCase, files: Files) -> _Staged:
     """Put both images of a case aside, so that only their names stay in memory."""
     found = (
         (Modality.BUS, decoded.bus_png, decoded.bus_mm_per_pixel),
@@ -103,12 +139,33 @@ def _stage(decoded: DecodedCase, files: "_Files") -> tuple[ManifestRow, list[_St
         width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
         digest = hashlib.sha256(png).hexdigest()
         images.append(_StagedImage(modality, files.stage(png), digest, width, height, spacing))
-    return decoded.row, images
+    findings = [
+        stage_findings(found, files.stage)
+        for found in (decoded.bus_findings, decoded.cdfi_findings)
+    ]
+    return decoded.row, images, findings
 
 
-def _store(cohort: Cohort, staged: tuple[ManifestRow, list[_StagedImage]]) -> None:
-    row, images = staged
-    case = Case.objects.create(
+def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
+    """One statement a table for the whole batch."""
+    cases = Case.objects.bulk_create(_case(cohort, row) for row, *_ in staged)
+    ReferenceStandard.objects.bulk_create(
+        ReferenceStandard(
+            case=case,
+            malignancy=row.etiology.malignancy,
+            etiology=row.etiology,
+            pathologic_method=row.pathologic_method,
+        )
+        for case, (row, *_) in zip(cases, staged, strict=True)
+        if row.etiology is not None
+    )
+    images = Image.objects.bulk_create(_images(cases, staged))
+    findings = [found for *_, of_case in staged for found in of_case]
+    store_findings(images, findings, reviewed_by=reviewed_by)
+
+
+def _case(cohort: Cohort, row: ManifestRow) -> Case:
+    return Case(
         cohort=cohort,
         case_id=row.case_id,
         sex=row.sex,
@@ -118,52 +175,10 @@ def _store(cohort: Cohort, staged: tuple[ManifestRow, list[_StagedImage]]) -> No
         neck_level=row.neck_level,
         instrument=row.instrument,
     )
-    ReferenceStandard.objects.create(
-        case=case,
-        malignancy=row.etiology.malignancy,
-        etiology=row.etiology,
-        pathologic_method=row.pathologic_method,
-    )
-    Image.objects.bulk_create(Image(case=case, **asdict(image)) for image in images)
 
 
-class _Files:
-    """PNG files staged under random names, then moved to where the rows say they are."""
-
-    def __init__(self, staging: Path):
-        self._staging = staging
-        self._names: list[str] = []
-
-    def stage(self, png: bytes) -> str:
-        """Write a file aside; the name under the media root that it will have."""
-        name = f"images/{secrets.token_hex(16)}.png"
-        (self._staging / Path(name).name).write_bytes(png)
-        self._names.append(name)
-        return name
-
-    def place(self) -> None:
-        """Move all to their places."""
-        for name in self._names:
-            final = settings.MEDIA_ROOT / name
-            final.parent.mkdir(parents=True, exist_ok=True)
-            (self._staging / final.name).replace(final)
-
-    def remove(self) -> None:
-        """Take back what was placed."""
-        for name in self._names:
-            (settings.MEDIA_ROOT / name).unlink(missing_ok=True)
-
-
-@contextmanager
-def _placed_files() -> Iterator[_Files]:
-    """Files that stay if the block ends well, commit included, and are gone if it does not."""
-    Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix="importing-", dir=settings.MEDIA_ROOT))
-    files = _Files(staging)
-    try:
-        yield files
-    except BaseException:
-        files.remove()
-        raise
-    finally:
-        shutil.rmtree(staging)
+def _images(cases: list[Case], staged: list[_Staged]) -> Iterator[Image]:
+    names = [field.name for field in fields(_StagedImage)]
+    for case, (_row, images, _findings) in zip(cases, staged, strict=True):
+        for image in images:
+            yield Image(case=case, **{name: getattr(image, name) for name in names})

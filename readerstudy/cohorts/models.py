@@ -14,8 +14,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
+from readerstudy.audit.history import keeps_history
+from readerstudy.cohorts.imports.models import ImportJob
+from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
+
+# Which have modules of their own.
+__all_models__ = (CandidateFrame, Exclusion, ImageReview, ImportJob, Screening)
 
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200
@@ -48,10 +55,12 @@ _CASE_UNDER_WAY = (
 )
 
 
+_RANKS = {"draft": 0, "open": 1, "paused": 1, "locked": 2, "unblinded": 3, "archived": 4}
+
+
 def _rank(row: str) -> str:
-    """SQL: how far a study is in its life."""
-    states = ("draft", "open", "locked", "unblinded")
-    cases = " ".join(f"WHEN '{state}' THEN {rank}" for rank, state in enumerate(states))
+    """SQL: how far a study is in its life. Between open and paused it may go to and fro."""
+    cases = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in _RANKS.items())
     return f"(CASE {row}.state {cases} END)"
 
 
@@ -60,21 +69,26 @@ _IDENTITY_CHANGES = " OR ".join(
 )
 
 
+@keeps_history()
 @refuses(
-    update=f"{_rank('NEW')} < {_rank('OLD')} OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
+    update=f"OLD.state = 'archived' OR {_rank('NEW')} < {_rank('OLD')} "
+    f"OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
     delete="OLD.state <> 'draft'",
 )
 class Study(models.Model):
-    """One reader study. Its state moves forward only (reading/lifecycle.py).
+    """One reader study. Its state moves forward only, but for a pause (reading/lifecycle.py).
 
-    Once it is under way, what is synthetic stays so, and goes on saying so.
+    Once it is under way, what is synthetic stays so, and goes on saying so. Archived, nothing of
+    it changes any more.
     """
 
     class State(models.TextChoices):
         DRAFT = "draft"
         OPEN = "open"
+        PAUSED = "paused"
         LOCKED = "locked"
         UNBLINDED = "unblinded"
+        ARCHIVED = "archived"
 
     slug = models.SlugField(max_length=64, unique=True)
     title = models.CharField(max_length=200)
@@ -93,13 +107,16 @@ class Study(models.Model):
     opened_at = models.DateTimeField(null=True, editable=False)
     locked_at = models.DateTimeField(null=True, editable=False)
     unblinded_at = models.DateTimeField(null=True, editable=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "studies"
         ordering = ["slug"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "open", "locked", "unblinded"]),
+                condition=Q(
+                    state__in=["draft", "open", "paused", "locked", "unblinded", "archived"]
+                ),
                 name="study_state_known",
             )
         ]
@@ -107,12 +124,18 @@ class Study(models.Model):
     def __str__(self):
         return self.title
 
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether results and truth may be seen."""
+        return self.state in (Study.State.UNBLINDED, Study.State.ARCHIVED)
+
 
 def random_seed() -> int:
     """A seed that fits a signed 64-bit column."""
     return secrets.randbits(63)
 
 
+@keeps_history(without=("frozen_document",))
 @append_only(when="OLD.frozen_at IS NOT NULL")
 class Protocol(models.Model):
     """How the study is read. Frozen with a hash when the study opens."""
@@ -162,6 +185,17 @@ class Protocol(models.Model):
     )
     stage_1_due = models.DateField(null=True, blank=True, help_text="When stage 1 is due")
     stage_2_due = models.DateField(null=True, blank=True, help_text="When stage 2 is due")
+    plan_before_opening = models.BooleanField(
+        "Analysis plan before opening",
+        default=True,
+        help_text="The study opens only once an analysis plan is registered. A synthetic study "
+        "opens without one in any case",
+    )
+    unblinding_needs_two = models.BooleanField(
+        "Two people unblind",
+        default=False,
+        help_text="One person asks for the unblinding and another one confirms it",
+    )
     frozen_at = models.DateTimeField(null=True, editable=False)
     frozen_document = models.TextField(blank=True, editable=False)
     frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -191,6 +225,7 @@ class Protocol(models.Model):
         return f"Protocol of {self.study}"
 
 
+@keeps_history()
 class Membership(models.Model):
     """A person's part in running a study: one role in each. What it allows is in roles.py.
 
@@ -219,6 +254,7 @@ class Membership(models.Model):
         return f"{self.user}, {Membership.Role(self.role).name.lower().replace('_', ' ')}"
 
 
+@keeps_history()
 @frozen_when(STUDY_UNDER_WAY)
 class Cohort(models.Model):
     """Cases of one hospital and period. Testing cohorts are read; practice cases come before."""
@@ -335,6 +371,8 @@ class Image(models.Model):
 @frozen_when(_CASE_UNDER_WAY)
 class ReferenceStandard(models.Model):
     """The truth of a case, by pathology."""
+
+    audit_hidden = ("malignancy", "etiology", "pathologic_method")
 
     case = models.OneToOneField(Case, on_delete=models.PROTECT)
     malignancy = models.CharField(max_length=9, choices=choices(Malignancy))

@@ -65,3 +65,31 @@ class PathologicMethod(StrEnum):
     @property
     def label(self) -> str:
         return self.value.replace("_", " ").capitalize()
+
+
+class ExclusionReason(StrEnum):
+    """Why a patient who was screened was not enrolled."""
+
+    PATHOLOGY_INCOMPLETE = "pathology_incomplete"
+    CLINICAL_INCOMPLETE = "clinical_incomplete"
+    POOR_BUS = "poor_bus"
+    POOR_CDFI = "poor_cdfi"
+    NO_IMAGE = "no_image"
+    INELIGIBLE = "ineligible"
+    NO_CONSENT = "no_consent"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        return {
+            ExclusionReason.PATHOLOGY_INCOMPLETE: "Incomplete pathology",
+            ExclusionReason.CLINICAL_INCOMPLETE: "Incomplete clinical information",
+            ExclusionReason.POOR_BUS: "Poor B-mode image",
+            ExclusionReason.POOR_CDFI: "Poor colour Doppler image",
+            ExclusionReason.NO_IMAGE: "No B-mode or no colour Doppler image",
+            ExclusionReason.INELIGIBLE: "Not eligible by the protocol",
+            ExclusionReason.NO_CONSENT: "No consent",
+            ExclusionReason.DUPLICATE: "Patient or node already there",
+            ExclusionReason.OTHER: "Other",
+        }[self]

@@ -79,7 +79,7 @@ def build(*, picture: tuple[int, int] = PICTURE, progress=iter) -> Study:
     `progress` wraps each cohort's list of cases to be drawn, as tqdm does. Raises NotOurs.
     """
     study = _set_up()
-    if study.state == Study.State.UNBLINDED:
+    if study.is_unsealed:
         return study
     rebuilt = reconstruct()
     if study.state == Study.State.DRAFT:
@@ -193,7 +193,7 @@ def _import_cases(
         write_cases(
             Path(folder), cases, technique=hospital.technique, size=picture, progress=progress
         )
-        import_cohort(cohort=cohort, source=Path(folder), by=BY)
+        import_cohort(cohort=cohort, source=Path(folder), by=BY, reviewed_by=BY)
 
 
 def _import_model(rebuilt: PublishedStudy, study: Study) -> None:

@@ -160,7 +160,7 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
                     seed=100 * demo.seed + number,
                     name="practice" if role == Cohort.Role.PRACTICE else "phantom",
                 )
-                import_cohort(cohort=cohort, source=Path(folder), by=BY)
+                import_cohort(cohort=cohort, source=Path(folder), by=BY, reviewed_by=BY)
     return study
 
 

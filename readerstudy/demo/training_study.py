@@ -77,5 +77,5 @@ def build(
                 )
                 if masks is not None:
                     shutil.copytree(Path(folder) / MASKS, masks / plan.name, dirs_exist_ok=True)
-                import_cohort(cohort=cohort, source=Path(folder), by=BY)
+                import_cohort(cohort=cohort, source=Path(folder), by=BY, reviewed_by=BY)
     return study

@@ -6,9 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from analysis.access import done_run_of, investigator_view
+from analysis.access import done_run_of, member_view
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
 from readerstudy.demo.apps import PUBLISHED
 
 TITLES = {
@@ -19,7 +20,7 @@ TITLES = {
 
 
 @require_GET
-@investigator_view
+@member_view(Action.SEE_RESULTS)
 def paper(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """Every figure of the paper's tables beside the run's; 404 for any other study."""
     run = done_run_of(study, number)

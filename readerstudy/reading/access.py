@@ -58,6 +58,10 @@ def _answer(request: HttpRequest, reader: Reader, refusal: Refused) -> HttpRespo
         )
     if request.path.startswith("/api/"):
         told = {"detail": str(refusal), "refusal": type(refusal).__name__}
-        return JsonResponse(told, status=refusal.status)
-    context = {"message": str(refusal), "study": reader.study}
-    return render(request, "reading/refused.html", context, status=refusal.status)
+        response = JsonResponse(told, status=refusal.status)
+    else:
+        context = {"message": str(refusal), "study": reader.study}
+        response = render(request, "reading/refused.html", context, status=refusal.status)
+    if refusal.retry_after:
+        response["Retry-After"] = str(refusal.retry_after)
+    return response

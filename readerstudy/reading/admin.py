@@ -1,17 +1,14 @@
-"""Readers and the study's life cycle in Django admin. Submitted readings can only be looked at."""
+"""Readers and the study's page in Django admin. Submitted readings can only be looked at."""
 
-from collections.abc import Callable
-
-from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
 
 from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
-from readerstudy.cohorts.models import Membership, Study
-from readerstudy.reading import lifecycle
+from readerstudy.cohorts.by_role import ByRole, InlineByRole
+from readerstudy.cohorts.models import Study
+from readerstudy.reading.invitation_admin import InvitesPeople
+from readerstudy.reading.membership_admin import AuditsMemberships, MembershipInline
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -22,81 +19,30 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
 )
+from readerstudy.reading.step_pages import StepPages
 
 SEALED = "sealed"
 
 
-class StudyModelInline(DraftOnlyInline, admin.StackedInline):
+class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
     model = StudyModel
 
 
-class MembershipForm(forms.ModelForm):
-    """Whoever reads a study has no part in running it."""
-
-    def clean(self):
-        cleaned = super().clean()
-        user = cleaned.get("user")
-        if user and Reader.objects.filter(study=self.instance.study_id, user=user).exists():
-            raise forms.ValidationError(
-                f"{user} reads this study and can't have a role in running it too."
-            )
-        return cleaned
-
-
-class MembershipInline(admin.TabularInline):
-    model = Membership
-    form = MembershipForm
-    extra = 0
-    autocomplete_fields = ["user"]
-
-
-class ReaderInline(DraftOnlyInline, admin.TabularInline):
+class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
     model = Reader
     extra = 0
     autocomplete_fields = ["user"]
 
 
 @admin.register(Study)
-class StudyWithLifecycleAdmin(StudyAdmin):
+class StudyWithLifecycleAdmin(StepPages, InvitesPeople, AuditsMemberships, StudyAdmin):
     """The study's page: what it is made of, what is missing, and the steps of its life."""
 
     inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]
-    readonly_fields = [*StudyAdmin.readonly_fields, "still_missing"]
-    actions = ["run_model", "open_studies", "lock_studies", "unblind_studies"]
-
-    @admin.display(description="Still missing before it can open")
-    def still_missing(self, study: Study) -> str:
-        if not study.pk or study.state != Study.State.DRAFT:
-            return "-"
-        return "\n".join(lifecycle.missing_to_open(study)) or "Nothing: it can be opened."
-
-    @admin.action(description="Run the model on all testing cases", permissions=["change"])
-    def run_model(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.run_model, "The model's jobs are queued")
-
-    @admin.action(description="Open: draw orders, freeze the protocol", permissions=["change"])
-    def open_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.open_study, "Open")
-
-    @admin.action(description="Lock: take no more readings", permissions=["change"])
-    def lock_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.lock_study, "Locked")
-
-    @admin.action(description="Unblind: unseal the results", permissions=["change"])
-    def unblind_studies(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
-        self._step(request, studies, lifecycle.unblind_study, "Unblinded")
-
-    def _step(self, request, studies, step: Callable, done: str) -> None:
-        for study in studies:
-            try:
-                step(study, by=request.user.get_username())
-                self.message_user(request, f"{study}: {done}.")
-            except lifecycle.NotPossible as refusal:
-                self.message_user(request, f"{study}: {refusal}", messages.ERROR)
 
 
 @admin.register(Reader)
-class ReaderAdmin(DraftOnly, admin.ModelAdmin):
+class ReaderAdmin(DraftOnly, ByRole, admin.ModelAdmin):
     list_display = ["code", "study", "user", "group", "years_of_experience"]
     list_select_related = ["study", "user"]
     list_filter = ["study", "group"]
@@ -105,7 +51,7 @@ class ReaderAdmin(DraftOnly, admin.ModelAdmin):
 
 
 @admin.register(ReadingOrder)
-class ReadingOrderAdmin(ReadOnlyAdmin):
+class ReadingOrderAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "seed", "algorithm", "order_sha256"]
     list_select_related = ["reader__study"]
     list_filter = ["reader__study", "stage"]
@@ -113,7 +59,7 @@ class ReadingOrderAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnlyAdmin):
+class AssignmentAdmin(ByRole, ReadOnlyAdmin):
     list_display = ["reader", "stage", "position", "case"]
     list_select_related = ["reader__study", "case__cohort__study"]
     list_filter = ["reader__study", "stage"]
@@ -121,7 +67,7 @@ class AssignmentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Reading)
-class ReadingAdmin(ReadOnlyAdmin):
+class ReadingAdmin(ByRole, ReadOnlyAdmin):
     """The diagnoses stay sealed here too until the study is unblinded."""
 
     fields = list_display = ["assignment", "started_at", "submitted_at", "malignancy_", "etiology_"]
@@ -143,7 +89,7 @@ class ReadingAdmin(ReadOnlyAdmin):
         return reading.get_etiology_display() if _is_unsealed(reading) else SEALED
 
 
-class OfReaderAdmin(ReadOnlyAdmin):
+class OfReaderAdmin(ByRole, ReadOnlyAdmin):
     """What a reader told before the first case."""
 
     list_select_related = ["reader__study"]
@@ -178,4 +124,4 @@ class PracticeReadingAdmin(OfReaderAdmin):
 
 
 def _is_unsealed(reading: Reading) -> bool:
-    return reading.assignment.reader.study.state == Study.State.UNBLINDED
+    return reading.assignment.reader.study.is_unsealed

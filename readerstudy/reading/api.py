@@ -100,6 +100,7 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         key=sent.pop("key"),
         told=trace.understood(sent.pop("trace")),
         answer=Answer(**sent),
+        request=request,
     )
     reading = submission.reading
     stored = {

@@ -1,12 +1,18 @@
 """Why a reader's request is refused: what they are told, the HTTP status, and whether an
 auditor should hear of it."""
 
+from django.utils.translation import gettext as _
+
+from readerstudy.cohorts.models import Study
+
 
 class Refused(Exception):
     """Base of all refusals; the text is for the reader."""
 
     status = 403
     audited = True
+    retry_after: int | None = None
+    """Seconds after which the very same request may be taken."""
 
 
 class NotYours(Refused):
@@ -48,6 +54,25 @@ class StudyNotOpen(Refused):
 
     status = 409
     audited = False
+
+
+class StudyPaused(StudyNotOpen):
+    """The study takes no readings until it goes on. What waits in a browser goes on waiting."""
+
+    status = 503
+    retry_after = 60
+
+
+def closed(state: str) -> StudyNotOpen:
+    """The refusal of a reading by a study in this state."""
+    if state == Study.State.PAUSED:
+        return StudyPaused(
+            _(
+                "The study is paused and takes no readings now. A diagnosis that is kept in this "
+                "browser stays there and is sent once the study goes on."
+            )
+        )
+    return StudyNotOpen(_("This study takes no readings now."))
 
 
 class AlreadyRead(Refused):

@@ -40,8 +40,10 @@ TOLD = (
     gettext_noop("Supraclavicular"),
     gettext_noop("Draft"),
     gettext_noop("Open"),
+    gettext_noop("Paused"),
     gettext_noop("Locked"),
     gettext_noop("Unblinded"),
+    gettext_noop("Archived"),
 )
 
 

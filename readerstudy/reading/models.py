@@ -6,9 +6,18 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.audit.append_only import append_only, frozen_when
+from readerstudy.audit.append_only import append_only, frozen_when, refuses
+from readerstudy.audit.history import keeps_history
 from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study, consistent_diagnosis
 from readerstudy.diagnosis import Etiology, Malignancy, choices
+
+# SQL: the study of the new row's assignment takes no readings now.
+_NOT_OPEN = (
+    "(SELECT study.state FROM cohorts_study study "
+    "JOIN reading_reader reader ON reader.study_id = study.id "
+    "JOIN reading_assignment place ON place.reader_id = reader.id "
+    "WHERE place.id = NEW.assignment_id) <> 'open'"
+)
 
 
 class Stage(models.IntegerChoices):
@@ -18,6 +27,7 @@ class Stage(models.IntegerChoices):
     AIDED = 2, _("Stage 2, with AI")
 
 
+@keeps_history()
 @frozen_when(STUDY_UNDER_WAY)
 class Reader(models.Model):
     """A radiologist in one study, with the experience that groups the analysis."""
@@ -97,9 +107,9 @@ class Assignment(models.Model):
         return f"{self.reader}, stage {self.stage}, place {self.position}"
 
 
-@append_only()
+@refuses(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
 class Presentation(models.Model):
-    """When a case was first shown to its reader, by the server's clock."""
+    """When a case was first shown to its reader, by the server's clock. In an open study alone."""
 
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT)
     at = models.DateTimeField(default=timezone.now)
@@ -118,9 +128,9 @@ class QualityProblem(models.TextChoices):
     OTHER = "other", _("Another reason")
 
 
-@append_only()
+@refuses(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
 class Reading(models.Model):
-    """A submitted diagnosis: stage and case are its assignment's.
+    """A submitted diagnosis, taken while the study is open: stage and case are its assignment's.
 
     ``confidence`` is 1 to 5 or 0 to 100, by the protocol; the two ratings are 1 to 5.
     """
@@ -264,3 +274,54 @@ class DisplayCheck(models.Model):
 
     def __str__(self):
         return f"Display check of {self.reader}"
+
+
+@append_only()
+class UnblindingRequest(models.Model):
+    """One person asks for the unblinding, where the protocol wants two.
+
+    It stands until it is answered, or has lapsed (``reading/unblinding.py``).
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self):
+        return f"Unblinding of {self.study.slug}, asked for by {self.by}"
+
+
+# SQL: whoever asked confirms it too.
+_SAME_PERSON = (
+    "NEW.outcome = 'confirmed' AND NEW.by_id = "
+    "(SELECT by_id FROM reading_unblindingrequest WHERE id = NEW.request_id)"
+)
+
+
+@refuses(insert=_SAME_PERSON, update="1 = 1", delete="1 = 1")
+class UnblindingAnswer(models.Model):
+    """What became of a request: another person confirmed it, or somebody took it back."""
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed"
+        WITHDRAWN = "withdrawn"
+
+    request = models.OneToOneField(UnblindingRequest, on_delete=models.PROTECT)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    at = models.DateTimeField(default=timezone.now)
+    outcome = models.CharField(max_length=9, choices=Outcome)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome__in=["confirmed", "withdrawn"]), name="unblinding_answer_known"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.request}: {self.outcome}"

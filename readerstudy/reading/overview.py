@@ -23,8 +23,9 @@ class Next(StrEnum):
     WASHOUT = "washout"
     STAGE_2 = "stage_2"
     DONE = "done"
+    PAUSED = "paused"
     ENDED = "ended"  # locked
-    UNBLINDED = "unblinded"
+    UNBLINDED = "unblinded"  # or archived
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,10 @@ def _next(progress: ReaderProgress, *, step: Step | None, wait: datetime | None)
     study = progress.reader.study
     closed = {
         Study.State.DRAFT: Next.NOT_BEGUN,
+        Study.State.PAUSED: Next.PAUSED,
         Study.State.LOCKED: Next.ENDED,
         Study.State.UNBLINDED: Next.UNBLINDED,
+        Study.State.ARCHIVED: Next.UNBLINDED,
     }
     if study.state in closed:
         return closed[study.state]

@@ -27,7 +27,7 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Case, Cohort, ReferenceStandard, Study, practice_cases
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, is_consistent
 from readerstudy.reading.blinding import Diagnosis
-from readerstudy.reading.errors import Invalid, NotPrepared, OutOfOrder, StudyNotOpen
+from readerstudy.reading.errors import Invalid, NotPrepared, OutOfOrder, closed
 from readerstudy.reading.models import Consent, DisplayCheck, PracticeReading, Profile, Reader
 from readerstudy.reading.randomisation import CaseKey, draw_order
 
@@ -120,7 +120,7 @@ def require_prepared(reader: Reader, session: SessionBase) -> None:
 def require_open(reader: Reader) -> None:
     """Raise StudyNotOpen unless the study takes readings."""
     if reader.study.state != Study.State.OPEN:
-        raise StudyNotOpen(_("This study takes no readings now."))
+        raise closed(reader.study.state)
 
 
 def session_digest(session_key: str) -> str:

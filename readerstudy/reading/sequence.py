@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from readerstudy.cohorts.models import Protocol, Study
-from readerstudy.reading.errors import NotYours, OutOfOrder, StudyNotOpen
+from readerstudy.reading.errors import NotYours, OutOfOrder, closed
 from readerstudy.reading.frozen import once
 from readerstudy.reading.models import Assignment, Reader, Stage
 
@@ -146,7 +146,7 @@ def require_current(reader: Reader, code: str) -> Assignment:
     Raises StudyNotOpen, NotYours (unknown code, or another reader's) or OutOfOrder.
     """
     if reader.study.state != Study.State.OPEN:
-        raise StudyNotOpen(_("This study takes no readings now."))
+        raise closed(reader.study.state)
     current = current_assignment(reader)
     if current and current.code == code:
         return current

@@ -5,15 +5,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db import transaction
-from django.db.models import Max
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, Max
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
-from readerstudy.reading import blinding, sequence, trace
+from readerstudy.reading import blinding, sequence, trace, witness
 from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import (
     AlreadyRead,
@@ -21,7 +22,7 @@ from readerstudy.reading.errors import (
     KeyReused,
     OutOfOrder,
     Refused,
-    StudyNotOpen,
+    closed,
 )
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
@@ -46,27 +47,40 @@ class SimulatedReading:
 
 
 def present(assignment: Assignment) -> None:
-    """Note when a case was first shown; the server's time of its reading starts there."""
+    """Note when a case was first shown; the server's time of its reading starts there.
+
+    Raises StudyNotOpen if the study was shut since its state was read.
+    """
     if not hasattr(assignment, "presentation"):
         # Two tabs at once are shown it at the same moment: the first one counts.
         shown = Presentation(assignment=assignment)
-        Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+        try:
+            with transaction.atomic():
+                Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+        except IntegrityError:  # the database shows no case of a study that was shut meanwhile
+            raise closed(Study.objects.get(pk=assignment.reader.study_id).state) from None
 
 
 @transaction.atomic
 def submit_reading(
-    *, reader: Reader, code: str, key: UUID, answer: Answer, told: dict | None = None
+    *,
+    reader: Reader,
+    code: str,
+    key: UUID,
+    answer: Answer,
+    told: dict | None = None,
+    request: HttpRequest | None = None,
 ) -> Submission:
     """Store the diagnosis of the reader's current case.
 
     ``told`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
-    page without scripts tells nothing. A repetition of the same submit (same key) returns the
-    first answer, even after the study was locked. Raises one of ``errors``; nothing is stored then.
+    page without scripts tells nothing. The audit log has the address of ``request``. A repetition
+    of the same submit (same key) returns the first answer, even after the study was locked.
+    Raises one of ``errors``; nothing is stored then.
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
-    _lock(reader)
-    if Reading.objects.filter(idempotency_key=key).exists():
+    if _lock(reader, key):
         return Submission(_first(key, reader=reader, code=code, answer=answer), replayed=True)
     assignment = require_unread(reader, code)
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
@@ -82,13 +96,14 @@ def submit_reading(
         started_at=shown.at,
         submitted_at=max(shown.at, timezone.now()),  # whatever two servers' clocks say
     )
-    if told is not None:
-        trace.keep(reading, told=told)
+    kept = trace.keep(reading, told=told) if told is not None else None
     record(
         "reading.submit",
+        request=request,
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
+        detail=witness.of_reading(reading, kept),
     )
     return Submission(reading, replayed=False)
 
@@ -113,7 +128,7 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
     Presentation.objects.bulk_create(
         Presentation(assignment=assignment, at=reading.started_at) for assignment, reading in read
     )
-    Reading.objects.bulk_create(
+    stored = Reading.objects.bulk_create(
         Reading(
             assignment=assignment,
             malignancy=reading.malignancy,
@@ -129,7 +144,7 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=reader.code,
-        detail={"readings": len(readings)},
+        detail=witness.of_readings((reading, None) for reading in stored),
     )
 
 
@@ -151,13 +166,16 @@ def require_unread(reader: Reader, code: str) -> Assignment:
         raise
 
 
-def _lock(reader: Reader) -> None:
-    """Hold the reader's row, then ask for the study's state: it may have changed meanwhile.
+def _lock(reader: Reader, key: UUID) -> bool:
+    """Hold the reader's row, then ask for the study's state, and whether the key was used.
 
-    In one query with the lock it would be the state before the wait.
+    Both may have changed meanwhile. In one query with the lock they would be as before the wait.
     """
     list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
-    [reader.study.state] = Study.objects.filter(pk=reader.study_id).values_list("state", flat=True)
+    used = Exists(Reading.objects.filter(idempotency_key=key))
+    study = Study.objects.filter(pk=reader.study_id).order_by()
+    [(reader.study.state, is_used)] = study.values_list("state", used)
+    return is_used
 
 
 def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading:
@@ -174,7 +192,7 @@ def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> 
     if not reader.study.is_synthetic or reader.user.is_active:
         raise Invalid("Only a reader of a synthetic study who can't sign in is simulated.")
     if reader.study.state != Study.State.OPEN:
-        raise StudyNotOpen("This study takes no readings now.")
+        raise closed(reader.study.state)
     if reader.study.protocol.washout_days:
         raise Invalid("A washout is not simulated.")
     assignments = list(sequence.unread(reader).select_related("case"))

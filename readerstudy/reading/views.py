@@ -22,7 +22,7 @@ from readerstudy.reading.submission import require_unread, submit_reading
 @audience(Audience.SIGNED_IN)
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """My studies: those I read, with progress, and those I investigate."""
+    """My studies: those I read, with progress, and those in whose running I have a role."""
     readers = (
         Reader.objects.filter(user=request.user, user__is_staff=False)
         .exclude(study__state="draft")
@@ -30,9 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "readings": overview.overview(readers, request.session.session_key),
-        "investigations": Membership.objects.filter(
-            user=request.user, role=Membership.Role.INVESTIGATOR
-        ).select_related("study"),
+        "memberships": Membership.objects.filter(user=request.user).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
 
@@ -63,7 +61,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
     if form.is_valid():
         try:
             key = form.cleaned_data["key"]
-            submit_reading(reader=reader, code=code, key=key, answer=form.answer())
+            submit_reading(reader=reader, code=code, key=key, answer=form.answer(), request=request)
             return redirect("reading:current", slug=reader.study.slug)
         except Invalid as refusal:
             form.add_error(None, str(refusal))

@@ -61,22 +61,24 @@ async function sendAll(token) {
     if (["waiting", "signed-out"].includes(answer.outcome)) break;
   }
   for (const listener of [...listeners]) listener(answers); // one may add that of the next case
-  await report(answers.at(-1));
+  await report(answers);
 }
 
 // Whether its reader sees it here, to complete it or to go on from it.
 const isOnScreen = (entry) => document.getElementById("diagnosis")?.dataset.code === entry.code;
 
-async function report(last) {
+async function report(answers) {
+  const last = answers.at(-1);
+  const held = answers.find((answer) => answer.outcome === "held");
   const all = await kept();
   const own = all.filter((entry) => entry.owner === line.dataset.owner);
   const unsent = own.filter((entry) => !entry.refused).length;
   const others = all.filter((entry) => entry.owner !== line.dataset.owner && !entry.refused).length;
-  failures = last?.outcome === "waiting" ? failures + 1 : 0;
+  failures = ["waiting", "held"].includes(last?.outcome) ? failures + 1 : 0;
   if (unsent && last?.outcome === "signed-out") {
     say(word("signed-out", { count: unsent }), signIn());
   } else if (unsent) {
-    say(word("waiting", { count: unsent }));
+    say(held && last.outcome !== "waiting" ? held.message : word("waiting", { count: unsent }));
     timer = setTimeout(look, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]);
   } else if (last?.outcome === "stored") {
     say(word("stored", { time: timeOf(last.at) }));

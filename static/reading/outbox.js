@@ -83,6 +83,7 @@ async function session() {
 //   incomplete  the reader must say more; nothing is stored
 //   refused     the server will not take it, and says why
 //   signed-out  nobody, or another person, is signed in
+//   held        the server takes none now, and says why; send it again later
 //   waiting     no answer: it may or may not be stored; send it again
 export async function send(entry, { token = null, wantsNext = false } = {}) {
   try {
@@ -100,6 +101,7 @@ export async function send(entry, { token = null, wantsNext = false } = {}) {
     }
     if (status === 401) return { outcome: "signed-out" };
     if (!body.refusal) return { outcome: "waiting" };
+    if (status === 503) return { outcome: "held", message: body.detail };
     return { outcome: status === 400 ? "incomplete" : "refused", message: body.detail };
   } catch {
     return { outcome: "waiting" };

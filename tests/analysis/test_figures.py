@@ -14,7 +14,7 @@ from PIL import Image
 
 from analysis import figures
 from analysis.document import records, section
-from analysis.study_data import StudyData
+from analysis.study_data import ScreeningFacts, StudyData
 from tests.analysis.documents import QUICK, make_document, whole
 from tests.analysis.invented import (
     READERS,
@@ -143,6 +143,25 @@ def test_alternative_texts_tell_the_documents_numbers():
     assert f"{row['value']:.3f}" in offers["roc-1"].alt
     assert "internal" in offers["roc-1"].alt
     assert "internal 12, external 12" in offers["flow"].alt
+
+
+@pytest.mark.parametrize("cohort", ["", "internal"])
+def test_the_flow_begins_with_screening_where_it_was_recorded(cohort):
+    plan = replace(QUICK, sections=("flow",))
+    plain = make_document(make_study(), plan=plan)
+    excluded = (("No consent", 30), ("Poor $image$", 2))
+    facts = ScreeningFacts(cohort=cohort, screened=68, enrolled=36, exclusions=excluded)
+    document = make_document(replace(make_study(), screening=(facts,)), plan=plan)
+    assert "screened" not in texts("flow", plain)
+    shown = texts("flow", document)
+    for said in ("Patients screened n = 68", "Excluded, n = 32", "No consent: 30", "$image$: 2"):
+        assert said in shown
+    assert ("of 68 screened, 32 excluded" in shown) == bool(cohort)
+    [offer] = [each for each in figures.offered(document) if each.name == "flow"]
+    assert "68 screened, 32 excluded" in offer.alt
+    assert (
+        figures.draw("flow", document).get_figheight() > figures.draw("flow", plain).get_figheight()
+    )
 
 
 def texts(name: str, document: dict) -> str:

@@ -9,7 +9,7 @@ import pytest
 from analysis import sections, stats
 from analysis.document import records
 from analysis.plan import Intervals, McNemar, Mrmc, Plan, PrimaryEndpoint
-from analysis.study_data import MISSING
+from analysis.study_data import MISSING, ScreeningFacts
 from tests.analysis import invented
 
 QUICK = Plan(intervals=Intervals(resamples=25))
@@ -247,6 +247,20 @@ def test_experience_is_set_against_each_readers_gain():
         years=[reader.years_of_experience for reader in STUDY.readers], change=list(gains.values())
     )
     assert (test["statistic"], test["p_value"]) == (trend.estimate, trend.p_value)
+
+
+def test_flow_tells_screening_in_its_order_and_is_as_ever_without():
+    facts = ScreeningFacts("", screened=9, enrolled=6, exclusions=(("b", 2), ("a", 1)))
+    found = rows("flow", "screening", replace(STUDY, screening=(facts,)))
+    assert [(r["cohort"], r["outcome"], r["reason"], r["patients"]) for r in found] == [
+        ("All cohorts", "screened", None, 9),
+        ("All cohorts", "excluded", "b", 2),
+        ("All cohorts", "excluded", "a", 1),
+        ("All cohorts", "enrolled", None, 6),
+    ]
+    assert set(sections.SECTIONS["flow"].compute(STUDY, Plan())["tables"]) == {
+        "patients", "readings",
+    }  # fmt: skip
 
 
 def test_flow_counts_who_came_in_and_what_was_read():

@@ -127,3 +127,25 @@ def write_zip(path: Path, files: dict[str, bytes], *, top: str = "") -> Path:
 def build_source(folder: Path, cases: int = 3) -> Path:
     """Write a good source of `cases` cases under `folder`, and return the folder."""
     return write_folder(folder, source_files(cases))
+
+
+RGB_DICOM = {
+    "Rows": 40,
+    "Columns": 48,
+    "SamplesPerPixel": 3,
+    "PhotometricInterpretation": "RGB",
+    "PlanarConfiguration": 0,
+}
+
+
+def region(
+    corners: tuple[int, int, int, int] | None, *, kind: int = 1, data: int = 1, **elements
+) -> Dataset:
+    """An ultrasound region with these corners, as DICOM counts them; None leaves them out."""
+    item = Dataset()
+    item.RegionSpatialFormat, item.RegionDataType = kind, data
+    for name, value in zip(("MinX0", "MinY0", "MaxX1", "MaxY1"), corners or (), strict=False):
+        setattr(item, f"RegionLocation{name}", value)
+    for keyword, value in elements.items():
+        setattr(item, keyword, value)
+    return item

@@ -43,7 +43,7 @@ def test_reads_every_value(read):
     assert case.row == 2
     assert (case.case_id, case.instrument) == ("case-001", "Maker Model 7")
     assert (case.bus_file, case.cdfi_file) == (row["bus_file"], row["cdfi_file"])
-    assert (case.bus_frame, case.cdfi_frame) == (1, 1)
+    assert (case.bus_frame, case.cdfi_frame) == (None, None)
     assert (case.sex, case.location) == (Sex.FEMALE, Location.MIDLINE)
     assert (case.neck_level, case.etiology) == (NeckLevel.LEVEL_IIB, Etiology.LYMPHOMA)
     assert case.pathologic_method is PathologicMethod.NEEDLE_BIOPSY
@@ -77,12 +77,12 @@ def test_counts_rows_as_a_spreadsheet_does(read):
     assert [(p.row, p.column) for p in problems] == [(4, "instrument"), (5, "age")]
 
 
-def test_frames_are_optional_and_default_to_1(read):
+def test_frames_are_optional_and_chosen_later_without(read):
     shared = {"bus_file": "images/case-001_bus.png", "cdfi_file": "images/case-001_bus.png"}
     row = manifest_row(1, **shared, bus_frame="", cdfi_frame="7")
     rows, problems = read(manifest_text([row]))
     assert problems == []
-    assert (rows[0].bus_frame, rows[0].cdfi_frame) == (1, 7)
+    assert (rows[0].bus_frame, rows[0].cdfi_frame) == (None, 7)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ STUDIES = (
     Sketch("met-draft", cases=1, readers=MET, steps=()),
     Sketch("met-ended", cases=1, readers=MET, steps=("open", "lock")),
     Sketch("met-analysed", cases=4, readers=("nora", "nils"), investigators=("nina",)),
-    Sketch("life", cases=2, readers=("dora",), investigators=("irene",), steps=()),
+    Sketch("life", cases=2, readers=("dora",), investigators=("irene", "ivo"), steps=(),
+           protocol={"plan_before_opening": True, "unblinding_needs_two": True}),
     Sketch("explored", cases=8, readers=("emil", "ewa"), investigators=("ines",)),
 )  # fmt: skip
 

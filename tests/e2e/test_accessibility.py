@@ -26,20 +26,54 @@ LOOKED_AT = {
     "read/<slug:slug>/before/profile/",
     "read/<slug:slug>/before/display/",
     "read/<slug:slug>/before/practice/<int:number>/",
+    "audit/",
+    "audit/<slug:slug>/",
     "results/<slug:slug>/",
     "results/<slug:slug>/runs/<int:number>/",
     "results/<slug:slug>/runs/<int:number>/paper/",
 }
+# In tests/e2e/test_accounts.py, on a site that asks for a second factor.
+LOOKED_AT_THERE = {
+    "accounts/second-factor/",
+    "accounts/second-factor/set-up/",
+    "accounts/second-factor/remove/",
+    "accounts/recovery-codes/",
+    "accounts/recovery-codes/new/",
+    "accounts/mine/",
+    "accounts/confirm/",
+    "accounts/confirm/code/",
+    "accounts/password/",
+    "accounts/password/forgotten/",
+    "accounts/password/forgotten/sent/",
+    r"accounts/^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[-\w]+)/$",
+    "accounts/password/new/done/",
+    "accounts/invitation/",
+}
 LEADS_ON = {  # or takes a form, and leads on
     "accounts/sign-out/",
+    "accounts/invitation/<str:token>/",
     "admin/login/",
+    "admin/password_change/",
     "favicon.ico",
     "language/",
     "read/<slug:slug>/before/practice/",
     "results/<slug:slug>/plan/",
+    "results/<slug:slug>/remind/",
     "results/<slug:slug>/runs/",
 }
-FILES = ("api/", "healthz", ".png", ".json", ".csv", ".xlsx", ".pdf", "format>", "_file:name>")
+FILES = (
+    "api/",
+    "healthz",
+    ".png",
+    ".svg",
+    "readyz",
+    ".json",
+    ".csv",
+    ".xlsx",
+    ".pdf",
+    "format>",
+    "_file:name>",
+)
 LANGUAGES = {"en": ("en-GB", "rita"), "zh-hans": ("zh-CN", "rosa")}
 CASES = 4
 
@@ -48,7 +82,7 @@ def test_there_is_no_page_besides():
     """A page that is added to the site is looked at here too, or is no page."""
     addresses = {route for route, _, spaces in routes() if "admin" not in spaces}
     pages = {route for route in addresses if not any(mark in route for mark in FILES)}
-    assert pages == LOOKED_AT | LEADS_ON
+    assert pages == LOOKED_AT | LOOKED_AT_THERE | LEADS_ON
 
 
 def test_the_language_is_changed_without_scripts_and_the_page_stays(browser, served):
@@ -306,4 +340,27 @@ def test_investigators_pages(browser, analysed):
         audit.language = "zh-hans"
         page.goto("/results/met-analysed/runs/9/")
         audit.look("run-not-found")
+    audit.clean()
+
+
+def test_auditors_pages(browser, served):
+    _, address = served
+    with window(browser, address, refusals=[400], locale="zh-CN") as page:
+        audit = Audit(page, "en")
+        sign_in(page, "root")
+        for name, place in (
+            ("audit", "/audit/"),
+            ("audit-of-a-study", "/audit/met/?action=study."),
+            ("audit-refused", "/audit/?before=x"),
+        ):
+            page.goto(place)
+            audit.look(name)
+        page.goto("/audit/met/")
+        page.locator("main details").evaluate_all(
+            "all => { for (const each of all) each.open = true; }"
+        )
+        audit.look("audit-opened")
+        go(page, "#chain button")
+        expect(page.get_by_text("No tampering found.").first).to_be_visible()
+        audit.look("audit-verified")
     audit.clean()

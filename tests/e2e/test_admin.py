@@ -3,10 +3,12 @@
 import csv
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.accessible import violations
 from tests.e2e.browsing import fits_the_width, screenshot, sign_in, window
-from tests.services.site import Client, Site, truth_by_age, wait_for_jobs
+from tests.services.build import PASSWORD
+from tests.services.site import Client, Site, age_of, submit_body, truth_by_age, wait_for_jobs
 
 pytestmark = pytest.mark.e2e
 
@@ -14,64 +16,120 @@ CASES = 2
 TRUTH = truth_by_age(CASES)
 
 
-def _act(page: Page, action: str) -> None:
-    """Tick the study in the list and take an action."""
-    page.goto("/admin/cohorts/study/")
-    row = page.locator("#result_list tr", has=page.get_by_role("link", name="life", exact=True))
-    row.get_by_role("checkbox").check()
-    page.get_by_label("Action:").select_option(label=action)
-    page.get_by_role("button", name="Go", exact=True).click()
-
-
-def _told(page: Page, message: str, *, kind: str = "info") -> None:
-    expect(page.locator(f".messagelist .{kind}")).to_contain_text(message)
-
-
-def test_from_draft_to_results(browser, served, tmp_path):
+def test_from_set_up_to_the_archive(browser, served, tmp_path):
     site, address = served
     with window(browser, address) as page:
         sign_in(page, "root")
         page.get_by_role("link", name="Go to the admin").click()
         page.get_by_role("link", name="Studies").first.click()
         page.get_by_role("link", name="life", exact=True).click()
-        missing = page.locator(".field-still_missing .readonly")
-        expect(missing).to_contain_text("2 cases have no model result yet; run the model first.")
-        screenshot(page, "admin-study-draft")
-        _open_to_reading(page, site, address)
+        _set_up(page, browser, site, address)
+        _read_with_a_pause(page, site, address)
         _sealed(browser, address)
-        _register_plan(browser, address)
-        _act(page, "Unblind: unseal the results")
-        _told(page, "The study is open; this needs it to be locked", kind="error")
-        _act(page, "Lock: take no more readings")
-        _told(page, "Study life: Locked.")
+        _take(page, "Lock the study")
+        _take(page, "Ask for the unblinding", reason="All is read")
+        expect(page.locator("#standing")).to_contain_text("root asked for the unblinding")
+        expect(page.get_by_role("link", name="Confirm the unblinding")).to_have_count(0)
+        _accessible(page, "admin-unblinding-asked")
         _sealed(browser, address)
-        _act(page, "Unblind: unseal the results")
-        _told(page, "Study life: Unblinded.")
-        screenshot(page, "admin-study-list")
-    _results(browser, address, tmp_path)
+        _confirm(browser, address)
+        _results(browser, address, tmp_path)
+        page.reload()
+        _take(page, "Archive the study")
+        expect(page.get_by_role("heading", name="The study is archived")).to_be_visible()
+        expect(page.get_by_label("Title")).to_have_count(0)
+        _accessible(page, "admin-study-archived")
+    with window(browser, address) as page:
+        sign_in(page, "irene")
+        page.get_by_role("link", name="Progress and results").click()
+        expect(page.get_by_text("The study is archived")).to_be_visible()
+        expect(page.get_by_role("button", name="Run analysis")).to_have_count(0)
+        page.get_by_role("link", name="Run 1").click()
+        expect(page.locator("#cohort-1")).to_be_visible()
 
 
-def _open_to_reading(page: Page, site: Site, address: str) -> None:
-    _act(page, "Open: draw orders, freeze the protocol")
-    _told(page, "run the model first", kind="error")
-    screenshot(page, "admin-open-refused")
-    _act(page, "Run the model on all testing cases")
-    _told(page, "The model's jobs are queued")
+def _take(page: Page, button: str, *, reason: str = "") -> None:
+    """From the study's page through the step's own, with the password."""
+    page.get_by_role("link", name=f"{button}…").click()
+    expect(page.get_by_text("What it forbids")).to_be_visible()
+    if reason:
+        page.get_by_label("Reason").fill(reason)
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name=button).click()
+    expect(page.locator(".messagelist .info")).to_contain_text("Study life")
+
+
+def _line(page: Page, title: str) -> Locator:
+    """A line of the checklist."""
+    return page.locator("#setup tr", has=page.get_by_role("rowheader", name=title, exact=True))
+
+
+def _set_up(page: Page, browser, site: Site, address: str) -> None:
+    expect(_line(page, "Model and its results")).to_contain_text(
+        "2 cases have no model result yet; run the model first."
+    )
+    expect(_line(page, "Analysis plan")).to_contain_text("Missing")
+    _accessible(page, "admin-study-draft")
+    page.get_by_role("link", name="Open the study…").click()
+    _accessible(page, "admin-step-open")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Open the study").click()
+    expect(page.get_by_role("alert")).to_contain_text("Refused. Nothing was done:")
+    expect(page.locator("#content-main > .errorlist")).to_contain_text("run the model first")
+    page.get_by_role("link", name="Back to the study").click()
+    page.get_by_role("button", name="Run the model on all testing cases").click()
+    expect(page.locator(".messagelist .info")).to_contain_text("the model's jobs are queued")
     wait_for_jobs(site, "life", "done")
-    page.goto("/admin/cohorts/study/")
-    page.get_by_role("link", name="life", exact=True).click()
-    expect(page.locator(".field-still_missing")).to_contain_text("Nothing: it can be opened.")
-    _act(page, "Open: draw orders, freeze the protocol")
-    _told(page, "Study life: Open.")
-    page.get_by_role("link", name="life", exact=True).click()
+    _register_plan(browser, address)
+    page.reload()
+    expect(page.locator("#setup [data-state=missing]")).to_have_count(0)
+    page.get_by_role("link", name="Open the study…").click()
+    page.get_by_label("Your password").fill("not the password")
+    page.keyboard.press("Enter")
+    expect(page.locator(".errorlist")).to_contain_text("That is not your password")
+    page.get_by_role("link", name="Back to the study").click()
+    _take(page, "Open the study")
     expect(page.locator(".field-frozen_sha256")).to_contain_text(
         site.value(
             "SELECT p.frozen_sha256 FROM cohorts_protocol p"
             " JOIN cohorts_study s ON s.id = p.study_id WHERE s.slug = 'life'"
         )
     )
-    screenshot(page, "admin-study-open")
-    Client(address, "dora").read("life", lambda _stage, age: TRUTH[age])
+    _accessible(page, "admin-study-open")
+
+
+def _read_with_a_pause(page: Page, site: Site, address: str) -> None:
+    dora = Client(address, "dora")
+    case = dora.case("life")["case"]
+    body = submit_body(code=case["code"], etiology=TRUTH[age_of(case)])
+    _take(page, "Pause reading", reason="The server moves")
+    refused = dora.post("life", body)
+    assert (refused.status_code, refused.json()["refusal"]) == (503, "StudyPaused")
+    expect(page.locator("#past")).to_contain_text("The server moves")
+    _take(page, "Resume reading")
+    assert dora.post("life", body).status_code == 201
+    dora.read("life", lambda _stage, age: TRUTH[age])
+
+
+def _confirm(browser, address: str) -> None:
+    """The second investigator, who is no staff, confirms by the keyboard alone."""
+    with window(browser, address) as page:
+        sign_in(page, "ivo")
+        page.goto("/admin/cohorts/study/")
+        page.get_by_role("link", name="life", exact=True).click()
+        confirm = page.get_by_role("link", name="Confirm the unblinding…")
+        confirm.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("by root on")).to_be_visible()
+        page.get_by_label("Your password").focus()
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="The study is unblinded")).to_be_visible()
+
+
+def _accessible(page: Page, name: str) -> None:
+    screenshot(page, name)
+    assert violations(page) == []
 
 
 def _sealed(browser, address: str) -> None:

@@ -30,7 +30,7 @@ from tests.services.site import Site, Sketch
 pytestmark = pytest.mark.e2e
 
 SLUGS = ("offline", "killed", "expired", "another", "lost", "reload", "crash", "locked", "late",
-         "slow", "hidden", "proxy-200", "proxy-403", "proxy-404")  # fmt: skip
+         "slow", "hidden", "paused", "proxy-200", "proxy-403", "proxy-404")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +241,25 @@ def test_a_study_that_was_locked_meanwhile_says_that_it_was_not_stored(browser, 
         expect(refusals).to_have_text("")
         assert outbox(page) == 0
     assert stored(server, "locked") == []
+
+
+def test_a_diagnosis_waits_in_the_browser_while_the_study_is_paused(browser, server):
+    with window(browser, server.address, troubled=True) as page:
+        sign_in(page, "gerd")
+        read(page, "paused")
+        server.site.manage("study", "paused", "pause", "--reason", "a test")
+        give(page)
+        says(page, "The study is paused")
+        assert outbox(page) == 1
+        page.reload()
+        expect(page.get_by_role("heading", name="The study is paused")).to_be_visible()
+        says(page, "sent once the study goes on")
+        screenshot(page, "paused")
+        assert stored(server, "paused") == []
+        server.site.manage("study", "paused", "resume")
+        expect(page.locator("#outbox")).to_contain_text("Stored at", timeout=40_000)
+        assert outbox(page) == 0
+    assert stored(server, "paused") == ["lymphoma"]
 
 
 AN_HOUR_AHEAD = """

@@ -123,7 +123,7 @@ def test_the_study_form_works_under_the_policy(browser, served):
         sign_in(page, "root")
         page.goto("/admin/cohorts/study/")
         page.get_by_role("link", name="draft", exact=True).click()
-        page.get_by_role("button", name="Add another Membership").click()
+        page.get_by_role("button", name="Add another Role").click()
         page.locator("#membership_set-1 .select2-selection").click()
         page.locator(".select2-search__field").fill("boris")
         screenshot(page, "admin-autocomplete")

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from inference import queue
 from inference.inputs import model_inputs
 from readerstudy.cohorts import models as cohorts
-from readerstudy.reading import lifecycle
+from readerstudy.reading import lifecycle, requirements
 from tests import factories
 from tests.rules.walk import sign_in
 
@@ -117,9 +117,9 @@ def test_a_study_with_failures_says_on_which_cases_and_why():
 
 
 def test_of_many_failures_it_names_the_first():
-    study, _ = make_study("shut", failed=lifecycle.FAILURES_TOLD + 3)
+    study, _ = make_study("shut", failed=requirements.TOLD + 3)
     [reason] = lifecycle.missing_to_open(study)
-    assert reason.count(REASON) == lifecycle.FAILURES_TOLD
+    assert reason.count(REASON) == requirements.TOLD
     assert "The model failed on 8 cases" in reason
     assert reason.endswith("and 3 more, which the admin's job list has.")
 

@@ -12,18 +12,21 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from inference.models import Prediction
 from inference.queue import input_digest
+from readerstudy.accounts.invitations import token_of
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.models import Case, Protocol, Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import QualityProblem
 from tests import factories
+from tests.accounts.authenticator import set_up
 from tests.reading.preparing import ALL_SEEN, EVERYTHING, PROFILE, make_open, practise, send
 from tests.reading.visible import texts
 from tests.rules.walk import diagnosis, open_form, read, sign_in
@@ -99,6 +102,60 @@ def signing_in() -> Iterator[HttpResponse]:
     yield chinese("anna").get("/")  # without a study
     User.objects.filter(username="anna").update(is_staff=True)
     yield chinese("anna").get("/")
+
+
+def accounts() -> Iterator[HttpResponse]:
+    user = factories.make_user("王芳", email="fang@example.org")
+    client = Client(**CHINESE)
+    client.force_login(user)
+    wrong = {
+        "oldpassword": "x",
+        "password1": "1234",
+        "password2": "x",
+        "code": "x",
+        "password": "x",
+    }
+    for page in ("mine/", "recovery-codes/new/", "password/", "confirm/", "second-factor/set-up/"):
+        for answer in (client.get(f"/accounts/{page}"), client.post(f"/accounts/{page}", wrong)):
+            answer.content = re.sub(rb'(id="secret">)\w+', rb"\1", answer.content)
+            if answer.status_code != 405:  # a page without a form
+                yield answer
+    set_up(client)
+    for page in ("mine/", "recovery-codes/", "second-factor/remove/", "confirm/code/"):
+        yield client.get(f"/accounts/{page}")
+    yield client.post("/accounts/confirm/code/", wrong)
+    stopped = Client(**CHINESE)
+    stopped.post("/accounts/sign-in/", {"username": "王芳", "password": factories.PASSWORD})
+    yield stopped.get("/accounts/second-factor/")
+    for _ in range(6):  # and then no more
+        yield stopped.post("/accounts/second-factor/", wrong)
+
+
+def without_a_password() -> Iterator[HttpResponse]:
+    client = Client(**CHINESE)
+    factories.make_user("王芳", email="fang@example.org")
+    guest = User.objects.create(username="刘洋", password="!", invited_at=timezone.now())
+    address = "/accounts/invitation/"
+    client.get(f"{address}{token_of(guest)}/")
+    yield client.get(address)
+    yield client.post(address, {"password1": "1234", "password2": "x"})
+    yield Client(**CHINESE).get(address)
+    forgotten = "/accounts/password/forgotten/"
+    yield client.get(forgotten)
+    yield client.post(forgotten, {"email": "x"})
+    for _ in range(6):
+        refused = client.post(forgotten, {"email": "fang@example.org"})
+    assert refused.status_code == 429
+    yield refused
+    yield client.get(f"{forgotten}sent/")
+    sent = mail.outbox[0]
+    [link] = re.findall(r"http://\S+", sent.body)
+    assert english_in(HttpResponse(f"{sent.subject} {sent.body.replace(link, '')}")) == set()
+    hidden = client.get(link)["Location"]
+    yield client.get(hidden)
+    yield client.post(hidden, {"password1": "1234", "password2": "x"})
+    yield client.get("/accounts/password/new/done/")
+    yield client.get("/accounts/password/new/1-none/")
 
 
 def in_a_demo() -> Iterator[HttpResponse]:
@@ -250,7 +307,8 @@ def the_ends_of_a_study() -> Iterator[HttpResponse]:
 
 
 VISITS = (
-    signing_in, in_a_demo, errors, messages_of_the_api, before_the_first_case,
+    signing_in, accounts, without_a_password, in_a_demo, errors, messages_of_the_api,
+    before_the_first_case,
     cases_with_nothing_asked, cases_with_five_points_and_ratings, cases_with_percent,
     models_that_tell_what_they_lack, the_ends_of_a_study,
 )  # fmt: skip

@@ -73,7 +73,9 @@ def test_all_that_is_left_is_stored_in_the_stored_order_with_its_times(design):
     assert sequence.current_assignment(reader_of(study, "R2")) is not None
     event = AuditEvent.objects.get(action="reading.simulate")
     assert (event.actor, event.study, event.target) == ("anna", "study", "R1")
-    assert event.detail == {"readings": 6}
+    ids = sorted(stored.values_list("pk", flat=True))
+    assert (event.detail["first"], event.detail["last"]) == (ids[0], ids[-1])
+    assert event.detail["readings"] == 6
 
 
 def wrong_study(reader, readings):

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from django.contrib import admin
 from django.urls import URLResolver, get_resolver
+
+from tests.rules import members
+from tests.rules.members import MEMBERS
+from tests.rules.members import OTHER as OTHER_MEMBERS
+from tests.rules.members import OWN as OWN_MEMBERS
+from tests.rules.members import page as members_page
 
 PEOPLE = (
     "anonymous",
@@ -10,18 +17,22 @@ PEOPLE = (
     "demo",  # a demo user of the study with a session, while the site is no demo
     "stranger",  # signed in, no part in any study
     "other_reader",  # a reader of another study
-    "other_investigator",
-    "investigator",
+    *OTHER_MEMBERS,
+    *OWN_MEMBERS,
     "reader",
     "second_reader",  # of the same study, with the first one's codes
-    "reader_and_other_investigator",
     "former_reader",  # made staff after the study opened
     "clerk",  # staff without any permission
     "admin",
 )
 ANONYMOUS = {"anonymous", "deactivated", "demo"}
 STAFF = {"former_reader", "clerk", "admin"}
-READERS = {"reader", "second_reader", "reader_and_other_investigator"}
+READERS = {
+    "reader",
+    "second_reader",
+    "reader_and_other_investigator",
+    "reader_and_other_data_manager",
+}
 
 SIGN_IN = 302
 API_SIGN_IN = 401
@@ -52,16 +63,57 @@ def every(people: set[str], status: int) -> dict[str, int]:
     return dict.fromkeys(people, status)
 
 
+# Which apps have pages in the admin, in the order in which Django knows them.
+_APPS = dict.fromkeys(model._meta.app_label for model in admin.site._registry)
+APP_INDEX = f"admin/^(?P<app_label>{'|'.join(_APPS)})/$"
+
+
+def for_anyone(path: str, *, get: int, post: int = 405) -> Row:
+    """A page that answers everyone alike."""
+    everyone_get, everyone_post = every(set(PEOPLE), get), every(set(PEOPLE), post)
+    return Row(path, get=everyone_get, post=everyone_post)
+
+
+ACCOUNTS = {
+    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
+    "accounts/sign-out/": for_anyone("/accounts/sign-out/", get=405, post=302),
+    # Of no use but between the password and the code.
+    "accounts/second-factor/": for_anyone("/accounts/second-factor/", get=302, post=302),
+    "accounts/mine/": Row("/accounts/mine/", others_get=200),
+    "accounts/second-factor/set-up/": Row(
+        "/accounts/second-factor/set-up/", others_get=200, others_post=200
+    ),
+    # Nobody here has a second factor.
+    "accounts/second-factor/set-up/code.svg": Row("/accounts/second-factor/set-up/code.svg"),
+    "accounts/second-factor/remove/": Row("/accounts/second-factor/remove/", others_post=404),
+    "accounts/recovery-codes/": Row("/accounts/recovery-codes/"),
+    "accounts/recovery-codes/new/": Row(
+        "/accounts/recovery-codes/new/", others_get=200, others_post=200
+    ),
+    "accounts/confirm/": Row("/accounts/confirm/", others_get=200, others_post=200),
+    "accounts/confirm/code/": Row("/accounts/confirm/code/", others_get=302, others_post=302),
+    "accounts/password/": Row("/accounts/password/", others_get=200, others_post=200),
+    "accounts/password/forgotten/": for_anyone("/accounts/password/forgotten/", get=200, post=200),
+    "accounts/password/forgotten/sent/": for_anyone("/accounts/password/forgotten/sent/", get=200),
+    r"accounts/^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[-\w]+)/$": for_anyone(
+        "/accounts/password/new/1-no-such-key/", get=200, post=200
+    ),
+    "accounts/password/new/done/": for_anyone("/accounts/password/new/done/", get=200),
+    "accounts/invitation/": for_anyone("/accounts/invitation/", get=410, post=410),
+    "accounts/invitation/<str:token>/": for_anyone("/accounts/invitation/none/", get=302),
+    "admin/password_change/": Row("/admin/password_change/", others_get=302, others_post=302),
+}
+
 READ = "/read/alpha/"
 CODE = "/read/alpha/{code}/"
 
 SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
+    "readyz": Row("/readyz", others_get=200, anonymous=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
-    "accounts/sign-in/": Row("/accounts/sign-in/", others_get=302, others_post=302, anonymous=200),
-    "accounts/sign-out/": Row("/accounts/sign-out/", others_get=405, others_post=302),
+    **ACCOUNTS,
     "admin/login/": Row("/admin/login/", others_get=302, others_post=302),
     "read/<slug:slug>/": Row(READ, get=every(READERS, 200)),
     # Nothing is asked before the first case in this study: each page leads on to the case.
@@ -112,17 +164,39 @@ SITE = {
         anonymous=API_SIGN_IN,
         body="json",
     ),
-    "results/<slug:slug>/": Row("/results/alpha/", get={"investigator": 200}),
+    "results/<slug:slug>/": Row("/results/alpha/", get=every(set(OWN_MEMBERS), 200)),
+    # The log of the site or of a study, and its verification; strangers learn of none.
+    **{
+        f"audit/{route}": Row(
+            f"/audit/{path}", get={"admin": 200}, post={"admin": 302}, others_post=404
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
+    **{
+        f"audit/{route}events.<log_format:format>": Row(
+            f"/audit/{path}events.csv", get={"admin": 200}
+        )
+        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+    },
     "results/<slug:slug>/plan/": Row(
-        "/results/alpha/plan/", others_get=405, post={"investigator": 302}, others_post=404
+        "/results/alpha/plan/",
+        others_get=405,
+        post=every(set(OWN_MEMBERS), 403) | {"investigator": 302},
+        others_post=404,
+    ),
+    "results/<slug:slug>/remind/": Row(
+        "/results/alpha/remind/", others_get=405, post={"investigator": 302}, others_post=404
     ),
     "results/<slug:slug>/runs/": Row(
-        "/results/alpha/runs/", others_get=405, post={"investigator": 403}, others_post=404
+        "/results/alpha/runs/",
+        others_get=405,
+        post=every(set(OWN_MEMBERS), 403),
+        others_post=404,
     ),
     # The study is open: its runs are sealed before they are there.
     **{
         f"results/<slug:slug>/runs/<int:number>/{file}": Row(
-            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+            f"/results/alpha/runs/1/{file}", get=every(set(OWN_MEMBERS), 403)
         )
         for file in (
             "",
@@ -136,7 +210,7 @@ SITE = {
     },
     **{
         f"results/<slug:slug>/runs/<int:number>/{route}": Row(
-            f"/results/alpha/runs/1/{file}", get={"investigator": 403}
+            f"/results/alpha/runs/1/{file}", get=every(set(OWN_MEMBERS), 403)
         )
         for route, file in (
             ("figures/<slug:name>.<figure_format:format>", "figures/flow.svg"),
@@ -148,25 +222,65 @@ SITE = {
 }
 
 
-def _admin(path: str, *, admin: int, staff: int = 403, post: int | None = None) -> Row:
-    """A page of Django admin: nobody but staff gets past the door, and staff by permission."""
-    by_get = every(STAFF, staff) | {"admin": admin}
+def _admin(
+    path: str,
+    *,
+    admin: int,
+    staff: int = 403,
+    post: int | None = None,
+    members: int | dict[str, int] | None = None,
+    members_post: dict[str, int] | None = None,
+) -> Row:
+    """A page of Django admin: nobody but staff and members gets past the door, staff then by
+    permission and members by role: as the table of members says, which is asked by default."""
+    if members is None:
+        members = members_page(path)
+    if isinstance(members, int):
+        members = every(set(MEMBERS), members)
+    by_get = every(STAFF, staff) | {"admin": admin} | members
     by_post = every(STAFF, staff) | {"admin": admin if post is None else post}
+    by_post |= members if members_post is None else members_post
     return Row(f"/admin/{path}", get=by_get, others_get=403, post=by_post, others_post=403)
 
 
 ADMIN = {
-    "admin/": _admin("", admin=200, staff=200),
-    "admin/logout/": _admin("logout/", admin=405, staff=405),
-    "admin/password_change/": _admin("password_change/", admin=200, staff=200),
-    "admin/password_change/done/": _admin("password_change/done/", admin=200, staff=200),
+    "admin/": _admin("", admin=200, staff=200, members=200),
+    "admin/logout/": _admin("logout/", admin=405, staff=405, members=405),
+    "admin/password_change/done/": _admin(
+        "password_change/done/", admin=200, staff=200, members=200
+    ),
     "admin/autocomplete/": _admin(
         "autocomplete/?app_label=reading&model_name=reader&field_name=user", admin=200
     ),
-    "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200),
-    "admin/r/<path:content_type_id>/<path:object_id>/": _admin("r/1/1/", admin=404, staff=404),
+    "admin/jsi18n/": _admin("jsi18n/", admin=200, staff=200, members=200),
+    "admin/r/<path:content_type_id>/<path:object_id>/": _admin(
+        "r/1/1/", admin=404, staff=404, members=404
+    ),
+    # The study is open: nothing is imported into it any more, whoever asks.
+    "admin/cohorts/cohort/<int:cohort_id>/import/": _admin(
+        "cohorts/cohort/{cohorts/cohort}/import/", admin=403
+    ),
+    "admin/cohorts/screening/import/": _admin("cohorts/screening/import/", admin=200),
+    **{
+        f"admin/cohorts/importjob/<int:job_id>/{button}/": _admin(
+            f"cohorts/importjob/{{cohorts/importjob}}/{button}/", admin=405, staff=405, post=302
+        )
+        for button in ("import", "cancel")
+    },
+    **{
+        f"admin/cohorts/importjob/<int:job_id>/{file}": _admin(
+            f"cohorts/importjob/{{cohorts/importjob}}/{file}", admin=status
+        )
+        for file, status in (("state.json", 200), ("problems.csv", 200), ("sheet.png", 404))
+    },
+    "admin/cohorts/importjob/template/<slug:kind>.csv": _admin(
+        "cohorts/importjob/template/truth.csv", admin=200
+    ),
     "admin/inference/modelversion/import-predictions/": _admin(
         "inference/modelversion/import-predictions/", admin=200
+    ),
+    "admin/cohorts/study/<int:pk>/step/<slug:step>/": _admin(
+        "cohorts/study/{cohorts/study}/step/lock/", admin=200
     ),
     # The study is open: nothing is exported yet, and whoever asks is told so.
     "admin/cohorts/study/<int:study_id>/export/": _admin(
@@ -175,16 +289,41 @@ ADMIN = {
     "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
         "cohorts/study/{cohorts/study}/export/1/", admin=404
     ),
-    "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
-    "admin/^(?P<app_label>auth|audit|accounts|cohorts|inference|reading)/$": _admin(
-        "reading/", admin=200, staff=404
+    "admin/cohorts/study/<int:pk>/run-model/": _admin(
+        "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
     ),
-    "admin/(?P<url>.*)$": _admin("no/such/page", admin=404, staff=404),
+    "admin/cohorts/study/<int:pk>/copy/": _admin("cohorts/study/{cohorts/study}/copy/", admin=200),
+    "admin/cohorts/cohort/<int:cohort_id>/images/": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200, post=405
+    ),
+    "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404
+    ),
+    "admin/accounts/user/invite/": _admin("accounts/user/invite/", admin=200),
+    "admin/cohorts/study/<int:study_id>/invite/": _admin(
+        "cohorts/study/{cohorts/study}/invite/", admin=200
+    ),
+    "admin/accounts/user/<id>/password/": _admin("accounts/user/{user}/password/", admin=200),
+    APP_INDEX: _admin(
+        "reading/",
+        admin=200,
+        staff=404,
+        members={person: 404 if role == "d" else 200 for person, role in MEMBERS.items()},
+    ),
+    "admin/(?P<url>.*)$": _admin("no/such/page", admin=404, staff=404, members=404),
 }
 # Signing out is for whoever is in; some pages of Django's are for GET alone.
-ADMIN["admin/logout/"].post.update(every(STAFF, 302))
+ADMIN["admin/logout/"].post.update(every(STAFF | set(MEMBERS), 302))
 for read_only in ("autocomplete", "jsi18n", "password_change/done"):
-    ADMIN[f"admin/{read_only}/"].post.update(every(STAFF, 405))
+    ADMIN[f"admin/{read_only}/"].post.update(every(STAFF | set(MEMBERS), 405))
+for route, row in ADMIN.items():
+    if route.endswith((".json", ".csv", ".png")):
+        row.post.update(every(STAFF, 405))
+    if route.startswith("admin/cohorts/importjob/<int:job_id>/") and route.endswith("/"):
+        row.post.update(every(STAFF - {"admin"}, 403))
 
 # The model's pages as an admin with all permissions sees them, for a study that is open:
 # add, change, delete by GET. 403: nobody may, whatever the permissions. What the study rests on
@@ -196,6 +335,8 @@ MODELS = {
     "cohorts/study": (200, 200, 403),
     "cohorts/cohort": (200, 200, 403),
     "cohorts/case": (200, 200, 403),
+    "cohorts/screening": (200, 200, 403),
+    "cohorts/importjob": (403, 200, 403),
     "inference/modelversion": (200, 200, 403),
     "inference/inferencejob": (403, 200, 403),
     "reading/reader": (200, 200, 403),
@@ -216,12 +357,22 @@ def _model_rows(model: str, statuses: tuple[int, int, int]) -> dict[str, Row]:
     sent = 200 if model in CHANGEABLE_WHEN_OPEN else 403
     route = f"admin/{model}/"
     return {
-        route: _admin(f"{model}/", admin=200),
-        f"{route}add/": _admin(f"{model}/add/", admin=add),
-        f"{route}<path:object_id>/history/": _admin(f"{one}/history/", admin=200),
-        f"{route}<path:object_id>/delete/": _admin(f"{one}/delete/", admin=delete),
-        f"{route}<path:object_id>/change/": _admin(f"{one}/change/", admin=change, post=sent),
-        f"{route}<path:object_id>/": _admin(one + "/", admin=302, staff=302),
+        route: _admin(f"{model}/", admin=200, members=members.list_of(model)),
+        f"{route}add/": _admin(f"{model}/add/", admin=add, members=members.adding(model)),
+        f"{route}<path:object_id>/history/": _admin(
+            f"{one}/history/", admin=200, members=members.looking(model)
+        ),
+        f"{route}<path:object_id>/delete/": _admin(
+            f"{one}/delete/", admin=delete, members=members.deleting(model)
+        ),
+        f"{route}<path:object_id>/change/": _admin(
+            f"{one}/change/",
+            admin=change,
+            post=sent,
+            members=members.looking(model),
+            members_post=members.changing(model),
+        ),
+        f"{route}<path:object_id>/": _admin(one + "/", admin=302, staff=302, members=302),
     }
 
 
@@ -230,7 +381,7 @@ TABLE = (
     | ADMIN
     | {r: row for model, s in MODELS.items() for r, row in _model_rows(model, s).items()}
 )
-# One door keeps all of the admin shut to all but staff; one model's pages stand for the others.
+# One door keeps the admin shut to all but staff and members; one model's pages stand for all.
 ONE_MODEL = SITE | ADMIN | _model_rows("reading/reading", MODELS["reading/reading"])
 
 

@@ -14,18 +14,22 @@ from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.registration import register
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction, StudyModel
+from readerstudy.accounts.models import User
 from readerstudy.audit.append_only import guarded_models
+from readerstudy.audit.history import kept_models
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.models import (
     Case,
     Cohort,
     Image,
+    ImageReview,
     Membership,
     Protocol,
     ReferenceStandard,
     Study,
 )
+from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.handover.models import ImportedStudy
 from readerstudy.reading import lifecycle, preparation, trace
 from readerstudy.reading.models import (
@@ -39,6 +43,8 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
     Trace,
+    UnblindingAnswer,
+    UnblindingRequest,
 )
 from tests import factories
 
@@ -46,11 +52,13 @@ pytestmark = pytest.mark.django_db
 
 RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, Presentation,
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
-          DisplayCheck, ImportedStudy}  # fmt: skip
-FOUNDATION = {Cohort, Case, Image, ReferenceStandard, Reader, StudyModel}
+          DisplayCheck, UnblindingRequest, UnblindingAnswer, ImportedStudy}  # fmt: skip
+HISTORY = {model.history.model for model in kept_models()}
+FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel,
+              Screening, Exclusion}  # fmt: skip
 GUARDED = pytest.mark.parametrize(
     "model",
-    sorted(RECORD | FOUNDATION, key=lambda model: model.__name__),
+    sorted(RECORD | FOUNDATION | HISTORY, key=lambda model: model.__name__),
     ids=lambda model: model.__name__,
 )
 
@@ -63,6 +71,7 @@ def study():
     factories.analyse(ended)
     study = factories.make_draft(cases=2)
     factories.make_practice(study, cases=1)
+    factories.make_screening(study, enrolled=2)
     lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
     reader = study.reader_set.select_related("study__protocol", "user").first()
@@ -71,9 +80,15 @@ def study():
     told = {"active_ms": 1, "elapsed_ms": 2, "submitted_at": timezone.now(), "events": [],
             "exposure": []}  # fmt: skip
     trace.keep(reading, told=told)
+    asked = UnblindingRequest.objects.create(study=study, by=factories.make_user("asker"))
+    _answer(asked, factories.make_user("other"))
     ImportedStudy.objects.create(study=study, manifest={}, records="x", imported_by="test")
     record("test")
     return study
+
+
+def _answer(asked: UnblindingRequest, by: User) -> UnblindingAnswer:
+    return UnblindingAnswer.objects.create(request=asked, by=by, outcome="confirmed")
 
 
 def prepare(reader: Reader) -> None:
@@ -117,7 +132,7 @@ def column_values(row: models.Model) -> tuple[str, list]:
 
 
 def test_exactly_these_tables_are_guarded():
-    assert set(guarded_models()) - {Study} == RECORD | FOUNDATION
+    assert set(guarded_models()) - {Study} == RECORD | FOUNDATION | HISTORY
 
 
 @GUARDED
@@ -258,19 +273,78 @@ def test_what_a_study_rests_on_is_fixed_from_its_opening(state):
 
 @pytest.mark.parametrize(
     ("now", "back"),
-    [("open", "draft"), ("locked", "open"), ("locked", "draft"), ("unblinded", "locked"),
-     ("unblinded", "draft")],
+    [("open", "draft"), ("paused", "draft"), ("locked", "open"), ("locked", "paused"),
+     ("locked", "draft"), ("unblinded", "locked"), ("unblinded", "draft"),
+     ("archived", "unblinded"), ("archived", "draft")],
 )  # fmt: skip
 def test_a_study_does_not_go_back(now, back):
     """All that is fixed hangs on the study's state: one that could go back would unfix it all."""
-    study = factories.make_open(cases=1, readers=("anna",))
-    if now != "open":
-        factories.lifecycle.lock_study(study, by="test")
-    if now == "unblinded":
-        factories.lifecycle.unblind_study(study, by="test")
+    study = bring(factories.make_open(cases=1, readers=("anna",)), now)
     with pytest.raises(IntegrityError), transaction.atomic():
         Study.objects.filter(pk=study.pk).update(state=back)
-    Study.objects.filter(pk=study.pk).update(title="Another title")
+    if now != "archived":
+        Study.objects.filter(pk=study.pk).update(title="Another title")
+
+
+def bring(study: Study, state: str) -> Study:
+    """An open study, brought to this state."""
+    ways = {"open": [], "paused": ["pause"], "locked": ["lock"], "unblinded": ["lock", "unblind"],
+            "archived": ["lock", "unblind", "archive"]}  # fmt: skip
+    for step in ways[state]:
+        getattr(lifecycle, f"{step}_study")(study, by="test")
+    study.refresh_from_db()
+    return study
+
+
+def test_between_open_and_paused_a_study_goes_to_and_fro():
+    study = factories.make_open(cases=1, readers=("anna",))
+    for state in ("paused", "open", "paused"):
+        Study.objects.filter(pk=study.pk).update(state=state)
+        assert Study.objects.get().state == state
+
+
+def test_nothing_of_an_archived_study_changes():
+    study = bring(factories.make_open(cases=1, readers=("anna",)), "archived")
+    for field in ("title", "archived_at", "opened_at"):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Study.objects.filter(pk=study.pk).update(**{field: F(field)})
+    for attempt in (
+        lambda: RegisteredPlan.objects.create(
+            study=study, document="{}", sha256="x", registered_by="test"
+        ),
+        lambda: AnalysisRun.objects.create(
+            study=study, number=1, plan_document="{}", plan_sha256="x", planned=False,
+            created_by="test",
+        ),
+    ):  # fmt: skip
+        assert _fails(attempt)
+
+
+@pytest.mark.parametrize("state", ["open", "paused", "locked", "unblinded", "archived"])
+def test_the_database_takes_readings_of_an_open_study_alone(state):
+    study = factories.make_open(cases=2, readers=("anna",))
+    first, second = Assignment.objects.filter(reader__study=study, stage=1).order_by("position")
+    Presentation.objects.create(assignment=first)
+    bring(study, state)
+    now = timezone.now()
+    attempts = {
+        "shown": lambda: Presentation.objects.create(assignment=second),
+        "read": lambda: Reading.objects.create(
+            assignment=first, malignancy="malignant", etiology="lymphoma",
+            idempotency_key=uuid.uuid4(), started_at=now, submitted_at=now,
+        ),
+    }  # fmt: skip
+    refused = [what for what, attempt in attempts.items() if _fails(attempt)]
+    assert refused == ([] if state == "open" else ["shown", "read"])
+
+
+def test_nobody_confirms_their_own_request():
+    study = bring(factories.make_open(cases=1, readers=("anna",)), "locked")
+    asker = factories.make_user("asker")
+    asked = UnblindingRequest.objects.create(study=study, by=asker)
+    assert _fails(lambda: _answer(asked, asker))
+    _answer(asked, factories.make_user("other"))
+    assert _fails(lambda: _answer(asked, factories.make_user("third")))  # one answer each
 
 
 def _fails(attempt) -> bool:
@@ -474,6 +548,13 @@ def test_a_person_reads_a_study_once_and_has_one_role_in_it(draft):
         (InferenceJob, {"state": "lost"}),
         (Image, {"sha256": ""}),
         (Image, {"modality": "ct"}),
+        (ImageReview, {"state": "fine"}),
+        (ImageReview, {"decided_by": ""}),
+        (ImageReview, {"decided_at": None}),
+        (ImageReview, {"sha256": ""}),
+        (ImageReview, {"needs_frame": True}),
+        (ImageReview, {"needs_crop": "by hand"}),
+        (ImageReview, {"state": "rejected"}),
     ],
 )
 def test_an_unknown_value_is_refused(model, change, draft):
@@ -493,6 +574,9 @@ def test_no_foreign_key_takes_a_row_away_with_another():
         for app in ("audit", "cohorts", "inference", "reading", "analysis")
         for model in apps.get_app_config(app).get_models()
         for field in model._meta.concrete_fields
-        if field.remote_field and field.remote_field.on_delete is not models.PROTECT
+        if field.remote_field
+        and field.remote_field.on_delete is not models.PROTECT
+        # What was is told even of what is gone: a history names a row that may not be there.
+        and not (model in HISTORY and field.remote_field.on_delete is models.DO_NOTHING)
     ]
     assert cascades == []

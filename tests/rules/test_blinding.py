@@ -83,7 +83,8 @@ def build(
     What is asked ``before`` the first case is the protocol's; practice comes with it.
     """
     study = Study.objects.create(slug=slug, title="A study")
-    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40), **before)
+    Protocol.objects.create(study=study, design=design, seed=secrets.randbits(40),
+                            plan_before_opening=False, **before)  # fmt: skip
     if before:
         practice = Cohort.objects.create(
             study=study, name=f"practice-{hidden['cohorts'][0]}", hospital=hidden["hospital"],
@@ -109,6 +110,7 @@ def build(
             years_of_experience=3 + number,
             group="junior" if number == 0 else "senior",
         )
+    factories.approve_images(study)
     lifecycle.open_study(study, by="test")
     return study
 
@@ -528,6 +530,7 @@ def test_an_imported_image_is_served_without_a_word_of_its_file(tmp_path):
         "needle_biopsy,lymphoma,HIDDEN-INSTRUMENT\n"
     )
     import_cohort(cohort=cohort, source=tmp_path, by="test")
+    factories.approve_images(study)
     imported = Case.objects.get(case_id="HIDDEN-ID")
     factories.make_prediction(imported, study.studymodel.model_version)
     lifecycle.open_study(study, by="test")

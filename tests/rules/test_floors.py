@@ -20,6 +20,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("analysis",),
     ("readerstudy.handover",),
     ("readerstudy.demo",),
+    ("readerstudy.operation",),
     ("readerstudy.urls",),
 ]
 # Read by Django and Celery, not by the house; only the tasks name the Celery application.
@@ -27,7 +28,12 @@ BESIDE = {
     "readerstudy": set(),
     "readerstudy.settings": set(),
     "readerstudy.wsgi": set(),
-    "readerstudy.celery": {"inference.tasks", "analysis.tasks", "readerstudy.handover.tasks"},
+    "readerstudy.celery": {
+        "readerstudy.cohorts.tasks",
+        "inference.tasks",
+        "analysis.tasks",
+        "readerstudy.handover.tasks",
+    },
 }
 SECTIONS_KNOW = (
     "analysis.sections",

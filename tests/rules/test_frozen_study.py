@@ -4,13 +4,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from inference.models import StudyModel
-from readerstudy.cohorts.models import Case, Cohort, Image, ReferenceStandard
+from readerstudy.cohorts.models import Case, Cohort, Image, ImageReview, ReferenceStandard
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading.models import Reader
 from tests import factories
 
 pytestmark = pytest.mark.django_db
-RESTS_ON = [Cohort, Case, Image, ReferenceStandard, Reader, StudyModel]
+RESTS_ON = [Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel]
 
 
 def refused(*sql) -> bool:

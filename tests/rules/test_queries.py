@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from readerstudy.audit.log import record
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment
 from tests import factories
@@ -164,3 +165,11 @@ def test_lists_in_the_admin(model):
         counts.append(len(counted(lambda: admin.get(f"/admin/{model}/"))))
     assert Assignment.objects.count() > 100
     assert counts[0] == counts[1] < 25
+
+
+def test_an_event_of_the_log_costs_one_statement_more_than_its_insert():
+    record("test")
+    with CaptureQueriesContext(connection) as queries:
+        record("test")
+    more = {"sqlite": 1, "postgresql": 2}[connection.vendor]  # a lock, which SQLite has anyway
+    assert len(queries) == 1 + more, [query["sql"] for query in queries]

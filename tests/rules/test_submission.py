@@ -53,6 +53,7 @@ def test_a_submit_is_stored_with_its_times(door, anna):
     assert reading.submitted_at >= reading.started_at
     event = AuditEvent.objects.get(action="reading.submit")
     assert (event.actor, event.study, event.outcome) == ("anna", "study", "done")
+    assert event.address == "127.0.0.1"
 
 
 def test_the_same_submit_again_returns_the_first_reading(door, anna):

@@ -53,11 +53,13 @@ def _make_study(sketch: dict) -> None:
     from inference.models import ModelVersion, StudyModel
     from readerstudy.accounts.models import User
     from readerstudy.cohorts.models import Cohort, Membership, Protocol, Study
+    from readerstudy.cohorts.review.decisions import approve, reviewed
     from readerstudy.reading import lifecycle
     from readerstudy.reading.models import Reader
 
     study = Study.objects.create(slug=sketch["slug"], title=sketch["title"])
-    Protocol.objects.create(study=study, design=sketch["design"], seed=7, **sketch["protocol"])
+    asked = {"plan_before_opening": False} | sketch["protocol"]
+    Protocol.objects.create(study=study, design=sketch["design"], seed=7, **asked)
     StudyModel.objects.create(study=study, model_version=ModelVersion.objects.get())
     Cohort.objects.create(study=study, name="hidden-cohort", hospital="hidden hospital")
     for number, name in enumerate(sketch["readers"], start=1):
@@ -73,6 +75,8 @@ def _make_study(sketch: dict) -> None:
     if sketch["practice"]:
         Cohort.objects.create(study=study, name="hidden-practice", role=Cohort.Role.PRACTICE)
         call_command("import_cohort", study.slug, "hidden-practice", Path(sketch["practice"]))
+    if sketch["looked_at"]:
+        approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="test")
     if "open" in sketch["steps"]:
         lifecycle.queue_model(study)
 

@@ -30,7 +30,7 @@ def build():
 
     rng = np.random.default_rng(3)
     study = Study.objects.create(slug="same", title="The same everywhere")
-    Protocol.objects.create(study=study, seed=7)
+    Protocol.objects.create(study=study, seed=7, plan_before_opening=False)
     model = ModelVersion.objects.create(
         name="CLA-HDM", version="1", architecture="tiny", is_trained=True, weights="none",
         sha256="0" * 64,

@@ -24,8 +24,8 @@ TWO_SESSION, SEQUENTIAL = "two_session", "sequential"
 @dataclass(frozen=True)
 class Sketch:
     """A study to be built. ``cases=0`` leaves the cohort empty; ``steps`` are `manage.py study`'s,
-    and the model is run before they are taken if ``open`` is among them. ``protocol`` holds more
-    of its fields."""
+    and the model is run before they are taken if ``open`` is among them. Its images are approved
+    if they were ``looked_at``. ``protocol`` holds more of its fields."""
 
     slug: str
     cases: int = 3
@@ -35,6 +35,7 @@ class Sketch:
     steps: tuple[str, ...] = ("open",)
     image_size: tuple[int, int] = SIZE
     practice: int = 0
+    looked_at: bool = True
     protocol: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -75,6 +76,7 @@ class Site:
             "readers": study.readers,
             "investigators": study.investigators,
             "steps": study.steps,
+            "looked_at": study.looked_at,
             "source": str(source) if study.cases else "",
             "practice": str(practice) if study.practice else "",
             "protocol": study.protocol,

@@ -15,6 +15,12 @@ pytestmark = pytest.mark.services
 
 CASES = 4
 TRUTH = truth_by_age(CASES)
+APPROVE_ALL = """
+from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.review.decisions import approve, reviewed
+study = Study.objects.get(slug="walk")
+approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="ada")
+"""
 
 
 def test_from_import_to_results(make_site, tmp_path):
@@ -22,6 +28,7 @@ def test_from_import_to_results(make_site, tmp_path):
     site.build(Sketch("walk", cases=0, readers=("anna", "boris"), steps=()))
     source = write_source(tmp_path / "source", cases=CASES)
     site.manage("import_cohort", "walk", "hidden-cohort", str(source))
+    site.manage("shell", "-c", APPROVE_ALL)
     with servers.celery_worker(site.env) as worker, servers.gunicorn(site.env) as address:
         site.manage("study", "walk", "run-model")
         jobs = wait_for_jobs(site, "walk", "done")

@@ -9,6 +9,7 @@ from analysis.models import AnalysisRun
 from analysis.registration import plan_to_run
 from analysis.sealing import Sealed
 from readerstudy.cohorts.models import Study
+from readerstudy.reading.lifecycle import NotPossible
 
 
 class Command(BaseCommand):
@@ -53,5 +54,5 @@ def _start(study: Study, plan: Path | None, *, by: str) -> AnalysisRun:
     chosen = read_plan(plan) if plan else plan_to_run(study)
     try:
         return runs.start(study, chosen, by=by)
-    except Sealed as sealed:
-        raise CommandError(str(sealed)) from None
+    except (Sealed, NotPossible) as refusal:
+        raise CommandError(str(refusal)) from None

@@ -20,11 +20,13 @@ by themselves::
             ...
 
 The data walks one way: `sources` (bytes of named files) → `table` (checked cells) → `manifest`
-(rows) → `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `codestream`, `greyscale`,
-`spacing` and `apart`) → `reader` (cases).
-What is to be done with pixels before they are stored belongs between `decode` and `encode_png`.
+(rows) → `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `whitelist`, `codestream`,
+`greyscale`, `spacing` and `apart`) → `deidentify` (what of them may be stored, by `regions` and
+`lettering`) → `reader` (cases).
 """
 
+from readerstudy.cohorts.ingest.boxes import Box
+from readerstudy.cohorts.ingest.deidentify import Findings, Frame
 from readerstudy.cohorts.ingest.limits import Limits
 from readerstudy.cohorts.ingest.manifest import ManifestRow, read_manifest
 from readerstudy.cohorts.ingest.pixels import decode, encode_png
@@ -34,12 +36,23 @@ from readerstudy.cohorts.ingest.problems import (
     Problem,
     UnreadableImage,
 )
-from readerstudy.cohorts.ingest.reader import DecodedCase, iter_cases, read_cohort, validate
+from readerstudy.cohorts.ingest.reader import (
+    CasePixels,
+    DecodedCase,
+    iter_cases,
+    iter_pixels,
+    read_cohort,
+    validate,
+)
 from readerstudy.cohorts.ingest.sources import Source, open_source
 
 __all__ = [
     "MANIFEST_NAME",
+    "Box",
+    "CasePixels",
     "DecodedCase",
+    "Findings",
+    "Frame",
     "ImportRefused",
     "Limits",
     "ManifestRow",
@@ -49,6 +62,7 @@ __all__ = [
     "decode",
     "encode_png",
     "iter_cases",
+    "iter_pixels",
     "open_source",
     "read_cohort",
     "read_manifest",

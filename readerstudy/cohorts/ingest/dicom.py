@@ -1,17 +1,16 @@
 """One frame of a DICOM file as RGB pixels.
 
-Only the elements that describe pixels are read: who the patient is never enters memory as text.
+Only what `whitelist` lists is read: who the patient is never becomes text in memory.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels import pixel_array
-from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -35,6 +34,7 @@ from readerstudy.cohorts.ingest.greyscale import grey_of, palette_rgb
 from readerstudy.cohorts.ingest.limits import Limits
 from readerstudy.cohorts.ingest.problems import UnreadableImage, quoted
 from readerstudy.cohorts.ingest.shape import check_size
+from readerstudy.cohorts.ingest.whitelist import READ, READ_OF_META, tags_of
 
 META_START = 132
 PIXEL_DATA = 0x7FE00010
@@ -50,6 +50,8 @@ SAMPLES = {
     "YBR_ICT": 3,
 }
 """Samples per pixel of each photometric interpretation that can be read."""
+
+_NEVER_READ = ("HSV", "ARGB", "CMYK", "XYB", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
 # One named decoder for each syntax, so that a picture does not depend on what else is installed;
 # "" is for pixels that are not compressed.
@@ -68,36 +70,12 @@ _DECODERS = {
     JPEGLSNearLossless: "gdcm",
 }
 
-_TAGS = [
-    Tag(keyword)
-    for keyword in (
-        "PixelPresentation",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "PlanarConfiguration",
-        "NumberOfFrames",
-        "Rows",
-        "Columns",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "WindowCenter",
-        "WindowWidth",
-        "VOILUTFunction",
-        "RescaleIntercept",
-        "RescaleSlope",
-        "ModalityLUTSequence",
-        "VOILUTSequence",
-        "RedPaletteColorLookupTableDescriptor",
-        "RedPaletteColorLookupTableData",
-        "GreenPaletteColorLookupTableData",
-        "BluePaletteColorLookupTableData",
-        "ExtendedOffsetTable",
-        "ExtendedOffsetTableLengths",
-        "PixelData",
-    )
+_OF_PIXELS = [
+    keyword
+    for keyword in READ
+    if keyword not in ("BurnedInAnnotation", "SequenceOfUltrasoundRegions", "PixelSpacing")
 ]
+_BURNED_IN = "YES"
 
 
 def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
@@ -119,7 +97,7 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
     Exception
         Of any kind, where the file is malformed.
     """
-    dataset = read_elements(data, _TAGS)
+    dataset = read_elements(data, _OF_PIXELS)
     _check(dataset, frame=frame, limits=limits)
     stored = _stored(dataset, index=frame - 1)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
@@ -130,11 +108,27 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
     return np.ascontiguousarray(_colour8(stored, dataset))
 
 
-def read_elements(data: bytes, tags: Sequence[BaseTag]) -> Dataset:
-    """The elements with these tags, up to the pixels, and the file meta information.
+def frame_count(data: bytes) -> int:
+    """How many frames the DICOM file `data` says it has. Raises as `decode_dicom` does."""
+    return _frames(read_elements(data, ["NumberOfFrames"]))
+
+
+def says_burned_in(data: bytes) -> bool:
+    """Whether the DICOM file `data` says that its pixels name the patient.
+
+    Raises as `decode_dicom` does. That it says no, or nothing, proves nothing.
+    """
+    value = read_elements(data, ["BurnedInAnnotation"]).get("BurnedInAnnotation")
+    return str(value).strip().upper() == _BURNED_IN
+
+
+def read_elements(data: bytes, keywords: Collection[str]) -> Dataset:
+    """The elements with these keywords, up to the pixels, and the transfer syntax.
 
     Not by dcmread: it inflates a deflated file whole before anyone can ask how large it gets.
+    Raises KeyError for a keyword that is not on the list of what is read (`whitelist`).
     """
+    tags = tags_of(keywords, allowed=READ)
     file = io.BytesIO(data)
     file.seek(META_START)
     meta = read_dataset(
@@ -142,10 +136,13 @@ def read_elements(data: bytes, tags: Sequence[BaseTag]) -> Dataset:
         is_implicit_VR=False,
         is_little_endian=True,
         stop_when=lambda tag, _vr, _length: tag >> 16 != 2,
+        specific_tags=tags_of(READ_OF_META, allowed=READ_OF_META),
     )
     syntax = UID(meta.get("TransferSyntaxUID", ""))
     if syntax not in _DECODERS:
-        shown = quoted(syntax.name) if syntax else "missing"
+        # Only a name that the standard has: whatever else stands there may be anybody's.
+        known = quoted(syntax.name) if syntax.name != str(syntax) else "not a standard one"
+        shown = known if syntax else "missing"
         raise UnreadableImage(
             f"this DICOM file's transfer syntax is {shown}, which is not read; "
             "export it uncompressed, or as JPEG, JPEG 2000 or RLE"
@@ -155,8 +152,9 @@ def read_elements(data: bytes, tags: Sequence[BaseTag]) -> Dataset:
         is_implicit_VR=syntax.is_implicit_VR,
         is_little_endian=syntax.is_little_endian,
         stop_when=lambda tag, _vr, _length: tag > PIXEL_DATA,
-        specific_tags=list(tags),
+        specific_tags=tags,
     )
+    dataset.pop("SpecificCharacterSet", None)  # pydicom brings it along
     dataset.file_meta = FileMetaDataset(meta)
     dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
     return dataset
@@ -178,16 +176,21 @@ def _check(dataset: Dataset, *, frame: int, limits: Limits) -> None:
         )
     if dataset.BitsAllocated not in (8, 16) or not 1 <= dataset.BitsStored <= dataset.BitsAllocated:
         raise UnreadableImage("this DICOM file has neither 8 nor 16 bits a sample; export 8 bits")
-    count = int(dataset.get("NumberOfFrames") or 1)
+    count = _frames(dataset)
     if not 1 <= frame <= count:
         has = "1 frame" if count == 1 else f"{count} frames"
         raise UnreadableImage(f"there is no frame {frame}: this DICOM file has {has}")
 
 
+def _frames(dataset: Dataset) -> int:
+    return int(dataset.get("NumberOfFrames") or 1)
+
+
 def _photometric(dataset: Dataset) -> str:
     """The photometric interpretation and samples per pixel, for a message."""
-    samples = dataset.get("SamplesPerPixel")
-    return f"{quoted(str(dataset.get('PhotometricInterpretation')))}, samples per pixel {samples}"
+    found = str(dataset.get("PhotometricInterpretation"))
+    shown = quoted(found) if found in {*SAMPLES, *_NEVER_READ} else "not a standard name"
+    return f"{shown}, samples per pixel {int(dataset.get('SamplesPerPixel') or 0)}"
 
 
 def _stored(dataset: Dataset, *, index: int) -> np.ndarray:
@@ -199,7 +202,7 @@ def _stored(dataset: Dataset, *, index: int) -> np.ndarray:
         encoded = get_frame(
             dataset.PixelData,
             index,
-            number_of_frames=int(dataset.get("NumberOfFrames") or 1),
+            number_of_frames=_frames(dataset),
             extended_offsets=offsets if all(offsets) else None,
         )
         already_rgb = check_codestream(encoded, dataset)

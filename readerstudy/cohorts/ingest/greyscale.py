@@ -10,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from readerstudy.cohorts.ingest.problems import UnreadableImage
+from readerstudy.cohorts.ingest.whitelist import items_of
 
 
 def palette_rgb(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -40,8 +41,8 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
         If the transformation is not one with finite brightness for each value.
     """
     values, low, high = _modality(stored, dataset)
-    if sequence := dataset.get("VOILUTSequence"):
-        table = _Table.read_item(sequence[0], dataset)
+    if item := next(items_of(dataset, "VOILUTSequence"), None):
+        table = _Table.read_item(item, dataset)
         brightness = table.look_up(values) / (2**table.bits - 1)
     elif _first(dataset, "WindowWidth") is not None and _first(dataset, "WindowCenter") is not None:
         brightness = _windowed(values, dataset)
@@ -55,8 +56,8 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 def _modality(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
     """(values after the modality transformation, the least and the greatest there can be)."""
-    if sequence := dataset.get("ModalityLUTSequence"):
-        table = _Table.read_item(sequence[0], dataset)
+    if item := next(items_of(dataset, "ModalityLUTSequence"), None):
+        table = _Table.read_item(item, dataset)
         return table.look_up(stored), 0, 2**table.bits - 1
     slope, intercept = _first(dataset, "RescaleSlope"), _first(dataset, "RescaleIntercept")
     slope, intercept = (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)

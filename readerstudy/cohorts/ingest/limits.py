@@ -27,6 +27,8 @@ class Limits:
     """Bytes of the manifest."""
     max_rows: int = 100_000
     """Cases in the manifest."""
+    max_problems: int = 10_000
+    """Problems listed of one table or archive; it is read no further."""
     min_side: int = 32
     """Pixels: the least width and height of an image."""
     max_side: int = 65_535

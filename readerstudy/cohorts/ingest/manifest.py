@@ -1,9 +1,7 @@
 """The manifest: one row a case, with its two image files, characteristics and diagnosis."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from readerstudy.cohorts.ingest.problems import MANIFEST_NAME, Problem, quoted
 from readerstudy.cohorts.ingest.sources import Source
@@ -11,8 +9,10 @@ from readerstudy.cohorts.ingest.spacing import MAX_MM_PER_PIXEL
 from readerstudy.cohorts.ingest.table import (
     CellError,
     Faults,
+    Parsers,
     Values,
     file_of,
+    one_of,
     parse_case_id,
     read_table,
 )
@@ -33,15 +33,16 @@ class ManifestRow:
     """One case as the manifest tells it. `row` is its row in a spreadsheet, the header being 1.
 
     `age` is in whole years and `diameter_mm`, the node's longitudinal diameter, in millimetres;
-    frames count from 1. Without millimetres per pixel a DICOM file may tell them itself.
+    frames count from 1, and one that is not given is chosen later. Without millimetres per pixel a
+    DICOM file may tell them itself. The truth is None where the manifest comes without it.
     """
 
     row: int
     case_id: str
     bus_file: str
-    bus_frame: int = 1
+    bus_frame: int | None = None
     cdfi_file: str
-    cdfi_frame: int = 1
+    cdfi_frame: int | None = None
     bus_mm_per_pixel: float | None = None
     cdfi_mm_per_pixel: float | None = None
     sex: Sex
@@ -49,13 +50,15 @@ class ManifestRow:
     diameter_mm: float
     location: Location
     neck_level: NeckLevel
-    pathologic_method: PathologicMethod
-    etiology: Etiology
+    pathologic_method: PathologicMethod | None = None
+    etiology: Etiology | None = None
     instrument: str
 
 
-def read_manifest(source: Source) -> tuple[list[ManifestRow], list[Problem]]:
+def read_manifest(source: Source, *, truth: bool = True) -> tuple[list[ManifestRow], list[Problem]]:
     """Read the manifest of `source`, and check that each file which it names is there.
+
+    Without `truth` it has no columns of the truth, which comes by itself.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def read_manifest(source: Source) -> tuple[list[ManifestRow], list[Problem]]:
     table = read_table(
         source,
         file=MANIFEST_NAME,
-        parsers=_parsers(source),
+        parsers=_parsers(source) if truth else _without_truth(_parsers(source)),
         optional=OPTIONAL_COLUMNS,
         check=_Seen().faults,
     )
@@ -101,7 +104,22 @@ class _Seen:
                 yield f"{message}; each image belongs to one case", column
 
 
-def _parsers(source: Source) -> dict[str, Callable[[str], object]]:
+def manifest_columns(*, truth: bool = True) -> tuple[str, ...]:
+    """The names of all columns in the order in which they are listed to people."""
+    parsers = _parsers(None)
+    return tuple(parsers if truth else _without_truth(parsers))
+
+
+def truth_parsers() -> Parsers:
+    """What reads a cell of each column of a case's truth."""
+    return {"pathologic_method": one_of(PathologicMethod), "etiology": one_of(Etiology)}
+
+
+def _without_truth(parsers: Parsers) -> Parsers:
+    return {name: parse for name, parse in parsers.items() if name not in truth_parsers()}
+
+
+def _parsers(source: Source | None) -> Parsers:
     """What reads a cell of each column, in the order in which columns are listed to people."""
     return {
         "case_id": parse_case_id,
@@ -111,27 +129,14 @@ def _parsers(source: Source) -> dict[str, Callable[[str], object]]:
         "cdfi_frame": _frame,
         "bus_mm_per_pixel": _spacing,
         "cdfi_mm_per_pixel": _spacing,
-        "sex": _one_of(Sex),
+        "sex": one_of(Sex),
         "age": _age,
         "diameter_mm": _diameter,
-        "location": _one_of(Location),
-        "neck_level": _one_of(NeckLevel),
-        "pathologic_method": _one_of(PathologicMethod),
-        "etiology": _one_of(Etiology),
+        "location": one_of(Location),
+        "neck_level": one_of(NeckLevel),
+        **truth_parsers(),
         "instrument": _instrument,
     }
-
-
-def _one_of(vocabulary: type[StrEnum]) -> Callable[[str], StrEnum]:
-    members = {member.value.lower(): member for member in vocabulary}
-    allowed = ", ".join(vocabulary)
-
-    def parse(text: str) -> StrEnum:
-        if text.lower() not in members:
-            raise CellError(f"{quoted(text)} is not allowed; write one of: {allowed}")
-        return members[text.lower()]
-
-    return parse
 
 
 def _frame(text: str) -> int:

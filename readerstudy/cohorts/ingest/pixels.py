@@ -49,7 +49,7 @@ def decode(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.n
         or is of a kind whose right colours are not known.
     """
     kind, decoder = _kind(data)
-    with _in_plain_words(kind):
+    with in_plain_words(kind):
         return decoder(data, frame=frame, limits=limits or Limits())
 
 
@@ -68,10 +68,16 @@ def mm_per_pixel(data: bytes) -> float | None:
     if decoder is not decode_dicom:
         return None
     try:
-        with _in_plain_words(kind):
+        with in_plain_words(kind):
             return dicom_mm_per_pixel(data)
     except UnreadableImage:
         return None
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether `data` is DICOM by its first bytes, as `decode` tells the formats apart."""
+    pictures = data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
+    return not pictures and data[DICOM_PREAMBLE_BYTES : DICOM_PREAMBLE_BYTES + 4] == b"DICM"
 
 
 def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
@@ -96,7 +102,7 @@ def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
     """
     if not data.startswith(PNG_SIGNATURE):
         raise UnreadableImage("this is not a PNG file; save it as PNG, 8-bit greyscale")
-    with _in_plain_words("PNG"):
+    with in_plain_words("PNG"):
         _require_end(data)
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             _check_still(image, limits=limits or Limits())
@@ -142,8 +148,8 @@ def _bare_png(pixels: np.ndarray) -> bytes:
 
 
 @contextmanager
-def _in_plain_words(kind: str) -> Iterator[None]:
-    """Whatever a decoder raises in the block becomes an UnreadableImage."""
+def in_plain_words(kind: str) -> Iterator[None]:
+    """Context: whatever a decoder raises in the block becomes an UnreadableImage."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of every oddity; pydicom's quote the file's values
@@ -163,7 +169,7 @@ def _kind(data: bytes):
         return "PNG", _decode_png
     if data.startswith(JPEG_SIGNATURE):
         return "JPEG", _decode_picture
-    if data[DICOM_PREAMBLE_BYTES : DICOM_PREAMBLE_BYTES + 4] == b"DICM":
+    if is_dicom(data):
         return "DICOM file", decode_dicom
     what = "not a PNG, JPEG or DICOM file" if data else "an empty file"
     raise UnreadableImage(f"this is {what}; export the image as one of PNG, JPEG and DICOM")

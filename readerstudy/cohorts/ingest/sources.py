@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from readerstudy.cohorts.ingest.limits import MIB, Limits, readable_size
@@ -199,7 +200,7 @@ class ZipSource(Source):
         self._entries = {info.filename.removeprefix(top): info for info in entries}
         self._names = frozenset(self._entries)
         self.problems = (
-            *self._entry_problems(entries),
+            *islice(self._entry_problems(entries), limits.max_problems),
             *_archive_problems(entries, path.stat().st_size, limits),
         )
 

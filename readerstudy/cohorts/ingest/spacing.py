@@ -3,14 +3,13 @@
 from math import isfinite
 
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 
 from readerstudy.cohorts.ingest.dicom import read_elements
+from readerstudy.cohorts.ingest.whitelist import items_of
 
 MAX_MM_PER_PIXEL = 10
 
-_TAGS = [Tag("SequenceOfUltrasoundRegions"), Tag("PixelSpacing")]
-_TWO_DIMENSIONAL = 1  # Region Spatial Format
+TWO_DIMENSIONAL = 1  # Region Spatial Format
 _CENTIMETRES = 3  # Physical Units X and Y Direction
 _MM_PER_CM = 10
 _TOLERANCE = 0.01
@@ -30,11 +29,11 @@ def dicom_mm_per_pixel(data: bytes) -> float | None:
     Exception
         Of any kind, where the file is malformed.
     """
-    dataset = read_elements(data, _TAGS)
+    dataset = read_elements(data, ["SequenceOfUltrasoundRegions", "PixelSpacing"])
     regions = [
         region
-        for region in dataset.get("SequenceOfUltrasoundRegions") or ()
-        if region.get("RegionSpatialFormat") == _TWO_DIMENSIONAL
+        for region in items_of(dataset, "SequenceOfUltrasoundRegions")
+        if region.get("RegionSpatialFormat") == TWO_DIMENSIONAL
     ]
     if regions:
         return _agreed([length for region in regions for length in _deltas(region)])

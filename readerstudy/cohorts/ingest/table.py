@@ -5,15 +5,21 @@ import io
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
+from readerstudy.cohorts.ingest.limits import Limits
 from readerstudy.cohorts.ingest.names import name_fault
 from readerstudy.cohorts.ingest.problems import ImportRefused, Problem, quoted
 from readerstudy.cohorts.ingest.sources import Source
 
+MAX_COLUMNS = 200
+
+Parsers = Mapping[str, Callable[[str], object]]
 Values = dict[str, object]
 Faults = Iterator[tuple[str, str]]
 
 _CASE_ID = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
@@ -34,7 +40,7 @@ def read_table(
     source: Source,
     *,
     file: str,
-    parsers: Mapping[str, Callable[[str], object]],
+    parsers: Parsers,
     optional: Collection[str] = (),
     check: Callable[[int, Values, set[str]], Faults],
 ) -> Table:
@@ -60,7 +66,7 @@ def read_table(
         text = _text(source.read(file, source.limits.max_manifest_bytes), file)
     except ImportRefused as refused:
         return Table([], list(refused.problems), 0)
-    reading = _Reading(file, parsers, optional, check, max_rows=source.limits.max_rows)
+    reading = _Reading(file, parsers, optional, check, limits=source.limits)
     reading.read(text)
     return Table(reading.rows, reading.problems, reading.count)
 
@@ -73,6 +79,26 @@ def parse_case_id(text: str) -> str:
             "digits and . _ -, with one letter or digit at the least"
         )
     return text
+
+
+def one_of(vocabulary: type[StrEnum]) -> Callable[[str], StrEnum]:
+    """What parses a word of a vocabulary, in capitals or not."""
+    members = {member.value.lower(): member for member in vocabulary}
+    allowed = ", ".join(vocabulary)
+
+    def parse(text: str) -> StrEnum:
+        if text.lower() not in members:
+            raise CellError(f"{quoted(text)} is not allowed; write one of: {allowed}")
+        return members[text.lower()]
+
+    return parse
+
+
+def whole_number(text: str, *, least: int, most: int, what: str) -> int:
+    """Parse a whole number between these two."""
+    if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        raise CellError(f"{quoted(text)} is not a {what}; write a whole number, {least} to {most}")
+    return int(text)
 
 
 def file_of(source: Source) -> Callable[[str], str]:
@@ -106,7 +132,7 @@ def _refusal(message: str, file: str, *, row: int) -> ImportRefused:
 class _Reading:
     """One pass through a table, and what has been found on the way."""
 
-    def __init__(self, file, parsers, optional, check, *, max_rows: int):
+    def __init__(self, file, parsers, optional, check, *, limits: Limits):
         self.rows: list[tuple[int, Values]] = []
         self.problems: list[Problem] = []
         self.count = 0
@@ -114,7 +140,7 @@ class _Reading:
         self._parsers = parsers
         self._optional = set(optional)
         self._check = check
-        self._max_rows = max_rows
+        self._limits = limits
 
     def read(self, text: str) -> None:
         """Fill `rows` and `problems` from the table's text."""
@@ -128,8 +154,11 @@ class _Reading:
         if not columns:
             return
         for row, cells in records:
-            if self.count == self._max_rows:
-                self._add(f"more than {self._max_rows:,} cases; import fewer at a time", row)
+            if self.count == self._limits.max_rows:
+                self._add(f"more than {self._limits.max_rows:,} cases; import fewer at a time", row)
+                return
+            if len(self.problems) >= self._limits.max_problems:
+                self._add("too many problems; put these right, and the rest is read", row)
                 return
             self.count += 1
             self._read_row(cells, columns, len(header), row)
@@ -158,6 +187,9 @@ class _Reading:
                 "cells, and points in decimal numbers",
                 row,
             )
+            return columns
+        if len(header) > MAX_COLUMNS:
+            self._add(f"more than {MAX_COLUMNS} columns; keep those that are asked for", row)
             return columns
         for position, cell in enumerate(header):
             name = cell.lower()

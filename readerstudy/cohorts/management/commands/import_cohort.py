@@ -33,6 +33,7 @@ class Command(BaseCommand):
                 f"Nothing was imported: {len(refused.problems)} problems, listed above."
             ) from None
         self.stdout.write(self.style.SUCCESS(f"{count} cases imported into {found}."))
+        self.stdout.write("Its images wait to be looked at, in the admin: Cohorts, Review.")
 
 
 def _bar(rows):

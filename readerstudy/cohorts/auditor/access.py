@@ -1,0 +1,38 @@
+"""Who may look at the audit log: of a study or, without a slug, of the whole site."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from readerstudy.accounts.access import Audience, audience
+from readerstudy.accounts.models import User
+from readerstudy.audit.log import record
+from readerstudy.cohorts.models import Membership, Study
+
+
+def may_audit(user: User, slug: str) -> bool:
+    """Whether this person may look at the log of this study; of all, where the slug is blank."""
+    as_staff = user.is_staff and user.has_perm("audit.view_auditevent")
+    as_auditor = Membership.objects.filter(
+        study__slug=slug, user=user, role=Membership.Role.AUDITOR
+    )
+    return as_staff or as_auditor.exists()
+
+
+def auditor_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorator: a view ``(request, study, ...)``, the study None for the whole site's log.
+
+    404, after an audit event, for whoever may not look at it.
+    """
+
+    @audience(Audience.AUDITOR)
+    @wraps(view)
+    def guarded(request: HttpRequest, *, slug: str = "", **kwargs) -> HttpResponse:
+        study = Study.objects.filter(slug=slug).first() if slug else None
+        if not may_audit(request.user, slug) or (slug and study is None):
+            record("audit.access", request=request, study=slug, target=request.path, refused=True)
+            raise Http404
+        return view(request, study, **kwargs)
+
+    return guarded

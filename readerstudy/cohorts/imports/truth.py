@@ -1,0 +1,93 @@
+"""Reference standards for cases that are there already, brought by somebody who reads none."""
+
+from collections.abc import Callable, Iterable
+
+from django.db import transaction
+
+from readerstudy.audit.log import record
+from readerstudy.cohorts.importer import BATCH, refuse_under_way
+from readerstudy.cohorts.imports.cases import truth_summary
+from readerstudy.cohorts.imports.found import Found
+from readerstudy.cohorts.imports.incoming import DigestingSource
+from readerstudy.cohorts.imports.models import ImportJob
+from readerstudy.cohorts.imports.truth_table import TRUTH_NAME, TruthRow, read_truth
+from readerstudy.cohorts.ingest import ImportRefused, Problem
+from readerstudy.cohorts.models import Case, Cohort, ReferenceStandard, Study
+
+
+def earlier(job: ImportJob, source: DigestingSource) -> str:
+    """What to say if every row is stored already just as it is, else ""."""
+    try:
+        rows = read_truth(source)
+    except ImportRefused:
+        return ""
+    stored = ReferenceStandard.objects.filter(case__cohort=job.cohort).values_list(
+        "case__case_id", "etiology", "pathologic_method"
+    )
+    known = {case_id: truth for case_id, *truth in stored}
+    if not all(known.get(row.case_id) == [row.etiology, row.pathologic_method] for row in rows):
+        return ""
+    return f"Already there: {job.cohort} has all of these reference standards. Nothing was done."
+
+
+def check(job: ImportJob, source: DigestingSource, _told: Callable[[list], Iterable]) -> Found:
+    """Read every row and find its case. Raises ImportRefused."""
+    refuse_under_way(job.study_id, "takes reference standards")
+    rows = read_truth(source)
+    _matched(job.cohort, rows)
+    without = Case.objects.filter(cohort=job.cohort, referencestandard__isnull=True).count()
+    summary = {
+        "reference standards": str(len(rows)),
+        "cases that will still have none": str(without - len(rows)),
+    }
+    return Found(rows=len(rows), summary=summary, truth_summary=truth_summary(rows))
+
+
+def store(job: ImportJob, source: DigestingSource, _told, *, finish) -> None:
+    """Store the truth of each row's case. Raises ImportRefused."""
+    rows = read_truth(source)
+    with transaction.atomic():
+        study = Study.objects.select_for_update().get(pk=job.study_id)
+        refuse_under_way(study.pk, "takes reference standards")
+        cases = _matched(job.cohort, rows)
+        ReferenceStandard.objects.bulk_create(
+            (
+                ReferenceStandard(
+                    case_id=cases[row.case_id],
+                    malignancy=row.etiology.malignancy,
+                    etiology=row.etiology,
+                    pathologic_method=row.pathologic_method,
+                )
+                for row in rows
+            ),
+            batch_size=BATCH,
+        )
+        record(
+            "cohort.truth",
+            actor=job.confirmed_by.get_username(),
+            study=study.slug,
+            target=job.cohort.name,
+            detail={"reference_standards": len(rows)},
+        )
+        finish(len(rows))
+
+
+def _matched(cohort: Cohort, rows: list[TruthRow]) -> dict[str, int]:
+    """Ids of the rows' cases. Raises ImportRefused: a row without one, or that has its truth."""
+    found = Case.objects.filter(cohort=cohort).values_list("case_id", "pk", "referencestandard__pk")
+    cases = {case_id: (pk, truth) for case_id, pk, truth in found}
+    problems = []
+    for row in rows:
+        pk, truth = cases.get(row.case_id, (None, None))
+        if pk is None:
+            text = (
+                f"there is no case {row.case_id} in this cohort; correct the id or remove the row"
+            )
+        elif truth is not None:
+            text = f"case {row.case_id} has a reference standard already; remove the row"
+        else:
+            continue
+        problems.append(Problem(text, TRUTH_NAME, row.row, "case_id", TRUTH_NAME))
+    if problems:
+        raise ImportRefused(problems)
+    return {row.case_id: cases[row.case_id][0] for row in rows}

@@ -1,0 +1,94 @@
+"""A screening log is imported: it takes the place of what the study had before."""
+
+from collections.abc import Callable, Iterable
+
+from django.db import transaction
+
+from readerstudy.audit.log import record
+from readerstudy.cohorts.importer import refuse_under_way
+from readerstudy.cohorts.imports.found import Found
+from readerstudy.cohorts.imports.incoming import DigestingSource
+from readerstudy.cohorts.imports.models import ImportJob
+from readerstudy.cohorts.ingest import ImportRefused
+from readerstudy.cohorts.models import Cohort, Study
+from readerstudy.cohorts.screening.models import Exclusion, Screening
+from readerstudy.cohorts.screening.table import Counted, read_screening
+
+
+def earlier(job: ImportJob, source: DigestingSource) -> str:
+    """What to say if the study has these very counts already, else ""."""
+    try:
+        found = _read(job, source)
+    except ImportRefused:
+        return ""
+    plain = {
+        name: (each.all_screened, each.enrolled, list(each.exclusions.items()))
+        for name, each in found.items()
+    }
+    if plain != _stored(job.study):
+        return ""
+    return "Already there: the study has these very counts. Nothing was done."
+
+
+def check(job: ImportJob, source: DigestingSource, _told: Callable[[list], Iterable]) -> Found:
+    """Read every row and add up. Raises ImportRefused."""
+    refuse_under_way(job.study_id, "takes a screening log")
+    found = _read(job, source)
+    summary = {name or "all cohorts": _told_of(each) for name, each in found.items()}
+    return Found(rows=sum(each.all_screened for each in found.values()), summary=summary)
+
+
+def store(job: ImportJob, source: DigestingSource, _told, *, finish) -> None:
+    """Put the counts in the place of those that are there. Raises ImportRefused."""
+    found = _read(job, source)
+    with transaction.atomic():
+        study = Study.objects.select_for_update().get(pk=job.study_id)
+        refuse_under_way(study.pk, "takes a screening log")
+        replaced = _stored(study)
+        Exclusion.objects.filter(screening__study=study).delete()
+        Screening.objects.filter(study=study).delete()
+        cohorts = {cohort.name: cohort for cohort in Cohort.objects.filter(study=study)}
+        for name, counted in found.items():
+            _store(study, cohorts.get(name), counted)
+        record(
+            "study.screening",
+            actor=job.confirmed_by.get_username(),
+            study=study.slug,
+            detail={"before": replaced, "after": _stored(study)},
+        )
+        finish(sum(each.all_screened for each in found.values()))
+
+
+def _read(job: ImportJob, source: DigestingSource) -> dict[str, Counted]:
+    names = list(Cohort.objects.filter(study=job.study_id).values_list("name", flat=True))
+    return read_screening(source, cohorts=names)
+
+
+def _store(study: Study, cohort: Cohort | None, counted: Counted) -> None:
+    screening = Screening.objects.create(
+        study=study, cohort=cohort, screened=counted.all_screened, enrolled=counted.enrolled
+    )
+    Exclusion.objects.bulk_create(
+        Exclusion(screening=screening, position=at, reason=reason, note=note, patients=patients)
+        for at, ((reason, note), patients) in enumerate(counted.exclusions.items(), start=1)
+    )
+
+
+def _stored(study: Study) -> dict[str, tuple]:
+    found = Screening.objects.filter(study=study).select_related("cohort")
+    return {
+        each.cohort.name if each.cohort else "": (
+            each.screened,
+            each.enrolled,
+            [((e.reason, e.note), e.patients) for e in each.exclusion_set.order_by("position")],
+        )
+        for each in found.prefetch_related("exclusion_set")
+    }
+
+
+def _told_of(counted: Counted) -> str:
+    why = ", ".join(
+        f"{note or reason} {patients}" for (reason, note), patients in counted.exclusions.items()
+    )
+    excluded = f"{counted.excluded} excluded" + (f" ({why})" if why else "")
+    return f"{counted.all_screened} screened, {excluded}, {counted.enrolled} enrolled"

@@ -1,0 +1,32 @@
+"""Celery tasks: thin covers over the imports.
+
+This module is imported by the web process to send messages, so decoders stay behind the door.
+"""
+
+from celery.signals import worker_ready
+
+from readerstudy.celery import app
+from readerstudy.cohorts.imports import queue
+
+
+@app.task(name="readerstudy.cohorts.tasks.work")
+def work(job_id: int) -> None:
+    """Do the step that an import waits for; a message that comes twice finds nothing to do."""
+    from readerstudy.cohorts.imports.work import run
+
+    run(job_id)
+
+
+@app.task(name="readerstudy.cohorts.tasks.reap")
+def reap() -> None:
+    """Bring back imports whose worker died, and send again for those that wait: messages may be
+    lost."""
+    queue.reap()
+    for job_id in queue.waiting():
+        work.delay(job_id)
+
+
+@worker_ready.connect
+def _catch_up(**_signal) -> None:
+    """A worker that starts also sends for imports whose message was lost with the last worker."""
+    reap()

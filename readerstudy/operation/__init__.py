@@ -1,0 +1,1 @@
+"""What whoever runs the site needs to know of it: that it works, and what it does."""

@@ -1,0 +1,203 @@
+"""Copy a study as a new draft: always its settings, and of its parts those that are asked for.
+
+Rows are copied field by field, whatever fields they have, but for those that are named here as
+the study's own. What readers did, and what the model computed, stays with the study that it is of.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models, transaction
+
+from inference.models import StudyModel
+from readerstudy.audit.log import record
+from readerstudy.cohorts.models import (
+    Case,
+    Cohort,
+    Image,
+    Membership,
+    Protocol,
+    ReferenceStandard,
+    Study,
+)
+from readerstudy.reading.lifecycle import NotPossible
+from readerstudy.reading.models import Reader
+
+OWN = {
+    Study: {"slug", "title", "state", "created_at", "opened_at", "locked_at", "unblinded_at",
+            "archived_at"},
+    Protocol: {"seed", "frozen_at", "frozen_document", "frozen_sha256"},
+}  # fmt: skip
+"""Fields that a copy does not take over: it has its own, or begins with the default."""
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copying:
+    """A copy in the making. ``link`` stores a file once more, and gives its new name."""
+
+    source: Study
+    study: Study
+    by: str
+    link: Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Something that is copied if it is asked for."""
+
+    name: str
+    label: str
+    copy: Callable[[Copying], None]
+    by_default: bool = False
+
+
+_PARTS: dict[str, Part] = {}
+
+
+def register(part: Part) -> None:
+    """Offer a part; upper floors do so when their app is ready. In this order they are copied."""
+    _PARTS[part.name] = part
+
+
+def parts() -> list[Part]:
+    """All that may be asked for."""
+    return list(_PARTS.values())
+
+
+def copy_study(
+    source: Study, *, slug: str, title: str, asked: set[str], by: str, same_seed: bool = False
+) -> Study:
+    """A new draft with the source's settings, and those parts that are asked for by name.
+
+    Raises NotPossible when a part can't be copied; nothing is copied then.
+    """
+    with _linked_files() as link, transaction.atomic():
+        study = _copied(source, slug=slug, title=title)
+        study.save()
+        for protocol in Protocol.objects.filter(study=source):
+            seed = {"seed": protocol.seed} if same_seed else {}
+            _copied(protocol, study=study, **seed).save()
+        for chosen in StudyModel.objects.filter(study=source):
+            _copied(chosen, study=study).save()
+        copying = Copying(source=source, study=study, by=by, link=link)
+        for part in parts():
+            if part.name in asked:
+                part.copy(copying)
+        _keep_own_role(copying)
+        told = {"from": source.slug, "parts": sorted(asked), "same_seed": same_seed}
+        record("study.copy", actor=by, study=slug, detail=told)
+    return study
+
+
+def _copied(row: models.Model, **changes) -> models.Model:
+    """A new row, not saved, with all of this one's fields but its own, and the changes."""
+    own = OWN.get(type(row), set())
+    fields = {
+        field.attname: getattr(row, field.attname)
+        for field in row._meta.concrete_fields
+        if not field.primary_key and field.name not in own and field.name not in changes
+    }
+    return type(row)(**fields, **changes)
+
+
+def _copy_readers(copying: Copying) -> None:
+    for reader in Reader.objects.filter(study=copying.source).order_by("pk"):
+        _copied(reader, study=copying.study).save()
+
+
+def _copy_members(copying: Copying) -> None:
+    for member in Membership.objects.filter(study=copying.source).order_by("pk"):
+        _copied(member, study=copying.study).save()
+
+
+def _keep_own_role(copying: Copying) -> None:
+    """Whoever copies a study has in the copy the role that they have in the study."""
+    taken = Membership.objects.filter(study=copying.study).values("user")
+    own = Membership.objects.filter(study=copying.source, user__username=copying.by)
+    for member in own.exclude(user__in=taken):
+        _copied(member, study=copying.study).save()
+
+
+def _copy_cohorts(copying: Copying) -> None:
+    for cohort in Cohort.objects.filter(study=copying.source):
+        _copied(cohort, study=copying.study).save()
+
+
+def _copy_cases(copying: Copying) -> None:
+    """The cases with images and truth, in cohorts of the same names."""
+    for source in Cohort.objects.filter(study=copying.source):
+        cohort = Cohort.objects.filter(study=copying.study, name=source.name).first()
+        if cohort is None:
+            cohort = _copied(source, study=copying.study)
+            cohort.save()
+        keys = list(Case.objects.filter(cohort=source).order_by("pk").values_list("pk", flat=True))
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            _copy_some(keys[start : start + ROWS_AT_ONCE], cohort, link=copying.link)
+
+
+def _copy_some(keys: list[int], cohort: Cohort, *, link: Callable[[str], str]) -> None:
+    """Copy the cases of these keys, some thousands at most, into a cohort."""
+    cases = Case.objects.filter(pk__in=keys).order_by("pk")
+    made = Case.objects.bulk_create(_copied(case, cohort=cohort) for case in cases)
+    copies = dict(zip(keys, made, strict=True))
+    Image.objects.bulk_create(
+        _copied(image, case=copies[image.case_id], file=link(image.file.name))
+        for image in Image.objects.filter(case__in=keys)
+    )
+    ReferenceStandard.objects.bulk_create(
+        _copied(truth, case=copies[truth.case_id])
+        for truth in ReferenceStandard.objects.filter(case__in=keys)
+    )
+
+
+@contextmanager
+def _linked_files() -> Iterator[Callable[[str], str]]:
+    """Gives a function that stores a file once more under a new name; undone on failure.
+
+    A second name for the same bytes where the disk can: images are never written again.
+    """
+    made: list[Path] = []
+
+    def link(name: str) -> str:
+        new = f"images/{secrets.token_hex(16)}{Path(name).suffix}"
+        path = Path(settings.MEDIA_ROOT) / new
+        made.append(path)
+        try:
+            os.link(Path(settings.MEDIA_ROOT) / name, path)
+        except FileNotFoundError:
+            raise NotPossible([f"The image file {name} is missing: nothing was copied."]) from None
+        except OSError:
+            shutil.copyfile(Path(settings.MEDIA_ROOT) / name, path)
+        return new
+
+    try:
+        yield link
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+register(Part(name="cohorts", label="Cohorts", copy=_copy_cohorts, by_default=True))
+register(
+    Part(
+        name="cases",
+        label="Cases of the cohorts, with images and reference standards",
+        copy=_copy_cases,
+    )
+)
+register(Part(name="readers", label="Readers", copy=_copy_readers))
+register(
+    Part(
+        name="members",
+        label="Members: investigators, data managers and auditors",
+        copy=_copy_members,
+    )
+)

@@ -1,0 +1,190 @@
+"""The study's page in the admin: its checklist, the steps of its life as buttons, and copying."""
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from readerstudy.accounts.confirmation import NotConfirmed, require_password
+from readerstudy.audit.log import record
+from readerstudy.audit.models import AuditEvent
+from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action
+from readerstudy.reading import checks, copying, lifecycle, unblinding
+from readerstudy.reading.people import may_step
+from readerstudy.reading.step_forms import CopyForm, StepForm
+from readerstudy.reading.steps import Step, asks_reason, possible_steps, take
+
+
+class StepPages(admin.ModelAdmin):
+    """Mixin of the study's admin. Who may do what is ``people.may_step``'s to say."""
+
+    change_form_template = "admin/cohorts/study/change_form.html"
+
+    def get_urls(self):
+        def page(route: str, view, name: str):
+            view = self.admin_site.admin_view(view)
+            return path(f"<int:pk>/{route}", view, name=f"cohorts_study_{name}")
+
+        return [
+            page("step/<slug:step>/", self.step_view, "step"),
+            page("run-model/", self.run_model_view, "run_model"),
+            page("copy/", self.copy_view, "copy"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(self, request, context, *args, obj=None, **kwargs):
+        if obj:
+            context |= _panel(request, obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        """A new study's page comes next: it tells what is still missing."""
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
+        self.message_user(request, f"{obj} is a draft now. The checklist says what is missing.")
+        return self._to_study(obj)
+
+    def step_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
+        """Confirm a step with a password: what it does, forbids and asks for."""
+        study = self._study(request, pk)
+        if step not in list(Step):
+            raise Http404
+        step = Step(step)
+        _require_right(request, study, step.action, target=step)
+        if request.method != "POST" and step not in possible_steps(study):
+            told = f'The study is {study.state}: "{step.told.button}" is not possible now.'
+            self.message_user(request, told, messages.ERROR)
+            return self._to_study(study)
+        form = StepForm(request.POST or None, asks_reason=asks_reason(study, step))
+        reasons = []
+        if form.is_valid():
+            try:
+                self._take(request, study, step, form.cleaned_data)
+                return self._to_study(study)
+            except NotConfirmed as refusal:
+                form.add_error("password", str(refusal))
+            except lifecycle.NotPossible as refusal:
+                reasons = refusal.reasons
+        context = {
+            "step": step,
+            "lines": _lines(request, study, step.action),
+            "reasons": reasons,
+            "standing": unblinding.standing_request(study),
+            "adminform": _drawn(form),
+        }
+        return self._page(request, study, "step", title=step.told.button, **context)
+
+    def _take(self, request: HttpRequest, study: Study, step: Step, given: dict) -> None:
+        require_password(request, given["password"], study=study.slug, target=f"study.{step.value}")
+        take(study, step, by=request.user.get_username(), reason=given["reason"].strip())
+        self.message_user(request, f"{study}: {step.told.done}.")
+
+    def run_model_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Queue the model's jobs for all testing cases."""
+        study = self._study(request, pk)
+        _require_right(request, study, Action.RUN_MODEL, target="run_model")
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        try:
+            lifecycle.run_model(study, by=request.user.get_username())
+            self.message_user(request, f"{study}: the model's jobs are queued.")
+        except lifecycle.NotPossible as refusal:
+            self.message_user(request, f"{study}: {refusal}", messages.ERROR)
+        return self._to_study(study)
+
+    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Copy the study as a new draft, with what is ticked."""
+        study = self._study(request, pk)
+        _require_right(request, study, Action.COPY, target="copy")
+        form = CopyForm(request.POST or None, initial={"title": f"Copy of {study.title}"})
+        reasons = []
+        if form.is_valid():
+            try:
+                copy = copying.copy_study(
+                    study,
+                    slug=form.cleaned_data["slug"],
+                    title=form.cleaned_data["title"],
+                    asked=form.asked,
+                    same_seed=form.cleaned_data["same_seed"],
+                    by=request.user.get_username(),
+                )
+                self.message_user(request, f"{copy} is a new draft, copied from {study}.")
+                return self._to_study(copy)
+            except lifecycle.NotPossible as refusal:
+                reasons = refusal.reasons
+        context = {"reasons": reasons, "adminform": _drawn(form)}
+        return self._page(request, study, "copy", title="Copy the study", **context)
+
+    def _study(self, request: HttpRequest, pk: int) -> Study:
+        study = self.get_object(request, str(pk))
+        if study is None:
+            raise Http404
+        return study
+
+    def _to_study(self, study: Study) -> HttpResponse:
+        return redirect("admin:cohorts_study_change", study.pk)
+
+    def _page(self, request, study: Study, name: str, *, title: str, **context) -> HttpResponse:
+        context |= {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "study": study,
+            "title": title,
+            "subtitle": str(study),
+        }
+        return TemplateResponse(request, f"admin/cohorts/study/{name}.html", context)
+
+
+def _panel(request: HttpRequest, study: Study) -> dict:
+    """What the study's page shows above its form."""
+    standing = unblinding.standing_request(study)
+    steps = [
+        step
+        for step in possible_steps(study)
+        if may_step(request.user, study, step.action)
+        and not (step == Step.CONFIRM_UNBLINDING and standing.by == request.user)
+    ]
+    draft = study.state == Study.State.DRAFT
+    return {
+        "study": study,
+        "steps": [
+            (step, reverse("admin:cohorts_study_step", args=[study.pk, step])) for step in steps
+        ],
+        "checklist": _lines(request, study, Action.OPEN) if draft else [],
+        "results_page": checks.on_results_page(study, request.user),
+        "may_run_model": study.state != Study.State.ARCHIVED
+        and may_step(request.user, study, Action.RUN_MODEL),
+        "may_copy": may_step(request.user, study, Action.COPY),
+        "standing": standing,
+        "lapses_at": standing and unblinding.lapses_at(standing),
+        "past": _past(study),
+    }
+
+
+def _lines(request: HttpRequest, study: Study, action: Action) -> list[tuple[checks.Line, str]]:
+    """What the step asks for, each with where this person sees to it."""
+    found = checks.checklist(study, action.value)
+    return [(line, line.address(request.user)) for line in found]
+
+
+def _past(study: Study) -> list[AuditEvent]:
+    """The steps that were taken, with who took them, oldest first."""
+    taken = [f"study.{step}" for step in Step]
+    done = AuditEvent.Outcome.DONE
+    rows = AuditEvent.objects.filter(study=study.slug, action__in=taken, outcome=done)
+    return list(rows.order_by("pk"))
+
+
+def _drawn(form) -> AdminForm:
+    return AdminForm(form, [(None, {"fields": list(form.fields)})], {})
+
+
+def _require_right(request: HttpRequest, study: Study, action: Action, *, target: str) -> None:
+    """Raise PermissionDenied, once it is on record, unless this person may do this."""
+    if not may_step(request.user, study, action):
+        record(f"study.{target}", request=request, study=study.slug, refused=True)
+        raise PermissionDenied

@@ -1,0 +1,125 @@
+"""While a study is paused no case is shown and no diagnosis is taken; none that waits is lost."""
+
+from uuid import uuid4
+
+import pytest
+
+from readerstudy.cohorts.models import Study
+from readerstudy.diagnosis import Etiology
+from readerstudy.reading import lifecycle, preparation, sequence
+from readerstudy.reading.errors import StudyPaused
+from readerstudy.reading.models import Presentation, Reader, Reading
+from readerstudy.reading.submission import present
+from tests import factories
+from tests.rules.walk import Api, Page, read, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def study():
+    return factories.make_open(cases=2, readers=("anna",))
+
+
+@pytest.fixture
+def anna(study):
+    return sign_in("anna")
+
+
+def pause(study):
+    lifecycle.pause_study(study, by="test", reason="The server moves")
+
+
+@pytest.mark.parametrize("door", [Page(), Api()], ids=["page", "api"])
+def test_a_diagnosis_during_a_pause_is_taken_after_it(door, study, anna):
+    code, key = door.open(anna), str(uuid4())
+    pause(study)
+    refused = door.submit(anna, code, key=key)
+    assert refused.status_code == 503
+    assert refused["Retry-After"] == "60"
+    assert "is kept in this browser stays there" in door.message(refused)
+    assert not Reading.objects.exists()
+    lifecycle.resume_study(study, by="test")
+    assert door.submit(anna, code, key=key).status_code == door.stored
+    assert str(Reading.objects.get().idempotency_key) == key
+
+
+def test_the_api_names_the_refusal(study, anna):
+    code = Api().open(anna)
+    pause(study)
+    assert Api().submit(anna, code).json()["refusal"] == "StudyPaused"
+
+
+@pytest.mark.parametrize("door", [Page(), Api()], ids=["page", "api"])
+def test_a_repetition_is_answered_even_during_a_pause(door, study, anna):
+    code, key = door.open(anna), str(uuid4())
+    assert door.submit(anna, code, key=key).status_code == door.stored
+    pause(study)
+    assert door.submit(anna, code, key=key).status_code == door.replayed
+    assert Reading.objects.count() == 1
+
+
+def test_a_diagnosis_that_waits_through_a_lock_is_refused_for_good(study, anna):
+    code = Api().open(anna)
+    pause(study)
+    lifecycle.lock_study(study, by="test")
+    assert Api().submit(anna, code).status_code == 409
+
+
+def test_no_case_is_shown_during_a_pause(study, anna):
+    code = Page().open(anna)
+    pause(study)
+    page = anna.get("/read/study/")
+    assert page.status_code == 200
+    assert "The study is paused" in page.content.decode()
+    assert code not in page.content.decode()
+    assert anna.get(f"/read/study/{code}/bus.png").status_code == 503
+    assert anna.get("/api/v1/study/case/").json()["case"] is None
+    home = anna.get("/").content.decode()
+    assert "You can go on reading once it is resumed" in home
+    assert "Go on reading" not in home
+
+
+def test_after_the_pause_the_reader_goes_on_at_the_same_case(study, anna):
+    read(anna)
+    code = Page().open(anna)
+    shown = Presentation.objects.get(assignment__code=code).at
+    pause(study)
+    lifecycle.resume_study(study, by="test")
+    assert Page().open(anna) == code
+    assert Presentation.objects.get(assignment__code=code).at == shown
+    assert Study.objects.get().opened_at == study.opened_at
+
+
+def test_a_reader_is_told_of_the_pause_in_chinese(study, anna):
+    code = Api().open(anna)
+    pause(study)
+    anna.cookies["django_language"] = "zh-hans"
+    assert "研究已暂停" in anna.get("/read/study/").content.decode()
+    assert "已暂停" in Api().submit(anna, code).json()["detail"]
+
+
+def test_nothing_is_prepared_during_a_pause(study):
+    pause(study)
+    reader = Reader.objects.select_related("study__protocol").get()
+    with pytest.raises(StudyPaused):
+        preparation.require_open(reader)
+
+
+def test_a_case_is_not_shown_in_the_moment_of_the_pause(study):
+    """Its page was asked for just before: the database does not note it as shown."""
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    pause(study)
+    with pytest.raises(StudyPaused):
+        present(assignment)
+    assert not Presentation.objects.exists()
+
+
+def test_a_pause_unseals_nothing(study):
+    factories.read_next(Reader.objects.get(), Etiology.LYMPHOMA)
+    factories.make_investigator(study)
+    pause(study)
+    ivan = sign_in("ivan")
+    assert "Results are sealed" in ivan.get("/results/study/").content.decode()
+    assert ivan.get("/results/study/runs/1/").status_code == 403
