@@ -25,6 +25,11 @@ from tests import factories
 from tests.handover import downloads, studies
 
 pytestmark = pytest.mark.django_db
+STEPS_TO = {
+    "paused": [lifecycle.pause_study],
+    "locked": [lifecycle.lock_study],
+    "archived": [lifecycle.lock_study, lifecycle.unblind_study, lifecycle.archive_study],
+}
 NAMED = Options(with_names=True)
 
 
@@ -178,13 +183,13 @@ def test_a_study_that_is_here_already_is_refused(origin):
     assert Study.objects.count() == 1
 
 
-@pytest.mark.parametrize("state", ["draft", "open", "locked"])
+@pytest.mark.parametrize("state", ["draft", "open", "paused", "locked", "archived"])
 def test_a_study_under_way_moves_with_its_truth(state, tmp_path):
     bundle = tmp_path / "bundle.zip"
     with transaction.atomic():
         study = studies.make_draft() if state == "draft" else studies.make_read()
-        if state == "locked":
-            lifecycle.lock_study(study, by="test")
+        for step in STEPS_TO.get(state, ()):
+            step(study, by="test")
         export_study(study, bundle, options=Options(with_truth=True), by="root")
         before = of_the_study(bundle)
         transaction.set_rollback(True)
