@@ -8,7 +8,7 @@ from django.db import models
 from readerstudy.audit.history import keeps_history
 
 
-@keeps_history(without=("password", "last_login"))
+@keeps_history(without=("password", "last_login", "session_generation"))
 class User(AbstractUser):
     """A person. Demo users can sign in only while the site runs in demo mode.
 
