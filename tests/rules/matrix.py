@@ -243,6 +243,11 @@ def _admin(
     return Row(f"/admin/{path}", get=by_get, others_get=403, post=by_post, others_post=403)
 
 
+def _investigator_alone(status: int) -> dict[str, int]:
+    """Of the members, the study's own investigator gets this; the others are refused."""
+    return every(set(MEMBERS), 403) | {"investigator": status}
+
+
 ADMIN = {
     "admin/": _admin("", admin=200, staff=200, members=200),
     "admin/logout/": _admin("logout/", admin=405, staff=405, members=405),
@@ -284,10 +289,14 @@ ADMIN = {
     ),
     # The study is open: nothing is exported yet, and whoever asks is told so.
     "admin/cohorts/study/<int:study_id>/export/": _admin(
-        "cohorts/study/{cohorts/study}/export/", admin=200, post=302
+        "cohorts/study/{cohorts/study}/export/",
+        admin=200,
+        post=302,
+        members=_investigator_alone(200),
+        members_post=_investigator_alone(302),
     ),
     "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
-        "cohorts/study/{cohorts/study}/export/1/", admin=404
+        "cohorts/study/{cohorts/study}/export/1/", admin=404, members=_investigator_alone(404)
     ),
     "admin/cohorts/study/<int:pk>/run-model/": _admin(
         "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
