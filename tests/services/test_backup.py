@@ -108,7 +108,7 @@ def test_restored_elsewhere_the_site_is_whole(backed_up, make):
 
 
 def test_what_is_here_is_named_before_it_is_replaced(backed_up, make):
-    _site, backup, _before, _during = backed_up
+    site, backup, _before, _during = backed_up
     other = make()
     other.build(Sketch("other", cases=2))
     images = list((other.folder / "media" / "images").iterdir())
@@ -118,9 +118,9 @@ def test_what_is_here_is_named_before_it_is_replaced(backed_up, make):
     assert "--replace" in said
     assert other.value("SELECT slug FROM cohorts_study") == "other"
     other.manage("restore", str(backup), "--replace")
-    # The log is whole, and its end is not taken for cut off (its seals are of another key).
-    env = other.env | {"READERSTUDY_AUDIT_KEYS": (_site.folder / "audit_key").read_text()}
-    servers.manage("verify_audit", env=env)
+    # The log is whole, and its end is not taken for cut off: sealed by one site, then the other.
+    sealed_by = ",".join((each.folder / "audit_key").read_text() for each in (other, site))
+    servers.manage("verify_audit", env=other.env | {"READERSTUDY_AUDIT_KEYS": sealed_by})
     assert other.value("SELECT slug FROM cohorts_study") == "alpha"
     assert not any(image.exists() for image in images)
 
