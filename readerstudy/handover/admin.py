@@ -61,7 +61,7 @@ class ExportsStudy:
 
     def export_view(self, request: HttpRequest, study_id: int) -> HttpResponse:
         """What was exported, and the form that asks for more."""
-        study = self._study(request, study_id)
+        study = self._exported(request, study_id)
         form = ExportForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -85,7 +85,7 @@ class ExportsStudy:
 
     def bundle_view(self, request: HttpRequest, study_id: int, export_id: int) -> HttpResponse:
         """A bundle that is done, to be taken away."""
-        study = self._study(request, study_id)
+        study = self._exported(request, study_id)
         row = get_object_or_404(StudyExport, pk=export_id, study=study)
         file = asked.file_of(row)
         if request.method != "GET" or file is None or not is_unsealed(study):
@@ -94,7 +94,7 @@ class ExportsStudy:
                detail={"sha256": row.sha256})  # fmt: skip
         return FileResponse(file.open("rb"), as_attachment=True, filename=f"{study.slug}.zip")
 
-    def _study(self, request: HttpRequest, study_id: int) -> Study:
+    def _exported(self, request: HttpRequest, study_id: int) -> Study:
         """The study, for whoever may export it. Raises PermissionDenied, after an audit event."""
         study = Study.objects.filter(pk=study_id).first()
         if study is None or not asked.may_export(request.user, study):

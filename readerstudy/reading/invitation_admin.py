@@ -121,7 +121,7 @@ class InvitesPeople:
                 return redirect("admin:cohorts_study_invite", study_id)
             except InvitationsRefused as refused:
                 problems = refused.problems
-        return self._page(request, study, shown, problems)
+        return self._invitation_page(request, study, shown, problems)
 
     def _forms(self, request: HttpRequest, study: Study) -> dict[str, type[forms.Form]]:
         is_draft = study.state == Study.State.DRAFT
@@ -147,7 +147,7 @@ class InvitesPeople:
             else:
                 self.message_user(request, f"{one.user.email}: the invitation is sent.")
 
-    def _page(
+    def _invitation_page(
         self, request: HttpRequest, study: Study, shown: dict[str, forms.Form], problems: list[str]
     ) -> HttpResponse:
         readers = study.reader_set.select_related("user")

@@ -104,6 +104,10 @@ ACCOUNTS = {
     "admin/password_change/": Row("/admin/password_change/", others_get=302, others_post=302),
 }
 
+# The log of the site, and of a study.
+AUDITED = (("", "", {"admin"}), ("<slug:slug>/", "alpha/", {"admin", "auditor"}))
+BUTTONS = {f"admin/cohorts/importjob/<int:job_id>/{name}/" for name in ("import", "cancel")}
+
 READ = "/read/alpha/"
 CODE = "/read/alpha/{code}/"
 
@@ -168,15 +172,15 @@ SITE = {
     # The log of the site or of a study, and its verification; strangers learn of none.
     **{
         f"audit/{route}": Row(
-            f"/audit/{path}", get={"admin": 200}, post={"admin": 302}, others_post=404
+            f"/audit/{path}", get=every(who, 200), post=every(who, 302), others_post=404
         )
-        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+        for route, path, who in AUDITED
     },
     **{
         f"audit/{route}events.<log_format:format>": Row(
-            f"/audit/{path}events.csv", get={"admin": 200}
+            f"/audit/{path}events.csv", get=every(who, 200)
         )
-        for route, path in (("", ""), ("<slug:slug>/", "alpha/"))
+        for route, path, who in AUDITED
     },
     "results/<slug:slug>/plan/": Row(
         "/results/alpha/plan/",
@@ -185,7 +189,10 @@ SITE = {
         others_post=404,
     ),
     "results/<slug:slug>/remind/": Row(
-        "/results/alpha/remind/", others_get=405, post={"investigator": 302}, others_post=404
+        "/results/alpha/remind/",
+        others_get=405,
+        post=every(set(OWN_MEMBERS), 403) | {"investigator": 302},
+        others_post=404,
     ),
     "results/<slug:slug>/runs/": Row(
         "/results/alpha/runs/",
@@ -234,18 +241,15 @@ def _admin(
     """A page of Django admin: nobody but staff and members gets past the door, staff then by
     permission and members by role: as the table of members says, which is asked by default."""
     if members is None:
-        members = members_page(path)
+        members = members_page(path, allowed=admin)
+        if post is not None:
+            members_post = members_page(path, allowed=post)
     if isinstance(members, int):
         members = every(set(MEMBERS), members)
     by_get = every(STAFF, staff) | {"admin": admin} | members
     by_post = every(STAFF, staff) | {"admin": admin if post is None else post}
     by_post |= members if members_post is None else members_post
     return Row(f"/admin/{path}", get=by_get, others_get=403, post=by_post, others_post=403)
-
-
-def _investigator_alone(status: int) -> dict[str, int]:
-    """Of the members, the study's own investigator gets this; the others are refused."""
-    return every(set(MEMBERS), 403) | {"investigator": status}
 
 
 ADMIN = {
@@ -292,11 +296,13 @@ ADMIN = {
         "cohorts/study/{cohorts/study}/export/",
         admin=200,
         post=302,
-        members=_investigator_alone(200),
-        members_post=_investigator_alone(302),
+        members=every(set(MEMBERS), 403) | {"investigator": 200},
+        members_post=every(set(MEMBERS), 403) | {"investigator": 302},
     ),
     "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
-        "cohorts/study/{cohorts/study}/export/1/", admin=404, members=_investigator_alone(404)
+        "cohorts/study/{cohorts/study}/export/1/",
+        admin=404,
+        members=every(set(MEMBERS), 403) | {"investigator": 404},
     ),
     "admin/cohorts/study/<int:pk>/run-model/": _admin(
         "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302
@@ -306,7 +312,7 @@ ADMIN = {
         "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
     ),
     "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
-        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200, post=405
+        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200
     ),
     "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
         "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404
@@ -329,8 +335,10 @@ ADMIN["admin/logout/"].post.update(every(STAFF | set(MEMBERS), 302))
 for read_only in ("autocomplete", "jsi18n", "password_change/done"):
     ADMIN[f"admin/{read_only}/"].post.update(every(STAFF | set(MEMBERS), 405))
 for route, row in ADMIN.items():
-    if route.endswith((".json", ".csv", ".png")):
-        row.post.update(every(STAFF, 405))
+    if route.startswith("admin/cohorts/importjob/") and route.endswith((".json", ".csv", ".png")):
+        row.post.update(every(STAFF | set(MEMBERS), 405))
+    if route in BUTTONS:
+        row.get.update(every(set(MEMBERS), 405))
     if route.startswith("admin/cohorts/importjob/<int:job_id>/") and route.endswith("/"):
         row.post.update(every(STAFF - {"admin"}, 403))
 

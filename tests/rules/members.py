@@ -24,6 +24,8 @@ ROWS = {
     "cohorts/study": ("ida", "", "i"),
     "cohorts/cohort": ("ida", "id", ""),
     "cohorts/case": ("ida", "d", ""),
+    "cohorts/screening": ("ida", "id", ""),
+    "cohorts/importjob": ("ida", "", ""),
     "inference/modelversion": ("ida", "", ""),
     "inference/inferencejob": ("ida", "", ""),
     "reading/reader": ("ia", "i", ""),
@@ -35,11 +37,29 @@ ROWS = {
     "reading/displaycheck": ("ia", "", ""),
     "reading/practicereading": ("", "", ""),
 }
+TELLS_THE_TRUTH = {"cohorts/importjob"}  # the row does: it is there for data managers alone
 OF_THE_SITE = {"inference/modelversion"}  # rows that every study may choose
 SEEN_AFTER = {"reading/reading", "reading/practicereading"}  # by every role, once unblinded
 
-# The pages of the admin that are no model's, and whose they are.
-PAGES = {"inference/modelversion/import-predictions/": "id"}
+# The pages of the admin beside Django's own, and whose they are: by address as in the matrix. An
+# address with a row of study alpha is of that study's members alone.
+PAGES = {
+    "inference/modelversion/import-predictions/": "id",
+    "cohorts/cohort/{cohorts/cohort}/images/": "ida",
+    "cohorts/cohort/{cohorts/cohort}/images/{image}.png": "ida",
+    "cohorts/cohort/{cohorts/cohort}/frames/0.png": "ida",
+    "cohorts/importjob/{cohorts/importjob}/import/": "d",
+    "cohorts/importjob/{cohorts/importjob}/cancel/": "d",
+    "cohorts/importjob/{cohorts/importjob}/state.json": "d",
+    "cohorts/importjob/{cohorts/importjob}/problems.csv": "d",
+    "cohorts/importjob/{cohorts/importjob}/sheet.png": "d",
+    "cohorts/importjob/template/truth.csv": "ida",
+    "cohorts/screening/import/": "id",
+    "cohorts/study/{cohorts/study}/step/lock/": "i",
+    "cohorts/study/{cohorts/study}/run-model/": "i",
+    "cohorts/study/{cohorts/study}/copy/": "i",
+    "cohorts/study/{cohorts/study}/invite/": "i",
+}
 
 # What is done with a whole study: who may while it is open, and who besides once unblinded.
 ACTIONS = {
@@ -59,19 +79,15 @@ ACTIONS = {
     Action.SEE_TRUTH: ("d", "ia"),
     Action.SEE_AUDIT: ("a", ""),
     Action.SEE_PROGRESS: ("ida", ""),
+    Action.REMIND: ("i", ""),
     Action.SEE_RESULTS: ("", "ida"),
     Action.REGISTER_PLAN: ("i", ""),
     Action.RUN_ANALYSIS: ("", "i"),
 }
 
-# The actions that a list in the admin offers, by the name it has there.
+# The actions that a list in the admin offers, besides deleting (of models not named: that alone).
 LIST_ACTIONS = {
-    "cohorts/study": {
-        "run_model": Action.RUN_MODEL,
-        "open_studies": Action.OPEN,
-        "lock_studies": Action.LOCK,
-        "unblind_studies": Action.UNBLIND,
-    }
+    "accounts/user": {"delete_selected", "invite_again", "remove_second_factor"},
 }
 DELETES = {"cohorts/cohort": "id", "cohorts/case": "d", "reading/reader": "i"}  # of drafts
 
@@ -102,15 +118,20 @@ def deleting(model: str) -> dict[str, int]:
     return {person: _of_row(model, person, allowed=False) for person in MEMBERS}
 
 
-def page(path: str) -> dict[str, int]:
-    """For a page of the admin that is no model's; of those not named, for each of them."""
-    roles = PAGES.get(path, "")
-    return {person: 200 if role in roles else 403 for person, role in MEMBERS.items()}
+def page(path: str, *, allowed: int) -> dict[str, int]:
+    """For a page of the admin beside Django's own; of one that is not named, for each member."""
+    roles, model = PAGES.get(path, ""), "/".join(path.split("/")[:2])
+    statuses = {person: allowed if role in roles else 403 for person, role in MEMBERS.items()}
+    if f"{{{model}}}" in path:
+        hidden = {person: _of_row(model, person, allowed=False) for person in MEMBERS}
+        statuses |= {person: 404 for person, status in hidden.items() if status == 404}
+    return statuses
 
 
 def _of_row(model: str, person: str, *, allowed: bool) -> int:
     if MEMBERS[person] not in ROWS[model][0]:
         return 403
-    if person in OTHER and model not in OF_THE_SITE:
+    hidden = model in TELLS_THE_TRUTH and MEMBERS[person] != "d"
+    if hidden or (person in OTHER and model not in OF_THE_SITE):
         return 404  # as if it weren't there
     return 200 if allowed else 403

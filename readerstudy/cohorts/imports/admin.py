@@ -101,7 +101,7 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
         return permissions.visible(request.user, found)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        job = self.get_object(request, object_id)
+        job = object_id and self.get_object(request, object_id)
         extra = self._context(request, job) if job else {}
         return super().changeform_view(request, object_id, form_url, extra | (extra_context or {}))
 
