@@ -29,7 +29,8 @@ from readerstudy.handover.dumps import Moment, dumped, engine
 from readerstudy.handover.problems import Refused, first
 
 FORMAT = 1
-MANIFEST, KEY = "manifest.json", "secret_key"
+MANIFEST = "manifest.json"
+KEYS = ("secret_key", "audit_keys")
 ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def back_up(
     """Write the backup to a new file (tar), readable by its owner alone; its manifest.
 
     Raises Refused. ``without_lost``: a file that is really lost is named in the manifest, instead
-    of being a reason to refuse. ``with_key`` puts the site's secret key in.
+    of being a reason to refuse. ``with_key`` puts the site's secret keys in.
     """
     if destination.exists():
         raise Refused(f"{destination} is there already; nothing was written. Name a new file.")
@@ -103,7 +104,8 @@ def _write(part: Path, *, with_key: bool, lenient: bool, progress) -> dict[str, 
             packing = _Packing(archive, manifest["files"])
             packing.file(moment.dump.name, moment.dump)
             if with_key:
-                packing.content(KEY, settings.SECRET_KEY.encode())
+                for name, key in zip(KEYS, _keys(), strict=True):
+                    packing.content(name, key.encode())
             manifest["lost"] = sorted(
                 each.name for each in progress(named) if not packing.stored(each)
             )
@@ -115,6 +117,11 @@ def _write(part: Path, *, with_key: bool, lenient: bool, progress) -> dict[str, 
             file.flush()
             os.fsync(file.fileno())
     return manifest
+
+
+def _keys() -> tuple[str, str]:
+    """What signs sessions, and what seals the audit log (comma-separated, as they are set)."""
+    return settings.SECRET_KEY, ",".join(settings.AUDIT_KEYS)
 
 
 def _described(moment: Moment) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _rows() -> Iterator[tuple[str, ...]]:
         for field in table.fields:
             yield _row(table, field)
     for record in RECORDS:
-        yield (record.name, record.file, "", "", "", _docstring(record.model))
+        yield (record.name, record.file, "", "", "", _what(record))
         for field in record.model._meta.concrete_fields:
             yield _row(record, field)
 
@@ -181,6 +181,14 @@ def _row(table: Table | Record, field: models.Field) -> tuple[str, ...]:
     unit = UNITS.get(field.name) or _values(field)
     column = field.name if isinstance(table, Table) else field.attname
     return (table.name, table.file, column, _kind(field), unit, description(table, field))
+
+
+def _what(record: Record) -> str:
+    """A record in a sentence; a history's model, which is made by machine, has none."""
+    of = record.name.removeprefix("history_")
+    if of == record.name:
+        return _docstring(record.model)
+    return f"Each state that a row of {of} was in at the origin: since when, and by whom."
 
 
 def _docstring(model: type[models.Model]) -> str:

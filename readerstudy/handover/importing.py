@@ -22,6 +22,8 @@ from readerstudy.handover.models import ImportedStudy
 from readerstudy.handover.parts import PEOPLE, TABLES, Table
 from readerstudy.handover.placing import Files, placed_files
 from readerstudy.handover.problems import Refused
+from readerstudy.handover.proof import require_chained
+from readerstudy.reading import witness
 
 LIFE = ("draft", "open", "paused", "locked", "unblinded", "archived")
 DETOURS = ("paused",)  # states that a study need not go through
@@ -52,6 +54,7 @@ def import_study(
     with opened(bundle) as archive, placed_files() as files:
         manifest = incoming.manifest_of(archive)
         archive.verify(progress=progress)
+        require_chained(archive, named=bool(manifest.get("named")))
         _refuse_known_study(manifest)
         digest = _digest(bundle)
         arrival = _Arrival(archive, manifest, files)
@@ -61,6 +64,8 @@ def import_study(
             study = arrival.store()
             beside.require_reproduced(study)
             _keep_records(study, archive, manifest, files, digest=digest, by=by)
+            if study.state != Study.State.DRAFT:  # from now on this site's log witnesses the rows
+                witness.adopt(study, by=by)
             detail = {"bundle": digest, "rows": arrival.counts}
             record("study.import", actor=by, study=study.slug, target=bundle.name, detail=detail)
             files.place()

@@ -113,18 +113,12 @@ class Record:
         return rows.exclude(action__startswith=self.without) if self.without else rows
 
 
-def _is_installed(label: str) -> bool:
-    """Whether the site has the model: what it has not has no rows to hand over."""
-    app, _dot, name = label.partition(".")
-    return name.lower() in apps.all_models[app]
-
-
 PEOPLE = Table("people", "accounts.User")
 _IN_CASE = "case__cohort__study"
 _IN_READER = "reader__study"
 
 # In the order of import: a table stands after those that it refers to.
-_TABLES: tuple[Table, ...] = (
+TABLES: tuple[Table, ...] = (
     Table("models", "inference.ModelVersion", shared="sha256"),
     Table("study", "cohorts.Study", "pk"),
     Table("protocol", "cohorts.Protocol", "study", documents=(("frozen_document", "json"),)),
@@ -166,7 +160,7 @@ _TABLES: tuple[Table, ...] = (
 
 EXPORTED = "study.export"  # an export is none of its events: else none would equal the last one
 _BY = ("history_user_id",)
-_RECORDS: tuple[Record, ...] = (
+RECORDS: tuple[Record, ...] = (
     Record("audit", "audit.AuditEvent", "study", usernames=("actor",), without=EXPORTED),
     Record("history_study", "cohorts.HistoricalStudy", "id", _BY),
     Record("history_protocol", "cohorts.HistoricalProtocol", "study", _BY),
@@ -175,9 +169,6 @@ _RECORDS: tuple[Record, ...] = (
     Record("history_study_model", "inference.HistoricalStudyModel", "study", _BY),
     Record("history_readers", "reading.HistoricalReader", "study", _BY),
 )
-
-TABLES = tuple(table for table in _TABLES if _is_installed(table.label))
-RECORDS = tuple(record for record in _RECORDS if _is_installed(record.label))
 
 LEFT_OUT: dict[str, str] = {
     "accounts.User_groups": "who may do what is each site's own to say",

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,6 +73,7 @@ def restore(source: Path, *, by: str, replace: bool = False, progress=iter) -> d
         _require_sound(dump, manifest)
         with _placed(staging / "media", root):
             dumps.restore(dump)
+    _set_head_aside()
     _remove_former(former - set(_named_files()))
     call_command("migrate", verbosity=0)  # nothing to migrate: it puts triggers back, if need be
     record("site.restore", actor=by, target=source.name, detail={"made_at": manifest["made_at"]})
@@ -221,6 +223,13 @@ def _named_files() -> Iterator[str]:
             if isinstance(field, models.FileField) and model._meta.db_table in own_tables():
                 names = model._base_manager.exclude(**{field.name: ""})
                 yield from filter(None, names.values_list(field.name, flat=True).iterator())
+
+
+def _set_head_aside() -> None:
+    """The note of the audit log's last event is of the log that was replaced: keep it apart."""
+    note = settings.AUDIT_HEAD
+    if note.exists():
+        note.rename(note.with_name(f"{note.name}.until-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}"))
 
 
 def _remove_former(names: set[str]) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
+from readerstudy.cohorts.models import Membership
 from readerstudy.handover import asked
 from readerstudy.handover.models import StudyExport
 from tests import factories
@@ -99,6 +100,23 @@ def test_nothing_is_exported_before_the_unblinding(root):
     StudyExport.objects.create(study=study, asked_by=by)
     call_command("run_exports")
     assert StudyExport.objects.get().state == "failed"
+
+
+def test_an_investigator_takes_the_bundle_away_without_being_staff(study):
+    ivan = sign_in("ivan")
+    change = ivan.get(f"/admin/cohorts/study/{study.pk}/change/").content.decode()
+    assert f'href="{page_of(study)}"' in change
+    ivan.post(page_of(study), {"with_images": "on"})
+    call_command("run_exports")
+    row = StudyExport.objects.get()
+    assert (row.state, row.asked_by.username) == ("done", "ivan")
+    assert ivan.get(f"{page_of(study)}{row.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize("role", ["data_manager", "auditor"])
+def test_no_other_member_exports(role, study):
+    Membership.objects.create(study=study, user=factories.make_user("mara"), role=role)
+    assert sign_in("mara").get(page_of(study)).status_code == 403
 
 
 def test_whoever_may_not_is_refused_and_recorded(study):

@@ -25,6 +25,11 @@ from tests import factories
 from tests.handover import downloads, studies
 
 pytestmark = pytest.mark.django_db
+STEPS_TO = {
+    "paused": [lifecycle.pause_study],
+    "locked": [lifecycle.lock_study],
+    "archived": [lifecycle.lock_study, lifecycle.unblind_study, lifecycle.archive_study],
+}
 NAMED = Options(with_names=True)
 
 
@@ -131,7 +136,10 @@ def test_a_map_that_names_nobody_is_refused(origin, tmp_path):
 
 def test_the_origins_audit_is_kept_as_a_document_and_not_mixed_in(origin):
     import_study(origin.named, by="root")
-    assert list(AuditEvent.objects.values_list("action", "actor")) == [("study.import", "root")]
+    events = AuditEvent.objects.order_by("number").values_list("action", "actor")
+    assert set(events) == {(what, "root") for what in (
+        "reading.witness", "study.witness", "study.import",
+    )}  # fmt: skip
     kept = ImportedStudy.objects.get()
     assert kept.bundle_sha256 == hashlib.sha256(origin.named.read_bytes()).hexdigest()
     assert hashlib.sha256(kept.records.read()).hexdigest() == kept.sha256
@@ -141,6 +149,25 @@ def test_the_origins_audit_is_kept_as_a_document_and_not_mixed_in(origin):
     assert records[f"bundle-{SUMS}"] == bundle[SUMS]
     actions = [json.loads(line)["action"] for line in bundle["records/audit.jsonl"].splitlines()]
     assert {"study.open", "study.lock", "study.unblind"} <= set(actions)
+
+
+def test_the_imported_rows_are_witnessed_by_this_sites_log(origin):
+    import_study(origin.named, by="root")
+    call_command("verify_audit", verbosity=0)
+
+
+def test_an_audit_event_that_was_changed_is_found(origin, tmp_path):
+    def change(files):
+        files["records/audit.jsonl"] = files["records/audit.jsonl"].replace(b"boris", b"zoe", 1)
+
+    def drop(files):
+        files["records/audit.jsonl"] += files["records/audit.jsonl"].splitlines(keepends=True)[0]
+
+    for changed, said in ((change, "its content is not what its SHA-256 says"),
+                          (drop, "it is out of order")):  # fmt: skip
+        bad = studies.rewritten(origin.named, tmp_path / "bad.zip", changed)
+        with pytest.raises(Refused, match=said):
+            import_study(bad, by="root")
 
 
 def test_a_model_that_is_here_already_is_used(origin):
@@ -156,13 +183,13 @@ def test_a_study_that_is_here_already_is_refused(origin):
     assert Study.objects.count() == 1
 
 
-@pytest.mark.parametrize("state", ["draft", "open", "locked"])
+@pytest.mark.parametrize("state", ["draft", "open", "paused", "locked", "archived"])
 def test_a_study_under_way_moves_with_its_truth(state, tmp_path):
     bundle = tmp_path / "bundle.zip"
     with transaction.atomic():
         study = studies.make_draft() if state == "draft" else studies.make_read()
-        if state == "locked":
-            lifecycle.lock_study(study, by="test")
+        for step in STEPS_TO.get(state, ()):
+            step(study, by="test")
         export_study(study, bundle, options=Options(with_truth=True), by="root")
         before = of_the_study(bundle)
         transaction.set_rollback(True)

@@ -1,6 +1,6 @@
-"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE [SLUG USER]``,
-``analyse FILE``.
+"""Work inside a site that hands a study over, or takes one.
 
+A command: ``build``; ``taken`` or ``undrawn FILE [SLUG USER]``; ``analyse FILE``.
 It runs in a process of its own with the site's environment (``Site.env``).
 """
 
@@ -22,14 +22,19 @@ def build() -> None:
     studies.make_analysed()
 
 
-def taken(target: str, slug: str = "study", username: str = "ivan") -> None:
+def taken(target: str, slug: str = "study", username: str = "ivan", *, drawings=True) -> None:
     """The SHA-256 of every page, table, figure and file of the study and its runs, by address."""
     from tests.handover import downloads
 
     setup_test_environment()
-    found = downloads.taken(slug, username=username)
+    found = downloads.taken(slug, username=username, drawings=drawings)
     digests = {url: hashlib.sha256(content).hexdigest() for url, content in found.items()}
     Path(target).write_text(json.dumps(digests))
+
+
+def undrawn(target: str) -> None:
+    """The same without figures and report, which take a while to be drawn."""
+    taken(target, drawings=False)
 
 
 def analyse(target: str) -> None:

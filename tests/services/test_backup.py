@@ -108,7 +108,7 @@ def test_restored_elsewhere_the_site_is_whole(backed_up, make):
 
 
 def test_what_is_here_is_named_before_it_is_replaced(backed_up, make):
-    _site, backup, _before, _during = backed_up
+    site, backup, _before, _during = backed_up
     other = make()
     other.build(Sketch("other", cases=2))
     images = list((other.folder / "media" / "images").iterdir())
@@ -118,6 +118,9 @@ def test_what_is_here_is_named_before_it_is_replaced(backed_up, make):
     assert "--replace" in said
     assert other.value("SELECT slug FROM cohorts_study") == "other"
     other.manage("restore", str(backup), "--replace")
+    # The log is whole, and its end is not taken for cut off: sealed by one site, then the other.
+    sealed_by = ",".join((each.folder / "audit_key").read_text() for each in (other, site))
+    servers.manage("verify_audit", env=other.env | {"READERSTUDY_AUDIT_KEYS": sealed_by})
     assert other.value("SELECT slug FROM cohorts_study") == "alpha"
     assert not any(image.exists() for image in images)
 
@@ -132,7 +135,9 @@ def test_the_backup_is_for_its_owner_alone_and_has_no_secret_key(backed_up, tmp_
     site.manage("backup", str(target), "--with-secret-key")
     with tarfile.open(target) as archive:
         key = archive.extractfile("secret_key").read().decode()
+        seals = archive.extractfile("audit_keys").read().decode()
     assert key == (site.folder / "secret_key").read_text()
+    assert seals == (site.folder / "audit_key").read_text()
 
 
 def test_a_backup_is_checked_and_nothing_is_changed(backed_up, make):

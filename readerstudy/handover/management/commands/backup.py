@@ -48,8 +48,8 @@ class Command(BaseCommand):
             self.stderr.write(f"Lost, and not in the backup: {name}")
         if not options["with_secret_key"]:
             self.stdout.write(
-                "The secret key is not in it. Restored under another key, everybody signs in anew, "
-                "and what was sealed or signed with this one can't be checked."
+                "The secret keys are not in it. Restored under others, everybody signs in anew, "
+                "and the audit log's seals can't be checked."
             )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from readerstudy.handover.backups import KEY
+from readerstudy.handover.backups import KEYS
 from readerstudy.handover.problems import Refused
 from readerstudy.handover.restoring import restore, verify
 
@@ -41,11 +41,10 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{source} of {manifest['made_at']} is {done}: {rows} rows, {files} files."
         )
-        if KEY in manifest["files"]:
-            self.stdout.write(
-                f"It has the former site's secret key, which was not put in place: tar -xOf "
-                f"{source} {KEY}"
-            )
+        for key in KEYS:
+            if key in manifest["files"]:
+                told = f"It has the former site's {key}, not put in place: tar -xOf {source} {key}"
+                self.stdout.write(told)
         for name in manifest["lost"]:
             self.stderr.write(f"Lost before the backup, and not in it: {name}")
 
