@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from readerstudy.diagnosis import Etiology
 from tests.services.build import PASSWORD
+from tests.services.site import Site
 
 VIEWPORT = {"width": 1280, "height": 720}
 _STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
@@ -72,11 +74,11 @@ def window(
         assert watch.cuts == 0
 
 
-def sign_in(page: Page, username: str) -> None:
+def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
     """By the form, from wherever the site sends a stranger."""
     page.goto("/")
     page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="My studies")).to_be_visible()
 
@@ -172,3 +174,26 @@ def screenshot(page: Page, name: str) -> None:
     if folder:
         path = Path(folder) / f"{next(_numbers):02}-{name}.png"
         page.screenshot(path=path, full_page=True)
+
+
+def go(page: Page, selector: str) -> None:
+    """Click what leads to another page."""
+    with page.expect_navigation():
+        page.locator(selector).click()
+
+
+def fill(page: Page, **values: str) -> None:
+    for name, value in values.items():
+        page.locator(f"main [name={name}]").fill(value)
+
+
+def last_link(site: Site, to: str) -> str:
+    """The link of the newest mail to this person, from where the site keeps its mail."""
+    mails = [
+        message_from_bytes(raw, policy=policy.default)
+        for path in sorted((site.folder / "mail").iterdir(), key=lambda p: p.stat().st_mtime)
+        for raw in path.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
+        if raw.strip()
+    ]
+    text = [each for each in mails if each["To"] == to][-1].get_content()
+    return re.findall(r"http://\S+", text)[0]

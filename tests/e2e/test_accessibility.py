@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from readerstudy.demo.apps import PUBLISHED
 from tests.e2e import accessible
-from tests.e2e.browsing import code, images_painted, screenshot, window
+from tests.e2e.browsing import code, go, images_painted, screenshot, window
 from tests.rules.matrix import routes
 from tests.servers import wait_until
 from tests.services.build import PASSWORD
@@ -132,12 +132,6 @@ def sign_in(page: Page, username: str) -> None:
     page.locator("[name=password]").fill(PASSWORD)
     go(page, "main button.primary")
     expect(page.locator(".account")).to_be_visible()
-
-
-def go(page: Page, selector: str) -> None:
-    """Click what leads to another page."""
-    with page.expect_navigation():
-        page.locator(selector).click()
 
 
 @pytest.fixture(params=LANGUAGES)

@@ -1,16 +1,13 @@
 """From an invitation to a password, a second factor and a recovery code, on a site that asks for
 all of them; every page on the way is looked at in both languages as all others are."""
 
-import re
-from email import message_from_bytes, policy
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests import servers
 from tests.accounts.authenticator import code
-from tests.e2e.browsing import window
-from tests.e2e.test_accessibility import LANGUAGES, Audit, go
+from tests.e2e.browsing import fill, go, last_link, window
+from tests.e2e.test_accessibility import LANGUAGES, Audit
 from tests.services.build import PASSWORD
 from tests.services.site import Site, Sketch
 
@@ -27,23 +24,6 @@ def guarded(tmp_path_factory):
     site.build(Sketch("draft", cases=1, readers=(), investigators=(), steps=()))
     with servers.gunicorn(site.env) as address:
         yield site, address
-
-
-def last_link(site: Site, to: str) -> str:
-    """The link of the newest mail to this person, from where the site keeps its mail."""
-    mails = [
-        message_from_bytes(raw, policy=policy.default)
-        for path in sorted((site.folder / "mail").iterdir(), key=lambda p: p.stat().st_mtime)
-        for raw in path.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
-        if raw.strip()
-    ]
-    text = [each for each in mails if each["To"] == to][-1].get_content()
-    return re.findall(r"http://\S+", text)[0]
-
-
-def fill(page: Page, **values: str) -> None:
-    for name, value in values.items():
-        page.locator(f"main [name={name}]").fill(value)
 
 
 def set_up(page: Page) -> str:

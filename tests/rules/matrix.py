@@ -312,7 +312,7 @@ ADMIN = {
         "cohorts/cohort/{cohorts/cohort}/images/", admin=200, post=403
     ),
     "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
-        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200, post=405
+        "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200
     ),
     "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
         "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404

@@ -75,6 +75,7 @@ def study():
     factories.make_investigator(study, "investigator")
     lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
+    factories.make_investigator(study)
     reader = study.reader_set.select_related("study__protocol", "user").first()
     prepare(reader)
     reading = factories.read_next(reader)

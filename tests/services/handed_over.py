@@ -1,4 +1,5 @@
-"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE``, ``analyse``.
+"""Work inside a site that hands a study over, or takes one: ``build``, ``taken FILE [SLUG USER]``,
+``analyse FILE``.
 
 It runs in a process of its own with the site's environment (``Site.env``).
 """
@@ -21,17 +22,17 @@ def build() -> None:
     studies.make_analysed()
 
 
-def taken(target: Path) -> None:
+def taken(target: str, slug: str = "study", username: str = "ivan") -> None:
     """The SHA-256 of every page, table, figure and file of the study and its runs, by address."""
     from tests.handover import downloads
 
     setup_test_environment()
-    found = downloads.taken("study")
+    found = downloads.taken(slug, username=username)
     digests = {url: hashlib.sha256(content).hexdigest() for url, content in found.items()}
-    target.write_text(json.dumps(digests))
+    Path(target).write_text(json.dumps(digests))
 
 
-def analyse(target: Path) -> None:
+def analyse(target: str) -> None:
     """Run the analysis again: the results of the first run and of this one."""
     from analysis.models import AnalysisRun
     from readerstudy.cohorts.models import Study
@@ -39,9 +40,9 @@ def analyse(target: Path) -> None:
 
     again = factories.analyse(Study.objects.get(slug="study"))
     first = AnalysisRun.objects.get(number=1)
-    target.write_text(json.dumps([first.results_sha256, again.results_sha256]))
+    Path(target).write_text(json.dumps([first.results_sha256, again.results_sha256]))
 
 
 if __name__ == "__main__":
     django.setup()
-    globals()[sys.argv[1]](*map(Path, sys.argv[2:]))
+    globals()[sys.argv[1]](*sys.argv[2:])

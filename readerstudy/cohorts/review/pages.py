@@ -48,8 +48,8 @@ class ReviewsImages:
     def get_urls(self):
         pages = [
             ("<int:cohort_id>/images/", self.images_view, "images"),
-            ("<int:cohort_id>/images/<int:image_id>.png", self.image_view, "image"),
-            ("<int:cohort_id>/frames/<int:frame_id>.png", self.frame_view, "frame"),
+            ("<int:cohort_id>/images/<int:image_id>.png", require_safe(self.image_view), "image"),
+            ("<int:cohort_id>/frames/<int:frame_id>.png", require_safe(self.frame_view), "frame"),
         ]
         own = [
             path(route, self.admin_site.admin_view(view), name=f"cohorts_cohort_{name}")
@@ -86,13 +86,13 @@ class ReviewsImages:
     def image_view(self, request: HttpRequest, cohort_id: int, image_id: int) -> HttpResponse:
         """The stored PNG; as all of the admin, not to be kept by a cache."""
         cohort = self._cohort(request, cohort_id)
-        return _png(request, get_object_or_404(Image, pk=image_id, case__cohort=cohort))
+        return _png(get_object_or_404(Image, pk=image_id, case__cohort=cohort))
 
     def frame_view(self, request: HttpRequest, cohort_id: int, frame_id: int) -> HttpResponse:
         """The stored PNG of a clip's frame."""
         cohort = self._cohort(request, cohort_id)
         found = get_object_or_404(CandidateFrame, pk=frame_id, image__case__cohort=cohort)
-        return _png(request, found)
+        return _png(found)
 
     def _cohort(self, request: HttpRequest, cohort_id: int) -> Cohort:
         found = self.get_object(request, str(cohort_id))
@@ -147,17 +147,14 @@ def _counts(cohort: Cohort) -> dict[str, int]:
     )
 
 
-def _png(request: HttpRequest, row: Image | CandidateFrame) -> HttpResponse:
-    def answer(_request) -> FileResponse:
-        try:
-            file = row.file.open("rb")
-        except FileNotFoundError:
-            raise Http404 from None
-        response = FileResponse(file, content_type="image/png")
-        response["Content-Disposition"] = "inline"  # not under the name that the store knows
-        return response
-
-    return require_safe(answer)(request)
+def _png(row: Image | CandidateFrame) -> FileResponse:
+    try:
+        file = row.file.open("rb")
+    except FileNotFoundError:
+        raise Http404 from None
+    response = FileResponse(file, content_type="image/png")
+    response["Content-Disposition"] = "inline"  # not under the name that the store knows
+    return response
 
 
 def _approve(said, cohort: Cohort, *, by: str) -> str:
