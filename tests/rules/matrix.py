@@ -114,7 +114,7 @@ CODE = "/read/alpha/{code}/"
 SITE = {
     "": Row("/", others_get=200),
     "healthz": Row("/healthz", others_get=200, others_post=200, anonymous=200),
-    "readyz": Row("/readyz", others_get=200, anonymous=200),
+    "readyz": for_anyone("/readyz", get=200),
     "favicon.ico": Row("/favicon.ico", others_get=302, others_post=302),
     "language/": Row("/language/", others_get=302, others_post=302),
     **ACCOUNTS,

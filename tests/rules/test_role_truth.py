@@ -90,6 +90,7 @@ def same_patients(alpha: Study, beta: Study, how: str) -> None:
         image = mine.image_set.first()
         theirs.image_set.filter(modality=image.modality).update(sha256=image.sha256)
         factories.make_prediction(theirs, beta.studymodel.model_version)
+        factories.approve_images(beta)
     if how == "id":
         Cohort.objects.filter(study=beta).update(hospital=mine.cohort.hospital)
 
