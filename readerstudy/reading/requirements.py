@@ -12,7 +12,6 @@ from readerstudy.cohorts.models import (
     Image,
     Membership,
     Protocol,
-    Screening,
     Study,
     practice_cases,
     testing_cases,
@@ -97,11 +96,6 @@ def practice(study: Study) -> Found:
 def images(study: Study) -> Found:
     """A person has approved each image that a reader is going to be shown."""
     return Found(missing=images_awaiting_review(study), there="All images are approved.")
-
-
-def _screening_page(study: Study, _user: User) -> str:
-    page = reverse("admin:cohorts_screening_changelist")
-    return f"{page}?study__id__exact={study.pk}"
 
 
 @register("open", title="Screening", where=_screening_page)
