@@ -199,7 +199,7 @@ def _run_model(page: Page) -> None:
 
     def there_are_results() -> bool:
         page.reload()
-        return _line(page, "Model and its results").get_attribute("data-state") == "done"
+        return "no model result yet" not in _line(page, "Model and its results").inner_text()
 
     servers.wait_until(there_are_results, what="the model's results", patience=AT_WORK_MS / 1000)
 

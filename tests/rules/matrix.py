@@ -335,7 +335,7 @@ ADMIN["admin/logout/"].post.update(every(STAFF | set(MEMBERS), 302))
 for read_only in ("autocomplete", "jsi18n", "password_change/done"):
     ADMIN[f"admin/{read_only}/"].post.update(every(STAFF | set(MEMBERS), 405))
 for route, row in ADMIN.items():
-    if route.startswith("admin/cohorts/") and route.endswith((".json", ".csv", ".png")):
+    if route.endswith((".json", ".csv", ".png")):
         row.post.update(every(STAFF | set(MEMBERS), 405))
     if route in BUTTONS:
         row.get.update(every(set(MEMBERS), 405))
