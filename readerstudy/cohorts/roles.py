@@ -138,6 +138,7 @@ class Action(StrEnum):
     SEE_RESULTS = "see_results"
     REGISTER_PLAN = "register_plan"
     RUN_ANALYSIS = "run_analysis"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +192,7 @@ ACTIONS: Mapping[Action, Permit] = {
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
     Action.REGISTER_PLAN: Permit(roles=_INVESTIGATOR),
     Action.RUN_ANALYSIS: Permit(after=_INVESTIGATOR),
+    Action.EXPORT: Permit(roles=_INVESTIGATOR, staff=("handover.add_studyexport",)),
 }
 
 

@@ -1,13 +1,19 @@
 """The demo's users. Their passwords are public; they can sign in only in demo mode."""
 
 from readerstudy.accounts.models import User
+from readerstudy.cohorts.models import Membership
 
 PASSWORD = "demo-{username}"  # noqa: S105 (public on purpose)
-SIGN_INS = ("radiologist", "investigator", "admin")
+MEMBERS = {
+    "investigator": Membership.Role.INVESTIGATOR,
+    "data-manager": Membership.Role.DATA_MANAGER,
+    "auditor": Membership.Role.AUDITOR,
+}
+SIGN_INS = ("radiologist", *MEMBERS, "admin")
 
 
 def make_people() -> None:
-    """Create the three demo users that are not there yet."""
+    """Create the demo users that are not there yet."""
     for username in SIGN_INS:
         user, created = User.objects.get_or_create(
             username=username,

@@ -17,7 +17,7 @@ from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.cohorts.importer import import_cohort
 from readerstudy.cohorts.models import Case, Cohort, Membership, Protocol, Study
-from readerstudy.demo.people import simulated_reader
+from readerstudy.demo.people import MEMBERS, simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS
 from readerstudy.demo.source import write_source
 from readerstudy.diagnosis import Etiology
@@ -144,7 +144,9 @@ def _set_up(demo: DemoStudy, *, model: ModelVersion) -> Study:
         if created:
             Protocol.objects.create(study=study, design=demo.design, seed=demo.seed, **demo.reading)
             StudyModel.objects.create(study=study, model_version=model)
-            Membership.objects.create(study=study, user=User.objects.get(username="investigator"))
+            for username, role in MEMBERS.items():
+                user = User.objects.get(username=username)
+                Membership.objects.create(study=study, user=user, role=role)
             for (name, role, _), hospital in zip(demo.cohorts, HOSPITALS, strict=False):
                 Cohort.objects.create(study=study, name=name, role=role, hospital=hospital.name)
             _make_readers(study, simulated=demo.finished)

@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action, may
 from readerstudy.handover.exporting import Options, export_study, is_unsealed
 from readerstudy.handover.models import StudyExport
 from readerstudy.handover.parts import EXPORTED
@@ -33,11 +34,7 @@ log = logging.getLogger(__name__)
 
 def may_export(user: User, study: Study) -> bool:
     """Whether this person may take a study's bundle away, once it is unblinded."""
-    if not user.is_active:
-        return False
-    role = Membership.Role.INVESTIGATOR
-    members = Membership.objects.filter(study=study, user=user, role=role)
-    return user.is_superuser or members.exists()
+    return user.is_active and may(user, Action.EXPORT, study)
 
 
 @transaction.atomic

@@ -95,7 +95,8 @@ def practice(study: Study) -> Found:
 @register("open", title="Images looked at", where=_cohorts_page)
 def images(study: Study) -> Found:
     """A person has approved each image that a reader is going to be shown."""
-    return Found(missing=images_awaiting_review(study), there="All images are approved.")
+    there = "All images that are here are approved."
+    return Found(missing=images_awaiting_review(study), there=there)
 
 
 @register("open", title="Screening", where=_screening_page)

@@ -83,6 +83,7 @@ ACTIONS = {
     Action.SEE_RESULTS: ("", "ida"),
     Action.REGISTER_PLAN: ("i", ""),
     Action.RUN_ANALYSIS: ("", "i"),
+    Action.EXPORT: ("i", ""),
 }
 
 # The actions that a list in the admin offers, besides deleting (of models not named: that alone).

@@ -8,16 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Membership, Study
+from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.roles import Action, may
 
 
-def may_audit(user: User, slug: str) -> bool:
-    """Whether this person may look at the log of this study; of all, where the slug is blank."""
-    as_staff = user.is_staff and user.has_perm("audit.view_auditevent")
-    as_auditor = Membership.objects.filter(
-        study__slug=slug, user=user, role=Membership.Role.AUDITOR
-    )
-    return as_staff or as_auditor.exists()
+def may_audit(user: User, study: Study | None) -> bool:
+    """Whether this person may look at the log of this study or, without one, of the whole site."""
+    if study is None:
+        return user.has_perm("audit.view_auditevent")  # which counts for staff alone
+    return may(user, Action.SEE_AUDIT, study)
 
 
 def auditor_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -30,7 +29,7 @@ def auditor_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     @wraps(view)
     def guarded(request: HttpRequest, *, slug: str = "", **kwargs) -> HttpResponse:
         study = Study.objects.filter(slug=slug).first() if slug else None
-        if not may_audit(request.user, slug) or (slug and study is None):
+        if (slug and study is None) or not may_audit(request.user, study):
             record("audit.access", request=request, study=slug, target=request.path, refused=True)
             raise Http404
         return view(request, study, **kwargs)
