@@ -116,6 +116,8 @@ class StudyReader:
 
     def count_queries(self) -> tuple[int, int]:
         """Read a case in this process: queries of a page, and of a submit with the next one."""
+        with answered_here():
+            self.client.get(f"/read/{self.slug}/")  # the first sight of a case writes when it was
         with answered_here(), CaptureQueriesContext(connection) as of_page:
             page = self.client.get(f"/read/{self.slug}/")
         code, _ = _found(page.content)

@@ -36,7 +36,7 @@ class Kept:
 
 
 def soak(readers: Sequence[StudyReader], *, seconds: float, think_seconds: float) -> Soak:
-    """Let all read at once, each with pauses of about ``think_seconds`` between its cases."""
+    """Let all read at once, each one case at least, with pauses of about ``think_seconds``."""
     reads: list[Read] = []  # appended to by every thread: a list takes that
     errors: list[str] = []
     ended = threading.Event()
@@ -44,12 +44,13 @@ def soak(readers: Sequence[StudyReader], *, seconds: float, think_seconds: float
     def sit(number: int) -> None:
         rng = random.Random(number)
         ended.wait(rng.uniform(0, think_seconds))  # people do not all come at the same moment
-        while not ended.is_set():
+        while True:
             try:
                 reads.append(readers[number].read())
             except (Unexpected, HTTPError) as error:
                 errors.append(str(error))
-            ended.wait(think_seconds * rng.uniform(0.5, 1.5))
+            if ended.wait(think_seconds * rng.uniform(0.5, 1.5)):
+                return
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(len(readers)) as pool:

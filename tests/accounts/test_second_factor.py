@@ -55,7 +55,7 @@ def test_without_it_they_see_nothing_but_where_to_set_it_up(person, world, addre
         if not shut:
             opened.append(route)
     allowed = {route for route in SITE if route.startswith("accounts/")}
-    elsewhere = {"healthz", "favicon.ico", "language/", "admin/login/"}
+    elsewhere = {"healthz", "readyz", "favicon.ico", "language/", "admin/login/"}
     assert set(opened) <= allowed | elsewhere
 
 

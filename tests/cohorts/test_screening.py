@@ -178,10 +178,11 @@ def test_a_cohort_of_another_study_is_refused(client, study):
     assert not Screening.objects.exists()
 
 
-def test_the_checklist_tells_what_does_not_add_up_and_stops_nobody():
+def test_a_study_does_not_open_on_numbers_that_do_not_add_up():
     study = factories.make_draft(cases=2)
     factories.make_screening(study, enrolled=3)
     [line] = [line for line in checks.checklist(study, "open") if line.title == "Screening"]
-    assert line.state == checks.State.WARNING
+    assert line.state == checks.State.MISSING
     assert "3 patients enrolled, but there are 2 cases" in line.why[0]
-    lifecycle.open_study(study, by="test")
+    with pytest.raises(lifecycle.NotPossible, match="3 patients enrolled"):
+        lifecycle.open_study(study, by="test")

@@ -46,10 +46,10 @@ def test_it_is_not_queued(study):
     assert not InferenceJob.objects.exists()
 
 
-def test_the_admin_action_says_why_it_is_not_run(study, client):
+def test_the_admins_page_says_why_it_is_not_run(study, client):
     client.force_login(factories.make_user("admin", is_staff=True, is_superuser=True))
-    action = {"action": "run_model", "_selected_action": [study.pk]}
-    page = client.post("/admin/cohorts/study/", action, follow=True).content.decode()
+    address = f"/admin/cohorts/study/{study.pk}/run-model/"
+    page = client.post(address, follow=True).content.decode()
     assert "predictions are imported, not computed" in page
     assert not InferenceJob.objects.exists()
 

@@ -14,7 +14,7 @@ from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
 from inference.results import predictions_of
 from readerstudy.audit.models import AuditEvent
 from readerstudy.cohorts.ingest import ImportRefused
-from readerstudy.cohorts.models import Case, Cohort, Image
+from readerstudy.cohorts.models import Case, Cohort, Image, ImageReview
 from readerstudy.cohorts.models import testing_cases as cases_to_read
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
@@ -182,7 +182,9 @@ def test_another_study_with_the_same_cases_takes_the_same_bundle(draft, take):
 def test_a_case_whose_images_were_replaced_needs_its_import_anew(draft, take):
     rows = rows_for(draft, digests=False)
     take(rows)
-    Image.objects.filter(case=cases_to_read(draft).first(), modality="bus").update(sha256="f" * 64)
+    replaced = Image.objects.filter(case=cases_to_read(draft).first(), modality="bus")
+    replaced.update(sha256="f" * 64)
+    ImageReview.objects.filter(image__in=replaced).update(sha256="f" * 64)
     [reason] = lifecycle.missing_to_open(draft)
     assert "1 cases have no prediction that fits their images; import those of Their" in reason
     assert take(rows).stored == 1

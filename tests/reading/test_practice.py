@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from readerstudy.cohorts import models as cohorts
-from readerstudy.cohorts.models import Case, Cohort, Image
+from readerstudy.cohorts.models import Case, Cohort, Image, ImageReview
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, preparation, sequence
 from readerstudy.reading.errors import Invalid, NotPrepared, OutOfOrder
@@ -163,7 +163,9 @@ def test_no_patient_is_in_practice_and_in_testing():
     tested = cohorts.testing_cases(study)
     Case.objects.filter(pk=practice[0].pk).update(case_id=tested[0].case_id)
     image = Image.objects.filter(case=tested[1], modality="cdfi").get()
-    Image.objects.filter(case=practice[1], modality="bus").update(sha256=image.sha256)
+    same = Image.objects.filter(case=practice[1], modality="bus")
+    same.update(sha256=image.sha256)
+    ImageReview.objects.filter(image__in=same).update(sha256=image.sha256)
     assert lifecycle.missing_to_open(study) == [
         f"Practice case SECRET-PRACTICE / {tested[0].case_id} has the id of a testing case of its "
         f"hospital; "

@@ -57,11 +57,16 @@ def build():
             )
             cases.append(case)
             truths.append(etiology)
-    for number, code in enumerate(READERS):
-        reader = Reader.objects.create(
+    readers = [
+        Reader.objects.create(
             study=study, user=User.objects.create(username=code), code=code,
             years_of_experience=3 * number, group=["senior", "middle", "junior", "junior"][number],
-        )  # fmt: skip
+        )
+        for number, code in enumerate(READERS)
+    ]  # fmt: skip
+    study.state = Study.State.OPEN
+    study.save()
+    for number, reader in enumerate(readers):
         for stage in (1, 2):
             for position, case in enumerate(cases, start=1):
                 key = number * 1000 + stage * 100 + position
