@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from inference.models import StudyModel
+from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import (
     Case,
@@ -27,6 +28,7 @@ from readerstudy.cohorts.models import (
     Study,
 )
 from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
+from readerstudy.cohorts.roles import Action, may
 from readerstudy.cohorts.screening.models import Exclusion, Screening
 from readerstudy.reading.lifecycle import NotPossible
 from readerstudy.reading.models import Reader
@@ -52,12 +54,13 @@ class Copying:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Something that is copied if it is asked for."""
+    """Something that is copied if it is asked for, by whoever may do what it ``needs``."""
 
     name: str
     label: str
     copy: Callable[[Copying], None]
     by_default: bool = False
+    needs: Action = Action.COPY
 
 
 _PARTS: dict[str, Part] = {}
@@ -69,8 +72,14 @@ def register(part: Part) -> None:
 
 
 def parts() -> list[Part]:
-    """All that may be asked for."""
+    """All that there is."""
     return list(_PARTS.values())
+
+
+def parts_for(user: User, source: Study) -> list[Part]:
+    """What this person may ask for. Who is blinded to a study's truth, be it for as long as it is
+    sealed, could unblind a copy that has it."""
+    return [part for part in parts() if may(user, part.needs, source)]
 
 
 def copy_study(
@@ -133,7 +142,7 @@ def _copy_cohorts(copying: Copying) -> None:
 
 
 def _copy_cases(copying: Copying) -> None:
-    """The cases with images, truth and screening, in cohorts of the same names."""
+    """The cases with images and screening, in cohorts of the same names."""
     for source in Cohort.objects.filter(study=copying.source):
         cohort = Cohort.objects.filter(study=copying.study, name=source.name).first()
         if cohort is None:
@@ -149,11 +158,24 @@ def _copy_some(keys: list[int], cohort: Cohort, *, link: Callable[[str], str]) -
     """Copy the cases of these keys, some thousands at most, into a cohort."""
     cases = Case.objects.filter(pk__in=keys).order_by("pk")
     made = Case.objects.bulk_create(_copied(case, cohort=cohort) for case in cases)
-    copies = dict(zip(keys, made, strict=True))
-    _copy_images(copies, link=link)
+    _copy_images(dict(zip(keys, made, strict=True)), link=link)
+
+
+def _copy_truth(copying: Copying) -> None:
+    """The reference standards of the cases that were copied."""
+    cases = {
+        (case.cohort.name, case.case_id): case
+        for case in Case.objects.filter(cohort__study=copying.study).select_related("cohort")
+    }
+    truths = ReferenceStandard.objects.filter(case__cohort__study=copying.source)
+    found = truths.select_related("case__cohort").order_by("pk")
     ReferenceStandard.objects.bulk_create(
-        _copied(truth, case=copies[truth.case_id])
-        for truth in ReferenceStandard.objects.filter(case__in=keys)
+        (
+            _copied(truth, case=cases[truth.case.cohort.name, truth.case.case_id])
+            for truth in found
+            if cases
+        ),
+        batch_size=ROWS_AT_ONCE,
     )
 
 
@@ -220,8 +242,16 @@ register(Part(name="cohorts", label="Cohorts", copy=_copy_cohorts, by_default=Tr
 register(
     Part(
         name="cases",
-        label="Cases of the cohorts, with images, reference standards and screening",
+        label="Cases of the cohorts, with images and screening",
         copy=_copy_cases,
+    )
+)
+register(
+    Part(
+        name="truth",
+        label="Reference standards of those cases",
+        copy=_copy_truth,
+        needs=Action.SEE_TRUTH,
     )
 )
 register(Part(name="readers", label="Readers", copy=_copy_readers))

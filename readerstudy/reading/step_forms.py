@@ -41,9 +41,10 @@ class CopyForm(forms.ModelForm):
         model = Study
         fields = ["title", "slug"]
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, parts: list[copying.Part], **kwargs):
         super().__init__(*args, **kwargs)
-        for part in copying.parts():
+        self._parts = parts
+        for part in parts:
             self.fields[f"part_{part.name}"] = forms.BooleanField(
                 label=part.label, required=False, initial=part.by_default
             )
@@ -52,4 +53,4 @@ class CopyForm(forms.ModelForm):
     def asked(self) -> set[str]:
         """The names of the parts that were ticked."""
         ticked = {name for name, value in self.cleaned_data.items() if value is True}
-        return {part.name for part in copying.parts() if f"part_{part.name}" in ticked}
+        return {part.name for part in self._parts if f"part_{part.name}" in ticked}

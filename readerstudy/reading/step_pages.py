@@ -100,7 +100,9 @@ class StepPages(admin.ModelAdmin):
         """Copy the study as a new draft, with what is ticked."""
         study = self._looked_at(request, pk)
         _require_right(request, study, Action.COPY, target="copy")
-        form = CopyForm(request.POST or None, initial={"title": f"Copy of {study.title}"})
+        parts = copying.parts_for(request.user, study)
+        initial = {"title": f"Copy of {study.title}"}
+        form = CopyForm(request.POST or None, initial=initial, parts=parts)
         reasons = []
         if form.is_valid():
             try:

@@ -123,7 +123,7 @@ def test_a_part_is_copied_field_by_field_if_it_is_asked_for(part, model, count, 
     assert not Case.objects.filter(cohort__study=made).exists()
 
 
-@pytest.mark.parametrize("asked", [{"cases"}, {"cohorts", "cases"}])
+@pytest.mark.parametrize("asked", [{"cases", "truth"}, {"cohorts", "cases", "truth"}])
 def test_cases_are_copied_with_images_and_truth(asked, source):
     made = copy(source, *asked)
     for model, path, count in (
@@ -144,6 +144,31 @@ def test_cases_are_copied_with_images_and_truth(asked, source):
         Path(image.file.path).unlink()
         assert Path(twin.file.path).exists()
     assert not Prediction.objects.filter(case__cohort__study=made).exists()
+
+
+def test_the_truth_is_copied_with_its_cases_and_never_without_being_asked_for(source):
+    made = copy(source, "cases")
+    truths = ReferenceStandard.objects.filter(case__cohort__study=made)
+    assert Case.objects.filter(cohort__study=made).count() == 5
+    assert not truths.exists()
+    assert "have no reference standard" in " ".join(lifecycle.missing_to_open(made))
+    study = copying.copy_study(source, slug="bare", title="B", asked={"truth"}, by="somebody")
+    assert not Case.objects.filter(cohort__study=study).exists()
+
+
+def test_who_may_not_see_the_truth_copies_none(source):
+    """Or an investigator would unblind a copy of a study that is sealed, and so learn its truth."""
+    ivan = sign_in("ivan")
+    url = f"/admin/cohorts/study/{source.pk}/copy/"
+    assert "Reference standards of those cases" not in ivan.get(url).content.decode()
+    form = {"title": "Again", "slug": "again", "part_cases": "on", "part_truth": "on"}
+    assert ivan.post(url, form).status_code == 302
+    made = Study.objects.get(slug="again")
+    assert Case.objects.filter(cohort__study=made).count() == 5
+    assert not ReferenceStandard.objects.filter(case__cohort__study=made).exists()
+    factories.make_user("root", is_staff=True, is_superuser=True)
+    assert sign_in("root").post(url, form | {"slug": "whole"}).status_code == 302
+    assert ReferenceStandard.objects.filter(case__cohort__study__slug="whole").count() == 5
 
 
 def test_files_are_copied_where_they_cannot_be_linked(source, monkeypatch):
@@ -189,7 +214,7 @@ def test_a_study_under_way_is_copied_as_a_draft(state):
         factories.finish(source)
         lifecycle.archive_study(source, by="test")
     source.refresh_from_db()
-    made = copy(source, "cases", "readers")
+    made = copy(source, "cases", "truth", "readers")
     assert made.state == "draft"
     assert (made.opened_at, made.archived_at) == (None, None)
     assert (made.protocol.frozen_sha256, made.protocol.frozen_at) == ("", None)

@@ -115,6 +115,20 @@ def test_who_reads_a_patient_elsewhere_is_not_told_the_truth_by_another_role(how
     assert TRUTH.search(case_page("boris", alpha))
 
 
+@pytest.mark.parametrize("how", ["neither", "image", "id"])
+def test_who_reads_a_patient_elsewhere_takes_no_bundle_away(how, alpha, beta):
+    """A bundle has the truth and all readings: an investigator is as blinded to it as a reader."""
+    same_patients(alpha, beta, how)
+    factories.make_member(alpha, "boris", "investigator")
+    unblind(alpha)
+    url = f"/admin/cohorts/study/{alpha.pk}/export/"
+    told = how == "neither"
+    assert sign_in("boris").get(url).status_code == (200 if told else 403)
+    assert roles.may(User.objects.get(username="boris"), Action.EXPORT, alpha) == told
+    unblind(beta)
+    assert sign_in("boris").get(url).status_code == 200
+
+
 # Roles are given on the study's page, by admins.
 
 
