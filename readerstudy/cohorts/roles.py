@@ -192,9 +192,7 @@ ACTIONS: Mapping[Action, Permit] = {
     Action.SEE_RESULTS: Permit(after=_EVERY_ROLE),
     Action.REGISTER_PLAN: Permit(roles=_INVESTIGATOR),
     Action.RUN_ANALYSIS: Permit(after=_INVESTIGATOR),
-    Action.EXPORT: Permit(
-        roles=_INVESTIGATOR, staff=("handover.add_studyexport",), truth=True, truth=True
-    ),
+    Action.EXPORT: Permit(roles=_INVESTIGATOR, staff=("handover.add_studyexport",), truth=True),
 }
 
 
