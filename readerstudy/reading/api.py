@@ -94,6 +94,7 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         wrong = dict.fromkeys(str(text) for texts in data.errors.values() for text in texts)
         raise Invalid(" ".join(wrong))
     sent = data.validated_data
+    wants_next = request.GET.get("next") == "page"
     submission = submit_reading(
         reader=reader,
         code=sent.pop("code"),
@@ -101,6 +102,7 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         told=trace.understood(sent.pop("trace")),
         answer=Answer(**sent),
         request=request,
+        shows_next=wants_next and not preparation.step_left(reader, request.session),
     )
     reading = submission.reading
     stored = {
@@ -109,8 +111,8 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         "etiology": reading.etiology,
         "submitted_at": reading.submitted_at,
     }
-    if request.GET.get("next") == "page":
-        stored["next"] = next_page(request._request, reader)
+    if wants_next:
+        stored["next"] = next_page(request._request, reader, submission.following)
     return Response(stored, status=200 if submission.replayed else 201)
 
 

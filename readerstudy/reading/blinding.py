@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from inference.models import ModelVersion, Prediction
 from inference.results import predictions_of
-from readerstudy.cohorts.models import Case
+from readerstudy.cohorts.models import Case, Image
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
@@ -106,8 +106,7 @@ def spacing_of(case: Case) -> dict[str, float | None]:
     To 3 significant digits, which no bar on a screen tells from the whole: at full precision the
     number is characteristic of the instrument and its depth setting.
     """
-    stored = {image.modality: image.mm_per_pixel for image in case.image_set.all()}
-    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored.items()}
+    return _spacing(case.image_set.all())
 
 
 def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
@@ -179,11 +178,16 @@ def _shown(assignment: Assignment) -> _Shown:
     """Fixed once the study is open, as every assignment's is."""
 
     def ask() -> _Shown:
-        case = Case.objects.prefetch_related("image_set").get(pk=assignment.case_id)
-        files = {image.modality: image.file.name for image in case.image_set.all()}
-        return _Shown(case, files, spacing_of(case))
+        images = list(Image.objects.filter(case=assignment.case_id).select_related("case"))
+        files = {image.modality: image.file.name for image in images}
+        return _Shown(images[0].case, files, _spacing(images))
 
     return once(assignment.reader, "case", assignment.case_id, ask=ask)
+
+
+def _spacing(images: Iterable[Image]) -> dict[str, float | None]:
+    stored = {image.modality: image.mm_per_pixel for image in images}
+    return {modality: mm and float(f"{mm:.3g}") for modality, mm in stored.items()}
 
 
 def _version(assignment: Assignment) -> ModelVersion:

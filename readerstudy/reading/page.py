@@ -18,7 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def case_page(
-    request: HttpRequest, assignment: Assignment, *, form: DiagnosisForm | None = None
+    request: HttpRequest,
+    assignment: Assignment,
+    *,
+    form: DiagnosisForm | None = None,
+    layout: str = "base.html",
 ) -> str:
     """The current case, as HTML; with the form that was refused. It is noted as shown now."""
     aided = assignment.stage == Stage.AIDED
@@ -37,21 +41,23 @@ def case_page(
         "spacing": blinding.spacing(assignment),
         "key": (form and form.cleaned_data.get("key")) or uuid4(),
         "form": form,
+        "layout": layout,
     }
     return render_to_string("reading/case.html", context, request)
 
 
-def next_page(request: HttpRequest, reader: Reader) -> str | None:
-    """The page of the case that is current now, to go with the answer to a submit.
+def next_page(request: HttpRequest, reader: Reader, following: Assignment | None) -> str | None:
+    """What the page of the current case has of its own, to go with the answer to a submit.
 
-    None where there is none to show at once. The diagnosis before it is stored, and whatever is
-    wrong with the next case must not keep that from being said: its reader finds it out next.
+    ``following`` is that case, where the submit itself noted it as shown. None where there is none
+    to show at once. The diagnosis before it is stored, and whatever is wrong with the next case
+    must not keep that from being said: its reader finds it out next.
     """
     try:
-        assignment = sequence.current_assignment(reader)
+        assignment = following or sequence.current_assignment(reader)
         if assignment is None or preparation.step_left(reader, request.session):
             return None
-        return case_page(request, assignment)
+        return case_page(request, assignment, layout="reading/next.html")
     except Refused:
         return None
     except Exception:

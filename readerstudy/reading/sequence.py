@@ -64,18 +64,33 @@ def progress_at(assignment: Assignment) -> StageProgress:
     return StageProgress(stage, assignment.position - 1, total)
 
 
-def current_assignment(reader: Reader) -> Assignment | None:
-    """The one case that this reader may read now.
+@dataclass(frozen=True)
+class Line:
+    """What a reader may read now, and what is current once that is read; None where nothing is."""
 
-    None when all is read, the study is not open, or the washout still runs.
+    current: Assignment | None
+    following: Assignment | None
+
+
+def line(reader: Reader) -> Line:
+    """Where this reader is in the stored order, in one query.
+
+    Nothing is current when all is read, the study is not open, or the washout still runs.
     """
     if reader.study.state != Study.State.OPEN:
-        return None
-    assignment = unread(reader).select_related("presentation").first()
-    if assignment is None or (assignment.stage == Stage.AIDED and washout_ends(reader)):
-        return None
-    assignment.reader = reader  # with its study and protocol, which need not be asked for again
-    return assignment
+        return Line(None, None)
+    current, following = (*unread(reader).select_related("presentation")[:2], None, None)[:2]
+    if current is None or (current.stage == Stage.AIDED and washout_ends(reader)):
+        return Line(None, None)
+    for assignment in (current, following):
+        if assignment:
+            assignment.reader = reader  # whose study and protocol need not be asked for again
+    return Line(current, following)
+
+
+def current_assignment(reader: Reader) -> Assignment | None:
+    """The one case that this reader may read now; None when there is none (``line``)."""
+    return line(reader).current
 
 
 def unread(reader: Reader) -> QuerySet[Assignment]:
@@ -91,12 +106,11 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
     None where the stage ends with the current case: what comes then may not begin today.
     """
-    current, following = (*unread(reader)[:2], None, None)[:2]
-    if not following or current_assignment(reader) != current:
-        return None
-    following.reader = reader
+    here = line(reader)
     sequential = reader.study.protocol.design == Protocol.Design.SEQUENTIAL
-    return following if sequential or following.stage == current.stage else None
+    if here.following and (sequential or here.following.stage == here.current.stage):
+        return here.following
+    return None
 
 
 def washout_ends(reader: Reader) -> datetime | None:
@@ -129,7 +143,7 @@ def washouts(readers: Iterable[Reader]) -> dict[int, datetime]:
 def require_at_hand(reader: Reader, code: str) -> Assignment:
     """The current assignment or the upcoming one, which must bear this code: for images alone.
 
-    Raises as ``require_current`` does.
+    Raises as ``require_line`` does.
     """
     try:
         return require_current(reader, code)
@@ -141,15 +155,20 @@ def require_at_hand(reader: Reader, code: str) -> Assignment:
 
 
 def require_current(reader: Reader, code: str) -> Assignment:
-    """The current assignment, which must bear this code.
+    """The current assignment, which must bear this code. Raises as ``require_line`` does."""
+    return require_line(reader, code).current
+
+
+def require_line(reader: Reader, code: str) -> Line:
+    """The line of this reader, whose current assignment must bear this code.
 
     Raises StudyNotOpen, NotYours (unknown code, or another reader's) or OutOfOrder.
     """
     if reader.study.state != Study.State.OPEN:
         raise closed(reader.study.state)
-    current = current_assignment(reader)
-    if current and current.code == code:
-        return current
+    here = line(reader)
+    if here.current and here.current.code == code:
+        return here
     if not Assignment.objects.filter(reader=reader, code=code).exists():
         raise NotYours(_("There is no such case for you."))
     raise OutOfOrder(_("This case is not the one to be read now."))

@@ -1,5 +1,6 @@
 """Take a reading: once, in order, consistent, and never lost once acknowledged."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,13 +27,19 @@ from readerstudy.reading.errors import (
 )
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Submission:
-    """The stored reading, and whether this submit was a repetition of the one that made it."""
+    """The stored reading, and whether this submit was a repetition of the one that made it.
+
+    ``following`` is the assignment that is current now, where it was noted as shown.
+    """
 
     reading: Reading
     replayed: bool
+    following: Assignment | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,19 +77,22 @@ def submit_reading(
     answer: Answer,
     told: dict | None = None,
     request: HttpRequest | None = None,
+    shows_next: bool = False,
 ) -> Submission:
     """Store the diagnosis of the reader's current case.
 
     ``told`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
-    page without scripts tells nothing. The audit log has the address of ``request``. A repetition
-    of the same submit (same key) returns the first answer, even after the study was locked.
-    Raises one of ``errors``; nothing is stored then.
+    page without scripts tells nothing. The audit log has the address of ``request``. With
+    ``shows_next`` the next case is noted as shown by the same transaction, and so by the same wait
+    for the disk. A repetition of the same submit (same key) returns the first answer, even after
+    the study was locked. Raises one of ``errors``; nothing is stored then.
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. The
     # study's state is read behind the lock: locking a study takes the same locks first.
     if _lock(reader, key):
         return Submission(_first(key, reader=reader, code=code, answer=answer), replayed=True)
-    assignment = require_unread(reader, code)
+    line = _unread_line(reader, code)
+    assignment = line.current
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
     shown = getattr(assignment, "presentation", None)
     if shown is None:
@@ -97,6 +107,7 @@ def submit_reading(
         submitted_at=max(shown.at, timezone.now()),  # whatever two servers' clocks say
     )
     kept = trace.keep(reading, told=told) if told is not None else None
+    following = _present_next(line) if shows_next else None
     record(
         "reading.submit",
         request=request,
@@ -105,7 +116,7 @@ def submit_reading(
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
         detail=witness.of_reading(reading, kept),
     )
-    return Submission(reading, replayed=False)
+    return Submission(reading, replayed=False, following=following)
 
 
 @transaction.atomic
@@ -151,10 +162,14 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
 def require_unread(reader: Reader, code: str) -> Assignment:
     """The current assignment, which must bear this code.
 
-    Raises AlreadyRead, or as ``sequence.require_current`` does.
+    Raises AlreadyRead, or as ``sequence.require_line`` does.
     """
+    return _unread_line(reader, code).current
+
+
+def _unread_line(reader: Reader, code: str) -> sequence.Line:
     try:
-        return sequence.require_current(reader, code)
+        return sequence.require_line(reader, code)
     except Refused:
         if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
             raise AlreadyRead(
@@ -164,6 +179,29 @@ def require_unread(reader: Reader, code: str) -> Assignment:
                 )
             ) from None
         raise
+
+
+def _present_next(line: sequence.Line) -> Assignment | None:
+    """Note that the case after the one just read is shown; None where it can't be.
+
+    Whatever is wrong with it, the reading before it is stored: its reader finds it out next.
+    """
+    following = line.following
+    if following is None:
+        return None
+    try:
+        with transaction.atomic():
+            if following.stage == Stage.AIDED:
+                if sequence.washout_ends(following.reader):
+                    return None
+                blinding.aid(following)
+            present(following)
+    except Refused:
+        return None
+    except Exception:
+        logger.exception("the case after %s can't be shown", line.current)
+        return None
+    return following
 
 
 def _lock(reader: Reader, key: UUID) -> bool:

@@ -5,32 +5,38 @@ from uuid import uuid4
 
 import pytest
 
-from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Presentation, Reading
 from tests import factories
-from tests.rules.walk import Form, diagnosis, open_form, sign_in
+from tests.rules.walk import Api, Form, open_form, sign_in
 
 pytestmark = pytest.mark.django_db
 
 
 def submit(client, form, *, wanted="?next=page", key=None):
     """Submit the case of an open form by the API; the answer."""
-    data = {"code": form.code, "key": str(key or uuid4()), **diagnosis(Etiology.LYMPHOMA)}
-    return client.post(f"/api/v1/study/readings/{wanted}", data, content_type="application/json")
+    return Api().submit(client, form.code, key=key, wanted=wanted)
 
 
 def without_tokens(page: str) -> str:
     return re.sub(r'name="(key|csrfmiddlewaretoken)" value="[-\w]+"', "", page)
 
 
-def test_it_is_the_page_that_is_shown_then():
+def own_parts(page: str) -> list[str]:
+    """What of a page is put in the place of the case before (static/reading/room.js)."""
+    where = re.findall('<div class="where">.*?</div>', page, re.DOTALL)
+    return re.findall("<title>.*?</title>", page) + where + [page[page.index("<main>") :]]
+
+
+def test_it_is_what_the_page_that_is_shown_then_has_of_its_own():
     factories.make_open(cases=3)
     client = sign_in("anna")
     answer = submit(client, open_form(client))
     assert answer.status_code == 201
-    page = answer.json()["next"]
-    assert without_tokens(page) == without_tokens(client.get("/read/study/").content.decode())
+    found = own_parts(without_tokens(answer.json()["next"]))
+    whole = without_tokens(client.get("/read/study/").content.decode()).split("</main>")[0]
+    assert len(found) == 3
+    assert found == own_parts(f"{whole}</main>\n")
 
 
 def test_its_case_counts_as_shown():

@@ -6,6 +6,7 @@ import re
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from readerstudy.audit.models import AuditEvent
@@ -395,3 +396,28 @@ def test_a_reader_made_staff_stores_nothing_more(door, anna, study):
     user.save()
     assert door.submit(anna, code).status_code == 404
     assert not Reading.objects.exists()
+
+
+def test_the_next_case_is_shown_by_the_transaction_that_stores_the_reading(anna, monkeypatch):
+    door = Api()
+    code = door.open(anna)
+    monkeypatch.setattr("readerstudy.reading.submission.record", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        door.submit(anna, code, wanted="?next=page")
+    assert not Reading.objects.exists()
+    assert [shown.assignment.code for shown in Presentation.objects.all()] == [code]
+
+
+def test_a_next_case_that_fails_in_the_database_costs_no_reading(anna, monkeypatch, caplog):
+    def fails(_assignment):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nothing_of_that_name")
+
+    door = Api()
+    code = door.open(anna)
+    monkeypatch.setattr("readerstudy.reading.submission.present", fails)
+    answer = door.submit(anna, code, wanted="?next=page")
+    assert answer.status_code == 201
+    assert Reading.objects.get().assignment.code == code
+    assert "nothing_of_that_name" in caplog.text
+    assert code_at("anna", 2) in answer.json()["next"]  # the page noted it as shown in its turn

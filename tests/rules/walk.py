@@ -82,10 +82,11 @@ class Api:
         return client.get(f"/api/v1/{slug}/case/").json()["case"]["code"]
 
     def submit(self, client: Client, code: str, *, slug: str = "study", key=None,
-               answer: Etiology = Etiology.LYMPHOMA, raw: dict | None = None):  # fmt: skip
+               answer: Etiology = Etiology.LYMPHOMA, raw: dict | None = None,
+               wanted: str = ""):  # fmt: skip
         data = {"code": code, "key": str(key or uuid4()), **diagnosis(answer)}
         return client.post(
-            f"/api/v1/{slug}/readings/",
+            f"/api/v1/{slug}/readings/{wanted}",
             json.dumps(data | (raw or {})),
             content_type="application/json",
         )
