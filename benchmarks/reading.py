@@ -6,16 +6,17 @@ One line a figure: name, value, unit. Both sites are served by gunicorn with 2 p
 threads and keep their rows in a PostgreSQL of their own that waits for the disk. Both hold as many
 cases, with the same PNG files, for as many readers, who are signed in and read every case.
 
-A read is what a browser asks for from one case to the next: ours the submit of the diagnosis, with
-its key and the log of the reading, whose answer brings the next case's page; Label Studio's an
-annotation of two choices, and the next task. The two images of a case are counted apart: the same
-PNG files come with either, and both browsers fetch them while the case before is read. What a
-browser loads once (scripts, styles) is left out, and what either asks besides: ours where the next
-images are, Label Studio's drafts.
+A read is what a site's own page sends from one case to the next: ours the submit of the diagnosis,
+with its key and the log of the reading, whose answer brings the next case's page; Label Studio's an
+annotation of two choices, and the next task. What either page asks besides is counted apart: the
+two images, the same PNG files with either, and where our next images are, or Label Studio's links
+of labels. What a browser loads once (scripts, styles), and Label Studio's drafts and counters, are
+left out.
 
 - ours_over_label_studio, ours_over_label_studio_8: our reads per second over Label Studio's, with
   one reader and with eight at once, the median of rounds that take turns.
-- ours_over_label_studio_with_images, …_8: the same with two more requests a read, for the images.
+- ours_over_label_studio_with_images, …_8: the same with three more requests a read, for what is
+  counted apart.
 - reads_per_second_1, reads_per_second_8: our reads per second; label_studio_reads_per_second_1 …
 - page_plus_submit_p95_ms, page_plus_submit_p95_ms_8: our 95th percentiles, with one reader and with
   eight; label_studio_page_plus_submit_p95_ms … are of its next task and annotation.

@@ -23,7 +23,8 @@ import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = float(os.environ.get("READERSTUDY_PATIENCE", "60"))  # seconds a server may take
-WEB_PROCESSES = ("--workers", "2", "--threads", "4")  # gunicorn's
+# gunicorn's; a client who pauses between two requests finds the line as it was
+WEB_PROCESSES = ("--workers", "2", "--threads", "4", "--keep-alive", "75")
 
 
 def free_port() -> int:

@@ -1,5 +1,8 @@
 """Label Studio as a reader study would use it: installed, served, filled, and read.
 
+What is asked of it is what its own page asks in the labelling stream, as Chromium's log of requests
+has it: the annotation, the next task of the tab, and the links of labels.
+
 It is served by what serves ours, gunicorn with as many processes and threads, on PostgreSQL. Its
 reports to its makers are off: they would cost it time, and tell others of this machine.
 """
@@ -11,9 +14,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from benchmarks.support.browser import Browser, Unexpected
 from benchmarks.support.reads import Read
@@ -23,6 +28,8 @@ from tests import servers
 REQUIREMENTS = Path(__file__).with_name("label_studio.txt")
 PASSWORD = "a long enough password"
 START_SECONDS = 180  # it imports pandas, boto3 and much else before it answers
+TASKS = {"ordering": [], "filters": {"conjunction": "and", "items": []}}
+NONE_CHOSEN = {"selectedItems": {"all": False, "included": []}}
 LABELS = f"""<View>
   <Image name="bus" value="$bus"/><Image name="cdfi" value="$cdfi"/>
   <Choices name="malignancy" toName="bus" choice="single" required="true">
@@ -111,7 +118,7 @@ def open_project(
     owner.patch_json(f"/api/projects/{project}", {"label_config": LABELS})
     tasks = [dict(zip(Modality, pair, strict=True)) for pair in islice(cycle(addresses), cases)]
     owner.post_json(f"/api/projects/{project}/import", [{"data": task} for task in tasks])
-    return [ProjectReader(project, browser) for browser in people]
+    return [ProjectReader(project, browser, tab=_open_tab(browser, project)) for browser in people]
 
 
 def _sign_up(address: str, *, number: int, query: str = "") -> Browser:
@@ -129,6 +136,13 @@ def _sign_up(address: str, *, number: int, query: str = "") -> Browser:
     return browser
 
 
+def _open_tab(browser: Browser, project: int) -> int:
+    """The number of the view in which the page shows one person the tasks, all and as they come."""
+    view = {"title": "Default", "type": "list", "target": "tasks", **TASKS}
+    answer = browser.post_json("/api/dm/views", {"data": view, "project": project})
+    return json.loads(answer)["id"]
+
+
 def _upload(browser: Browser, project: int, path: Path) -> str:
     """Where an uploaded image lies on the site."""
     file = {path.name: (path.name, path.read_bytes(), "image/png")}
@@ -142,23 +156,21 @@ def _upload(browser: Browser, project: int, path: Path) -> str:
 class ProjectReader:
     """Somebody who takes the next task, looks at its images, and submits two choices."""
 
-    def __init__(self, project: int, browser: Browser):
+    def __init__(self, project: int, browser: Browser, *, tab: int):
         self.project = project
         self.browser = browser
+        self._next = f"/api/dm/actions?id=next_task&tabID={tab}&project={project}"
 
     def read(self, *, with_images: bool = True) -> Read:
         """Raises Unexpected where the site gives no next task or takes no annotation."""
         begin = time.perf_counter()
-        page = self.browser.get(f"/api/projects/{self.project}/next")
+        page = self.browser.post_json(self._next, {**TASKS, **NONE_CHOSEN, "project": self.project})
         page_end = time.perf_counter()
         task = json.loads(page)
-        modalities = list(Modality) if with_images else []
-        images = [self.browser.get(task["data"][modality]) for modality in modalities]
+        images = self._look(task) if with_images else []
         submit_begin = time.perf_counter()
-        etiology = list(Etiology)[task["id"] % len(Etiology)]
-        annotation = {"result": _choices(etiology), "lead_time": 1.5}
-        path = f"/api/tasks/{task['id']}/annotations/?project={self.project}"
-        self.browser.post_json(path, annotation, expect=(201,))
+        path = f"/api/tasks/{task['id']}/annotations?project={self.project}"
+        self.browser.post_json(path, _annotation(task["id"], self.project), expect=(201,))
         end = time.perf_counter()
         return Read(
             seconds=(page_end - begin) + (end - submit_begin),
@@ -166,10 +178,30 @@ class ProjectReader:
             image_bytes=sum(map(len, images)),
         )
 
+    def _look(self, task: dict) -> list[bytes]:
+        """What comes with a task besides: the images, and the links of labels."""
+        self.browser.get(f"/api/label_links?project={self.project}&expand=label")
+        return [self.browser.get(task["data"][modality]) for modality in Modality]
+
+
+def _annotation(task: int, project: int) -> dict:
+    etiology = list(Etiology)[task % len(Etiology)]
+    return {
+        "result": _choices(etiology),
+        "lead_time": 1.5,
+        "draft_id": 0,
+        "parent_prediction": None,
+        "parent_annotation": None,
+        "started_at": datetime.now(UTC).isoformat(),
+        "unique_id": str(uuid4()),
+        "project": str(project),
+    }
+
 
 def _choices(etiology: Etiology) -> list[dict]:
     said = {"malignancy": etiology.malignancy, "etiology": etiology}
     return [
-        {"from_name": name, "to_name": "bus", "type": "choices", "value": {"choices": [value]}}
+        {"from_name": name, "to_name": "bus", "type": "choices", "value": {"choices": [value]},
+         "id": uuid4().hex[:10], "origin": "manual"}
         for name, value in said.items()
-    ]
+    ]  # fmt: skip

@@ -96,7 +96,7 @@ class StudyReader:
         page = self._page or self._browser.get(f"/read/{self.slug}/")
         code, pictures = _found(page)
         begin = time.perf_counter()
-        images = [self._browser.get(picture) for picture in pictures] if with_images else []
+        images = self._look(pictures) if with_images else []
         submit_begin = time.perf_counter()
         body = _submit_body(code, seconds=submit_begin - begin)
         answer = self._browser.post_json(f"/api/v1/{self.slug}/readings/?next=page", body)
@@ -108,6 +108,11 @@ class StudyReader:
             page_bytes=len(self._page),
             image_bytes=sum(map(len, images)),
         )
+
+    def _look(self, pictures: list[str]) -> list[bytes]:
+        """What comes with a case besides: the images, and where those of the next one are."""
+        self._browser.get(f"/api/v1/{self.slug}/upcoming/")
+        return [self._browser.get(picture) for picture in pictures]
 
     def arrive(self) -> None:
         """Ask for something, in this process: a session's first request asks the database more."""

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from readerstudy.cohorts.models import Protocol, Study
 from readerstudy.reading.errors import NotYours, OutOfOrder, closed
 from readerstudy.reading.frozen import once
-from readerstudy.reading.models import Assignment, Reader, Stage
+from readerstudy.reading.models import Assignment, Reader, Reading, Stage
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def unread(reader: Reader) -> QuerySet[Assignment]:
     order = ("stage", "position")
     if reader.study.protocol.design == Protocol.Design.SEQUENTIAL:
         order = ("position", "stage")
-    return Assignment.objects.filter(reader=reader, reading__isnull=True).order_by(*order)
+    # As a join the database would go through all readings of all readers each time.
+    read = Exists(Reading.objects.filter(assignment=OuterRef("pk")))
+    return Assignment.objects.filter(~read, reader=reader).order_by(*order)
 
 
 def upcoming_assignment(reader: Reader) -> Assignment | None:
