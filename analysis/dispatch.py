@@ -5,13 +5,11 @@ held up for seconds and SciPy loaded into every web worker. Without a broker the
 ``manage.py analyse --run NUMBER STUDY``.
 """
 
-import subprocess
-import sys
-
 from django.conf import settings
 from django.db import transaction
 
 from analysis.models import AnalysisRun
+from readerstudy.background import start_command
 
 
 def dispatch_on_commit(run: AnalysisRun) -> None:
@@ -30,9 +28,4 @@ def _dispatch(run: AnalysisRun) -> None:
 
 def start_child(run: AnalysisRun) -> None:
     """Start a process that executes this run and ends."""
-    command = ["analyse", "--run", str(run.number), "--", run.study.slug]
-    subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), *command],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    start_command("analyse", "--run", str(run.number), "--", run.study.slug)

@@ -4,18 +4,15 @@ Only workers and commands import this module: it brings SciPy in.
 """
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
 
 from analysis import canonical, dataset, results, runs, software
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.sealing import Sealed
+from readerstudy.background import beating
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +26,7 @@ def execute(run_id: int) -> AnalysisRun | None:
     if run is None:
         return None
     try:
-        with _beating(run):
+        with beating(lambda: runs.beat(run), every=settings.ANALYSIS_HEARTBEAT_SECONDS):
             found = _computed(run)
         runs.finish(run, **found)
     except (KeyboardInterrupt, SystemExit):
@@ -67,26 +64,3 @@ def _fail(run: AnalysisRun, reason: str) -> None:
     run.refresh_from_db(fields=["state", "heartbeat_at"])
     if run.state == runs.State.RUNNING:
         runs.fail(run, reason=reason)
-
-
-@contextmanager
-def _beating(run: AnalysisRun) -> Iterator[None]:
-    """Keep the run's heartbeat fresh from a thread while sections are computed."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(settings.ANALYSIS_HEARTBEAT_SECONDS):
-            close_old_connections()
-            try:
-                runs.beat(run)
-            except DatabaseError:
-                log.warning("A heartbeat was not written", exc_info=True)
-        connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -4,12 +4,12 @@ Without a broker the child is ``manage.py infer``, which empties the queue and e
 process itself never imports torch.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import transaction
+
+from readerstudy.background import start_command
 
 
 def dispatch_on_commit(job_ids: Iterable[int]) -> None:
@@ -30,8 +30,4 @@ def _dispatch(job_ids: list[int]) -> None:
 
 def start_child() -> None:
     """Start a process that empties the queue and ends."""
-    subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "infer"],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    start_command("infer")

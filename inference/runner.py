@@ -5,7 +5,6 @@ Only the worker's side imports this module: it brings torch in.
 
 import io
 import logging
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import transaction
 from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
@@ -26,6 +25,7 @@ from inference.clahdm.preprocess import preprocess
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
 from inference.outcome import Outcome
+from readerstudy.background import beating
 from readerstudy.diagnosis import Modality
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def _run_together(job_ids: list[int], outcome: Outcome) -> None:
         by_version: dict[int, list[InferenceJob]] = {}
         for job in jobs:
             by_version.setdefault(job.model_version_id, []).append(job)
-        with _beating(jobs):
+        with beating(lambda: queue.beat(jobs), every=settings.INFERENCE_HEARTBEAT_SECONDS):
             for batch in by_version.values():
                 _run_batch(batch, outcome)
     except (KeyboardInterrupt, SystemExit):
@@ -195,26 +195,3 @@ def _png(values: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     PillowImage.fromarray(values).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@contextmanager
-def _beating(jobs: list[InferenceJob]) -> Iterator[None]:
-    """Keep the jobs' heartbeats fresh from a thread while the network computes."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(settings.INFERENCE_HEARTBEAT_SECONDS):
-            close_old_connections()
-            try:
-                queue.beat(jobs)
-            except DatabaseError:
-                log.warning("A heartbeat was not written", exc_info=True)
-        connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -5,21 +5,17 @@ Celery only carries the word that there is something to do; without a broker a c
 """
 
 import logging
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
+from readerstudy.background import beating, start_command
 from readerstudy.cohorts.models import Study
 from readerstudy.cohorts.roles import Action, may
 from readerstudy.handover.exporting import Options, export_study, is_unsealed
@@ -72,11 +68,7 @@ def dispatch() -> None:
 
 def start_child() -> None:
     """Start a process that empties the queue and ends."""
-    subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_exports"],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    start_command("run_exports")
 
 
 def make_all() -> None:
@@ -98,7 +90,7 @@ def make(pk: int) -> None:
     asked = StudyExport.objects.select_related("study", "asked_by").get(pk=pk)
     path = _path(f"{asked.study.slug}-{asked.pk}.zip")
     try:
-        with _beating(asked):
+        with beating(lambda: _beat(asked), every=settings.ANALYSIS_HEARTBEAT_SECONDS):
             digest = _make(asked, path)
     except (KeyboardInterrupt, SystemExit):
         _end(asked, state=State.FAILED, reason="It was interrupted. Ask for it again.")
@@ -141,6 +133,10 @@ def _make(asked: StudyExport, path: Path) -> str:
     return export_study(asked.study, path, options=options, by=asked.asked_by.get_username())
 
 
+def _beat(asked: StudyExport) -> None:
+    StudyExport.objects.filter(pk=asked.pk).update(heartbeat_at=timezone.now())
+
+
 def _end(asked: StudyExport, **told) -> bool:
     ours = StudyExport.objects.filter(pk=asked.pk, state=State.RUNNING)
     return bool(ours.update(finished_at=timezone.now(), **told))
@@ -154,26 +150,3 @@ def _remove_former(asked: StudyExport) -> None:
 
 def _path(name: str) -> Path:
     return Path(settings.EXPORTS_ROOT) / name
-
-
-@contextmanager
-def _beating(asked: StudyExport) -> Iterator[None]:
-    """Keep the heartbeat fresh from a thread while the bundle is written."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(settings.ANALYSIS_HEARTBEAT_SECONDS):
-            close_old_connections()
-            try:
-                StudyExport.objects.filter(pk=asked.pk).update(heartbeat_at=timezone.now())
-            except DatabaseError:
-                log.warning("A heartbeat was not written", exc_info=True)
-        connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

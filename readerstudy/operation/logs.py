@@ -9,6 +9,7 @@ import logging
 import traceback
 from typing import Any
 
+import pydicom.config  # noqa: F401 - which sets its logger's level: before it is set here
 import structlog
 
 OURS = ("readerstudy", "inference", "analysis")

@@ -1,5 +1,6 @@
 """What gets into the log, and that nothing of a person or a case does."""
 
+import importlib
 import io
 import json
 import logging
@@ -114,6 +115,13 @@ def test_a_failure_is_told_by_its_type_and_place(written):
     assert line["raised_at"][-1].endswith(" failing")
     assert "test_logs.py:" in line["raised_at"][-1]
     assert line["level"] == "error"
+
+
+@pytest.mark.parametrize("name", ["pydicom", "pydicom.pixels", "PIL.PngImagePlugin"])
+def test_what_a_decoder_says_of_a_file_goes_nowhere(written, capfd, name):
+    importlib.import_module(name)
+    logging.getLogger(name).error("Invalid value for VR UI: '1.2.84'")
+    assert (written(), *capfd.readouterr()) == ([], "", "")
 
 
 @pytest.mark.parametrize("format", ["console", "json"])

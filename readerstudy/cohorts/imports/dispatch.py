@@ -4,12 +4,10 @@ The web process itself decodes no image. The child is ``manage.py run_imports``,
 all that wait and ends.
 """
 
-import subprocess
-import sys
-
 from django.conf import settings
 from django.db import transaction
 
+from readerstudy.background import start_command
 from readerstudy.cohorts.imports.models import ImportJob
 
 
@@ -30,8 +28,4 @@ def dispatch(job_id: int) -> None:
 
 def start_child() -> None:
     """Start a process that works off all waiting imports and ends."""
-    subprocess.Popen(  # noqa: S603 (our own interpreter and command, no outside input)
-        [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_imports"],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    start_command("run_imports")

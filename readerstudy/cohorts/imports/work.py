@@ -1,15 +1,13 @@
 """What the worker does with an import: the dry run, or the import itself."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
 
+from readerstudy.background import beating
 from readerstudy.cohorts.imports import cases, incoming, queue, truth
 from readerstudy.cohorts.imports.models import ImportJob
 from readerstudy.cohorts.ingest import ImportRefused
@@ -36,7 +34,7 @@ def run(job_id: int) -> None:
     if job is None:
         return
     try:
-        with _beating(job):
+        with beating(lambda: queue.beat(job), every=settings.IMPORT_HEARTBEAT_SECONDS):
             _do(job)
     except queue.Lost:
         log.warning("%s was taken away from this worker", job)
@@ -94,26 +92,3 @@ def _told(job: ImportJob) -> Callable[[list], Iterable]:
             yield row
 
     return each
-
-
-@contextmanager
-def _beating(job: ImportJob) -> Iterator[None]:
-    """Keep the job's heartbeat fresh from a thread: one image may take long."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(settings.IMPORT_HEARTBEAT_SECONDS):
-            close_old_connections()
-            try:
-                queue.beat(job)
-            except DatabaseError:
-                log.warning("A heartbeat was not written", exc_info=True)
-        connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
