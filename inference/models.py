@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 from inference.clahdm.hierarchy import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
 from readerstudy.audit.history import keeps_history
-from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study
+from readerstudy.cohorts.conditions import STUDY_UNDER_WAY
+from readerstudy.cohorts.models import Case, Study
 from readerstudy.diagnosis import Modality, choices
 
 

@@ -5,7 +5,6 @@ joins it.
 """
 
 import secrets
-from enum import StrEnum
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -15,6 +14,14 @@ from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
 from readerstudy.audit.history import keeps_history
+from readerstudy.cohorts.conditions import (
+    CASE_UNDER_WAY,
+    COHORT_UNDER_WAY,
+    STUDY_UNDER_WAY,
+    consistent_diagnosis,
+    rank,
+    values,
+)
 from readerstudy.cohorts.imports.models import ImportJob
 from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
 from readerstudy.cohorts.screening.models import Exclusion, Screening
@@ -27,43 +34,6 @@ __all_models__ = (CandidateFrame, Exclusion, ImageReview, ImportJob, Screening)
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200
 
-
-def values(kind: type[StrEnum]) -> list[str]:
-    """The plain values of a vocabulary, as a constraint's condition wants them."""
-    return [member.value for member in kind]
-
-
-def consistent_diagnosis(name: str) -> models.CheckConstraint:
-    """The database refuses an etiology that is not of its malignancy's branch."""
-    branches = Q()
-    for malignancy in Malignancy:
-        etiologies = [etiology.value for etiology in malignancy.etiologies]
-        branches |= Q(malignancy=malignancy.value, etiology__in=etiologies)
-    return models.CheckConstraint(condition=branches, name=name)
-
-
-# SQL: the study at the end of each path is no draft any more. What a study rests on is fixed then.
-STUDY_UNDER_WAY = "(SELECT state FROM cohorts_study WHERE id = {row}.study_id) <> 'draft'"
-_COHORT_UNDER_WAY = (
-    "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
-    "ON cohort.study_id = study.id WHERE cohort.id = {row}.cohort_id) <> 'draft'"
-)
-_CASE_UNDER_WAY = (
-    "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
-    "ON cohort.study_id = study.id JOIN cohorts_case a_case ON a_case.cohort_id = cohort.id "
-    "WHERE a_case.id = {row}.case_id) <> 'draft'"
-)
-
-
-_RANKS = {"draft": 0, "open": 1, "paused": 1, "locked": 2, "unblinded": 3, "archived": 4}
-
-
-def _rank(row: str) -> str:
-    """SQL: how far a study is in its life. Between open and paused it may go to and fro."""
-    cases = " ".join(f"WHEN '{state}' THEN {rank}" for state, rank in _RANKS.items())
-    return f"(CASE {row}.state {cases} END)"
-
-
 _IDENTITY_CHANGES = " OR ".join(
     f"NEW.{column} <> OLD.{column}" for column in ("slug", "is_synthetic", "notice")
 )
@@ -71,7 +41,7 @@ _IDENTITY_CHANGES = " OR ".join(
 
 @keeps_history()
 @refuses(
-    update=f"OLD.state = 'archived' OR {_rank('NEW')} < {_rank('OLD')} "
+    update=f"OLD.state = 'archived' OR {rank('NEW')} < {rank('OLD')} "
     f"OR (OLD.state <> 'draft' AND ({_IDENTITY_CHANGES}))",
     delete="OLD.state <> 'draft'",
 )
@@ -291,7 +261,7 @@ class Cohort(models.Model):
         return f"{self.study.slug} / {self.name}"
 
 
-@frozen_when(_COHORT_UNDER_WAY)
+@frozen_when(COHORT_UNDER_WAY)
 class Case(models.Model):
     """One patient's node: baseline characteristics that a reader may see, and where it came from.
 
@@ -338,7 +308,7 @@ class Case(models.Model):
         return f"{self.cohort} / {self.case_id}"
 
 
-@frozen_when(_CASE_UNDER_WAY)
+@frozen_when(CASE_UNDER_WAY)
 class Image(models.Model):
     """A re-encoded PNG without metadata, stored under a random name."""
 
@@ -368,7 +338,7 @@ class Image(models.Model):
         return f"{self.get_modality_display()} of {self.case}"
 
 
-@frozen_when(_CASE_UNDER_WAY)
+@frozen_when(CASE_UNDER_WAY)
 class ReferenceStandard(models.Model):
     """The truth of a case, by pathology."""
 

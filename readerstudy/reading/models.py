@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses
 from readerstudy.audit.history import keeps_history
-from readerstudy.cohorts.models import STUDY_UNDER_WAY, Case, Study, consistent_diagnosis
+from readerstudy.cohorts.conditions import STUDY_UNDER_WAY, consistent_diagnosis
+from readerstudy.cohorts.models import Case, Study
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 
 # SQL: the study of the new row's assignment takes no readings now.

@@ -4,17 +4,11 @@ from django.db import models
 from django.db.models import Q
 
 from readerstudy.audit.append_only import frozen_when
+from readerstudy.cohorts.conditions import IMAGE_UNDER_WAY
 from readerstudy.cohorts.ingest.boxes import Box
 
-_STUDY_OF_IMAGE = (
-    "(SELECT study.state FROM cohorts_study study JOIN cohorts_cohort cohort "
-    "ON cohort.study_id = study.id JOIN cohorts_case a_case ON a_case.cohort_id = cohort.id "
-    "JOIN cohorts_image image ON image.case_id = a_case.id "
-    "WHERE image.id = {row}.image_id) <> 'draft'"
-)
 
-
-@frozen_when(_STUDY_OF_IMAGE)
+@frozen_when(IMAGE_UNDER_WAY)
 class ImageReview(models.Model):
     """What was found in an image at import, and the decision of who looked at it.
 

@@ -4,17 +4,12 @@ from django.db import models
 from django.db.models import Q
 
 from readerstudy.audit.append_only import frozen_when
+from readerstudy.cohorts.conditions import SCREENING_UNDER_WAY, STUDY_UNDER_WAY
 from readerstudy.cohorts.vocabulary import ExclusionReason
 from readerstudy.diagnosis import choices
 
-_STUDY_UNDER_WAY = "(SELECT state FROM cohorts_study WHERE id = {row}.study_id) <> 'draft'"
-_SCREENING_UNDER_WAY = (
-    "(SELECT study.state FROM cohorts_study study JOIN cohorts_screening screening "
-    "ON screening.study_id = study.id WHERE screening.id = {row}.screening_id) <> 'draft'"
-)
 
-
-@frozen_when(_STUDY_UNDER_WAY)
+@frozen_when(STUDY_UNDER_WAY)
 class Screening(models.Model):
     """The patients of one cohort, or of a study whose cohorts were screened together."""
 
@@ -42,7 +37,7 @@ class Screening(models.Model):
         return f"Screening of {self.cohort or self.study}"
 
 
-@frozen_when(_SCREENING_UNDER_WAY)
+@frozen_when(SCREENING_UNDER_WAY)
 class Exclusion(models.Model):
     """Patients excluded for one reason. Each patient counts once, under the first that applied."""
 
