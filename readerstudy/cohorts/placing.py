@@ -1,25 +1,29 @@
-"""Image files staged beside their final place, and put there with the rows that name them.
+"""Files staged beside their final place, and put there with the rows that name them.
 
 A block that fails takes them back. One whose process is killed leaves a folder of a known name,
 with a list of what it may have placed: ``clear_leftovers`` takes that back.
 """
 
+import hashlib
+import io
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
 from readerstudy.cohorts.models import CandidateFrame, Image
 
+_CHUNK = 2**20
 _NAMES = "names"  # of the files in a staging folder, a line each, written before the file is
 
 
 class Files:
-    """PNG files staged under random names, then moved to where the rows say they are."""
+    """Files staged under random names, then moved to where the rows say they are."""
 
     def __init__(self, staging: Path):
         self._staging = staging
@@ -27,18 +31,32 @@ class Files:
         self._list = (staging / _NAMES).open("a", buffering=1)
 
     def stage(self, png: bytes) -> str:
-        """Write a file aside; the name under the media root that it will have."""
-        name = f"images/{secrets.token_hex(16)}.png"
-        self._list.write(f"{name}\n")
-        (self._staging / Path(name).name).write_bytes(png)
-        self._names.append(name)
+        """Write an image aside; the name under the media root that it will have."""
+        name, _ = self.copy(io.BytesIO(png), folder="images", ending=".png")
         return name
+
+    def copy(self, source: IO[bytes], *, folder: str, ending: str) -> tuple[str, str]:
+        """Copy a file aside; the name under the media root that it will have, and its SHA-256."""
+        name = f"{folder}/{secrets.token_hex(16)}{ending}"
+        self._list.write(f"{name}\n")
+        digest = hashlib.sha256()
+        with (self._staging / Path(name).name).open("xb") as file:
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+        self._names.append(name)
+        return name, digest.hexdigest()
+
+    def forget(self, name: str) -> None:
+        """Keep a staged file out of its place."""
+        self._names.remove(name)
 
     def place(self) -> None:
         """Move all to their places."""
-        (settings.MEDIA_ROOT / "images").mkdir(exist_ok=True)
         for name in self._names:
-            (self._staging / Path(name).name).replace(settings.MEDIA_ROOT / name)
+            final = Path(settings.MEDIA_ROOT) / name
+            final.parent.mkdir(exist_ok=True)
+            (self._staging / final.name).replace(final)
 
     def remove(self) -> None:
         """Take back what was placed."""

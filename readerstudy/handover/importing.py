@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, models, transaction
 
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
+from readerstudy.cohorts.placing import Files, placed_files
 from readerstudy.handover import beside, exporting, incoming
 from readerstudy.handover.archive import SUMS, Reader, Writer, opened
 from readerstudy.handover.arrivals import settle
 from readerstudy.handover.models import ImportedStudy
 from readerstudy.handover.parts import PEOPLE, TABLES, Table
-from readerstudy.handover.placing import Files, placed_files
 from readerstudy.handover.problems import Refused
 from readerstudy.handover.proof import require_chained
 from readerstudy.reading import witness
@@ -51,7 +52,7 @@ def import_study(
 
     Raises Refused; nothing is changed then.
     """
-    with opened(bundle) as archive, placed_files() as files:
+    with opened(bundle) as archive, placed_files("bundle") as files:
         manifest = incoming.manifest_of(archive)
         archive.verify(progress=progress)
         require_chained(archive, named=bool(manifest.get("named")))
@@ -109,7 +110,7 @@ class _Arrival:
         self._require_own(table, line, field, told)
         with self._archive.open(told) as source:
             ending = Path(told).suffix
-            self._staged[told] = self._files.stage(source, folder=field.upload_to, ending=ending)
+            self._staged[told] = self._files.copy(source, folder=field.upload_to, ending=ending)
 
     @staticmethod
     def _require_own(table: Table, line: int, field: models.Field, told: Any) -> None:
@@ -275,7 +276,7 @@ def _keep_records(
     by: str,
 ) -> None:
     """Keep what the origin recorded as a ZIP of its own, with the bundle's checksums."""
-    with tempfile.TemporaryFile(dir=files.staging) as file:
+    with tempfile.TemporaryFile(dir=settings.MEDIA_ROOT) as file:
         with Writer(file) as writer:
             for name in sorted(archive.sums):
                 if name.startswith("records/") or "/" not in name:
@@ -284,7 +285,7 @@ def _keep_records(
             with archive.open(SUMS) as source:
                 writer.add_from(f"bundle-{SUMS}", source)
         file.seek(0)
-        name, sha256 = files.stage(file, folder="handover", ending=".zip")
+        name, sha256 = files.copy(file, folder="handover", ending=".zip")
     ImportedStudy.objects.create(
         study=study,
         bundle_sha256=digest,
