@@ -50,6 +50,12 @@ class Told:
     reason: bool = False
 
 
+_UNSEALS = {
+    "does": "Unseals readings, truth and results for the investigators, and lets analyses run.",
+    "forbids": "No analysis plan counts as registered before the unblinding from now on. This is "
+    "final.",
+    "done": "unblinded",
+}
 _TOLD = {
     Step.OPEN: Told(
         button="Open the study",
@@ -82,10 +88,7 @@ _TOLD = {
     ),
     Step.UNBLIND: Told(
         button="Unblind the study",
-        does="Unseals readings, truth and results for the investigators, and lets analyses run.",
-        forbids="No analysis plan counts as registered before the unblinding from now on. This is "
-        "final.",
-        done="unblinded",
+        **_UNSEALS,
     ),
     Step.ASK_UNBLINDING: Told(
         button="Ask for the unblinding",
@@ -96,10 +99,7 @@ _TOLD = {
     ),
     Step.CONFIRM_UNBLINDING: Told(
         button="Confirm the unblinding",
-        does="Unseals readings, truth and results for the investigators, and lets analyses run.",
-        forbids="No analysis plan counts as registered before the unblinding from now on. This is "
-        "final.",
-        done="unblinded",
+        **_UNSEALS,
     ),
     Step.WITHDRAW_UNBLINDING: Told(
         button="Take the request back",
