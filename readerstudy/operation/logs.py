@@ -70,10 +70,14 @@ class LineFormatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         record = logging.makeLogRecord(record.__dict__)  # other handlers have their own
         if record.name.split(".")[0] not in (*OURS, *PLAIN):
-            place = f"{record.module}:{record.lineno}"
-            record.msg = str(record.msg) if record.args else f"a line of {place}"
-            record.args = ()
+            record.msg, record.args = _fixed_part(record), ()
         return super().format(record)
+
+
+def _fixed_part(record: logging.LogRecord) -> str:
+    if hasattr(record, "status_code"):  # of Django's line on an answer, all else is values
+        return f"answered {record.status_code}"
+    return str(record.msg) if record.args else f"a line of {record.module}:{record.lineno}"
 
 
 def where_it_failed(_logger: Any, _method: str, event: Event) -> Event:

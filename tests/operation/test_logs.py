@@ -71,7 +71,7 @@ def test_lines_of_one_request_bear_its_number(written):
     assert first != second
     warned = [line for line in lines if line["logger"] == "django.request"]
     assert [line["request"] for line in warned] == [first, second]
-    assert {line["event"] for line in warned} == {"%s: %s"}
+    assert {line["event"] for line in warned} == {"answered 404"}
 
 
 @pytest.mark.urls(__name__)
