@@ -30,6 +30,7 @@ from readerstudy.audit.log import record
 from readerstudy.cohorts.ingest import ImportRefused, Problem, open_source
 from readerstudy.cohorts.ingest.pixels import encode_grey_png
 from readerstudy.cohorts.models import Case, Cohort, Study
+from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.diagnosis import Modality
 
 STORED_AT_ONCE = 100
@@ -102,10 +103,10 @@ def import_predictions(
         # Decoding is slow and done; the database is held for the rows alone.
         with transaction.atomic():
             study = Study.objects.select_for_update().get(pk=study.pk)
-            _refuse_unfit(study, **wanted)
             cases = _cases(study)
             if _known(cases) != known:
                 raise _refusal("the study's cases changed meanwhile; import again")
+            _refuse_unfit(study, **wanted)
             card = _card(rows, study=study, by=by, statement=statement)
             model_version = _version(**wanted, sha256=digest.hexdigest(), card=card)
             stored = _store(model_version, rows, cases, folder)
@@ -118,6 +119,8 @@ def _refuse_unfit(study: Study, *, name: str, version: str, threshold: float) ->
     problems = []
     if state != Study.State.DRAFT:
         problems.append(Problem(f"the study is {state}; only a draft takes predictions"))
+    # A case that a model has a result for can't be removed any more, whatever its images show.
+    problems += [Problem(reason) for reason in images_awaiting_review(study)]
     for what, text in (("name", name), ("version", version)):
         longest = ModelVersion._meta.get_field(what).max_length
         if not text or len(text) > longest or not text.isprintable() or text != text.strip():

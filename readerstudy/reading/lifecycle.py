@@ -16,6 +16,7 @@ from inference import dispatch, queue
 from inference.models import StudyModel
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Protocol, Study, testing_cases
+from readerstudy.cohorts.review.decisions import images_awaiting_review
 from readerstudy.reading import checks, requirements, witness
 from readerstudy.reading.models import Reader, UnblindingAnswer
 from readerstudy.reading.opening import draw_and_freeze
@@ -58,7 +59,12 @@ def queue_model(study: Study) -> list[int]:
 
 @transaction.atomic
 def run_model(study: Study, *, by: str) -> None:
-    """Queue the study's cases and have the worker run them. Raises NotPossible."""
+    """Queue the study's cases and have the worker run them. Raises NotPossible.
+
+    Images are looked at first: a case that a model has a result for can't be removed any more.
+    """
+    if reasons := images_awaiting_review(study):
+        raise NotPossible(reasons)
     jobs = queue_model(study)
     record("study.run_model", actor=by, study=study.slug, detail={"jobs": len(jobs)})
     dispatch.dispatch_on_commit(jobs)

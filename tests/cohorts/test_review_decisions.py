@@ -113,6 +113,16 @@ def test_training_images_may_wait(study):
     assert decisions.images_awaiting_review(study) == []
 
 
+def test_no_model_runs_on_what_nobody_has_looked_at(study):
+    """Or a case whose image is rejected then could not be removed, and the study never open."""
+    with pytest.raises(lifecycle.NotPossible, match="not approved"):
+        lifecycle.run_model(study, by="ada")
+    assert not AuditEvent.objects.filter(action="study.run_model").exists()
+    factories.approve_images(study)
+    lifecycle.run_model(study, by="ada")
+    assert AuditEvent.objects.filter(action="study.run_model").count() == 1
+
+
 def test_an_approval_names_who_when_and_what(study, image):
     decisions.approve({image.pk: image.sha256}, study=study, by="ada")
     image.review.refresh_from_db()

@@ -198,6 +198,12 @@ def test_a_failure_while_storing_leaves_nothing(draft, take, monkeypatch):
     assert nothing_was_imported()
 
 
+def test_images_that_nobody_has_looked_at_take_no_predictions(draft, refused):
+    ImageReview.objects.filter(image__modality="bus").update(state=ImageReview.State.PENDING)
+    [problem] = refused(rows_for(draft))
+    assert "3 images of testing cases are not approved" in problem.message
+
+
 def test_cases_that_change_while_a_bundle_is_read_refuse_it(draft, refused):
     def progress(rows):
         Image.objects.filter(case=Case.objects.first()).update(sha256="f" * 64)
