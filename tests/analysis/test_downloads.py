@@ -127,26 +127,32 @@ def test_changed_code_draws_anew(run, monkeypatch):
     assert rendered.kept(run, "x.svg", lambda: b"two") == b"two"
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["figures/nope.svg", "figures/roc-99.svg", "figures/flow.gif", "figures/flow", "figures/",
-     "figures/..%2Fflow.svg", "figures/flow.svg.png", "tables/nope.csv", "tables/table1.pdf",
-     "tables/table1-metrics.xlsx", "tables/..%2Ftable1.csv", "data/nope.csv", "data/",
-     "data/..%2Freadings.csv", "data/readings", "report", "report.svg", "results.csv"],
+NOT_THERE = (
+    "figures/nope.svg", "figures/roc-99.svg", "figures/flow.gif", "figures/flow", "figures/",
+    "figures/..%2Fflow.svg", "figures/flow.svg.png", "tables/nope.csv", "tables/table1.pdf",
+    "tables/table1-metrics.xlsx", "tables/..%2Ftable1.csv", "data/nope.csv", "data/",
+    "data/..%2Freadings.csv", "data/readings", "report", "report.svg", "results.csv",
 )  # fmt: skip
-def test_what_is_not_there_is_not_found(url, run, ivan):
-    assert ivan.get(f"{RUN}{url}").status_code == 404
+THERE = ("report.pdf", "results.xlsx", "figures/flow.svg", "tables/table1.tex", "data/readings.csv")
 
 
-@pytest.mark.parametrize("url", ["report.pdf", "results.xlsx", "figures/flow.svg",
-                                 "tables/table1.tex", "data/readings.csv"])  # fmt: skip
-def test_files_are_for_the_studys_investigators_and_for_runs_that_are_done(url, run, ivan):
-    assert ivan.get(f"/results/study/runs/2/{url}").status_code == 404
+def test_what_is_not_there_is_not_found(run, ivan):
+    assert {url: ivan.get(f"{RUN}{url}").status_code for url in NOT_THERE} == dict.fromkeys(
+        NOT_THERE, 404
+    )
+
+
+def test_files_are_for_the_studys_investigators_and_for_runs_that_are_done(run, ivan):
     factories.make_user("stranger")
-    for name in ("stranger", "anna"):
-        assert sign_in(name).get(f"{RUN}{url}").status_code == 404
-        event = AuditEvent.objects.first()
-        assert (event.action, event.actor, event.outcome) == ("results.access", name, "refused")
+    for url in THERE:
+        assert ivan.get(f"{RUN}{url}").status_code == 200
+        assert ivan.get(f"/results/study/runs/2/{url}").status_code == 404
+        for name in ("stranger", "anna"):
+            assert sign_in(name).get(f"{RUN}{url}").status_code == 404
+            event = AuditEvent.objects.first()
+            assert (event.action, event.actor, event.outcome) == (
+                "results.access", name, "refused",
+            )  # fmt: skip
     assert ivan.post(f"{RUN}{url}").status_code == 405
 
 
