@@ -17,9 +17,11 @@ def test_it_beats_until_the_end_and_no_longer():
         if len(beats) >= 2:
             twice.set()
 
+    before = threading.enumerate()
     with beating(beat, every=0.01):
         assert twice.wait(PATIENCE_SECONDS)
-    assert not any(thread.name.endswith("(go_on)") for thread in threading.enumerate())
+        assert threading.enumerate() != before
+    assert threading.enumerate() == before
 
 
 def test_a_beat_that_the_database_does_not_take_is_told_and_tried_again(caplog):

@@ -1,7 +1,7 @@
 """Files staged beside their final place, and put there with the rows that name them.
 
 A block that fails takes them back. One whose process is killed leaves a folder of a known name,
-with a list of what it may have placed: ``clear_leftovers`` takes that back.
+with a list of what it may have placed: ``clear_leftovers`` takes that of a cohort's import back.
 """
 
 import hashlib
@@ -84,7 +84,7 @@ def placed_files(owner: str) -> Iterator[Files]:
 
 
 def clear_leftovers(owner: str) -> None:
-    """Remove what a killed process of this owner staged or placed, and no row names."""
+    """Remove the images that a killed import of this owner staged or placed, and no row names."""
     for staging in Path(settings.MEDIA_ROOT).glob(f"importing-{owner}-*"):
         listed = staging / _NAMES
         names = listed.read_text().splitlines() if listed.exists() else []

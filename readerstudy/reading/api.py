@@ -86,8 +86,8 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
 def readings(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before.
 
-    With ``?next=page`` the answer brings the next case's page, as ``reading:current`` has it; null
-    where no case can be shown at once.
+    With ``?next=page`` the answer brings what the next case's page has of its own; null where no
+    case can be shown at once.
     """
     data = ReadingSerializer(data=request.data)
     if not data.is_valid():
@@ -102,7 +102,8 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         told=trace.understood(sent.pop("trace")),
         answer=Answer(**sent),
         request=request,
-        shows_next=wants_next and not preparation.step_left(reader, request.session),
+        # Of a reader of whom more must be asked, no diagnosis waits for the answer.
+        shows_next=wants_next and preparation.is_known_prepared(reader, request.session),
     )
     reading = submission.reading
     stored = {

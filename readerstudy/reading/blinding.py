@@ -191,8 +191,9 @@ def _spacing(images: Iterable[Image]) -> dict[str, float | None]:
 
 
 def _version(assignment: Assignment) -> ModelVersion:
-    """The model version of the assignment's study."""
-    return ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
+    """The model version of the assignment's study, which is fixed once the study is open."""
+    chosen = ModelVersion.objects.filter(studymodel__study=assignment.reader.study_id)
+    return once(assignment.reader, "model", ask=chosen.get)
 
 
 def _prediction(assignment: Assignment) -> Prediction:

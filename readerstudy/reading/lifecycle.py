@@ -63,6 +63,7 @@ def run_model(study: Study, *, by: str) -> None:
 
     Images are looked at first: a case that a model has a result for can't be removed any more.
     """
+    study = Study.objects.select_for_update().get(pk=study.pk)  # a review takes the same lock
     if reasons := images_awaiting_review(study):
         raise NotPossible(reasons)
     jobs = queue_model(study)

@@ -100,13 +100,17 @@ def step_left(reader: Reader, session: SessionBase) -> Step | None:
     What is done stays done: the steps' rows are append-only, and an open study's protocol is
     frozen. So the database is asked once a sign-in, and not for every image.
     """
-    prepared = session.get(_PREPARED, [])
-    if reader.pk in prepared:
+    if is_known_prepared(reader, session):
         return None
     step = next_step(reader, session.session_key)
     if step is None and reader.study.state == Study.State.OPEN:
-        session[_PREPARED] = [*prepared, reader.pk]
+        session[_PREPARED] = [*session.get(_PREPARED, []), reader.pk]
     return step
+
+
+def is_known_prepared(reader: Reader, session: SessionBase) -> bool:
+    """Whether the session remembers that no step is left: asks nothing of the database."""
+    return reader.pk in session.get(_PREPARED, [])
 
 
 def require_prepared(reader: Reader, session: SessionBase) -> None:

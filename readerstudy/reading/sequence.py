@@ -66,14 +66,17 @@ def progress_at(assignment: Assignment) -> StageProgress:
 
 @dataclass(frozen=True)
 class Line:
-    """What a reader may read now, and what is current once that is read; None where nothing is."""
+    """What a reader may read now, and what comes next in the order; None where nothing does.
+
+    What comes next may be of stage 2, whose time may not have come once the current one is read.
+    """
 
     current: Assignment | None
     following: Assignment | None
 
 
 def line(reader: Reader) -> Line:
-    """Where this reader is in the stored order, in one query.
+    """Where this reader is in the stored order.
 
     Nothing is current when all is read, the study is not open, or the washout still runs.
     """

@@ -56,6 +56,7 @@ class SimulatedReading:
 def present(assignment: Assignment) -> None:
     """Note when a case was first shown; the server's time of its reading starts there.
 
+    Within a submit that is before the diagnosis is committed: what that has to wait for counts too.
     Raises StudyNotOpen if the study was shut since its state was read.
     """
     if not hasattr(assignment, "presentation"):

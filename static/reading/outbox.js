@@ -79,7 +79,7 @@ async function session() {
 
 // What became of an entry: {outcome, message, at, next}. Only the server's own words count: that it has
 // this key, or a refusal that bears its name. What some proxy says is no answer.
-//   stored      the server has it, since `at`; `next` is the next case's page, where it was wanted
+//   stored      the server has it, since `at`; `next` is the next case's page, or what it has of its own
 //   incomplete  the reader must say more; nothing is stored
 //   refused     the server will not take it, and says why
 //   signed-out  nobody, or another person, is signed in

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from readerstudy.reading import lifecycle
+from readerstudy.reading import lifecycle, preparation
 from readerstudy.reading.models import Presentation, Reading
 from tests import factories
 from tests.rules.walk import Api, Form, open_form, sign_in
@@ -90,6 +90,32 @@ def test_none_where_the_ai_output_is_missing(design, monkeypatch):
     answer = submit(client, form)
     assert answer.status_code == 201
     assert answer.json()["next"] is None
+    assert Presentation.objects.get().assignment.code == form.code
+
+
+def test_none_and_none_counts_as_shown_while_a_display_check_is_due():
+    factories.make_open(cases=3, checks_display=True)
+    anna = factories.User.objects.get(username="anna")
+    before = sign_in("anna")
+    preparation.DisplayCheck.objects.create(
+        reader=preparation.Reader.objects.get(user=anna), passed=True, seen={}, display={},
+        session=preparation.session_digest(before.session.session_key),
+    )  # fmt: skip
+    form = open_form(before)
+    answer = submit(sign_in("anna"), form)
+    assert answer.status_code == 201
+    assert answer.json()["next"] is None
+    assert Presentation.objects.get().assignment.code == form.code
+
+
+def test_what_fails_while_preparation_is_looked_at_costs_no_diagnosis(monkeypatch):
+    factories.make_open(cases=3)
+    form = open_form(sign_in("anna"))
+    monkeypatch.setattr("readerstudy.reading.preparation.step_left", lambda *_: 1 / 0)
+    answer = submit(sign_in("anna"), form)
+    assert answer.status_code == 201
+    assert answer.json()["next"] is None
+    assert Reading.objects.count() == 1
 
 
 def test_a_page_that_fails_keeps_no_diagnosis_from_being_acknowledged(monkeypatch, caplog):

@@ -77,11 +77,14 @@ def test_submit(aided):
     compare(opened, design="two_session", aided=aided)
 
 
-def test_submit_by_the_api():
+@BOTH_STAGES
+@DESIGNS
+@pytest.mark.parametrize("wanted", ["", "?next=page"], ids=["alone", "with the next page"])
+def test_submit_by_the_api(design, aided, wanted):
     def visit(slug, client):
-        return Api().submit(client, Api().open(client, slug), slug=slug)
+        return Api().submit(client, Api().open(client, slug), slug=slug, wanted=wanted)
 
-    compare(visit, design="two_session")
+    compare(visit, design=design, aided=aided)
 
 
 def current_code(slug: str, client: Client) -> str:

@@ -400,12 +400,15 @@ def test_a_reader_made_staff_stores_nothing_more(door, anna, study):
 
 def test_the_next_case_is_shown_by_the_transaction_that_stores_the_reading(anna, monkeypatch):
     door = Api()
-    code = door.open(anna)
+    monkeypatch.setattr("readerstudy.reading.api.next_page", lambda *_: None)
+    door.submit(anna, door.open(anna), wanted="?next=page")
+    code = code_at("anna", 2)
+    assert [shown.assignment.code for shown in Presentation.objects.order_by("pk")][1:] == [code]
     monkeypatch.setattr("readerstudy.reading.submission.record", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         door.submit(anna, code, wanted="?next=page")
-    assert not Reading.objects.exists()
-    assert [shown.assignment.code for shown in Presentation.objects.all()] == [code]
+    assert Reading.objects.count() == 1
+    assert Presentation.objects.count() == 2
 
 
 def test_a_next_case_that_fails_in_the_database_costs_no_reading(anna, monkeypatch, caplog):
