@@ -1,7 +1,7 @@
 """Label Studio as a reader study would use it: installed, served, filled, and read.
 
-What is asked of it is what its own page asks in the labelling stream, as Chromium's log of requests
-has it: the annotation, the next task of the tab, and the links of labels.
+What is asked of it is what its own page asks once "Label All Tasks" is pressed, as Chromium's log of
+requests has it: the annotation, the next task of the tab, and the links of labels.
 
 It is served by what serves ours, gunicorn with as many processes and threads, on PostgreSQL. Its
 reports to its makers are off: they would cost it time, and tell others of this machine.
@@ -28,8 +28,7 @@ from tests import servers
 REQUIREMENTS = Path(__file__).with_name("label_studio.txt")
 PASSWORD = "a long enough password"
 START_SECONDS = 180  # it imports pandas, boto3 and much else before it answers
-TASKS = {"ordering": [], "filters": {"conjunction": "and", "items": []}}
-NONE_CHOSEN = {"selectedItems": {"all": False, "included": []}}
+ALL_TASKS = {"ordering": [], "filters": {"conjunction": "and", "items": []}}
 LABELS = f"""<View>
   <Image name="bus" value="$bus"/><Image name="cdfi" value="$cdfi"/>
   <Choices name="malignancy" toName="bus" choice="single" required="true">
@@ -138,7 +137,7 @@ def _sign_up(address: str, *, number: int, query: str = "") -> Browser:
 
 def _open_tab(browser: Browser, project: int) -> int:
     """The number of the view in which the page shows one person the tasks, all and as they come."""
-    view = {"title": "Default", "type": "list", "target": "tasks", **TASKS}
+    view = {"title": "Default", "type": "list", "target": "tasks", **ALL_TASKS}
     answer = browser.post_json("/api/dm/views", {"data": view, "project": project})
     return json.loads(answer)["id"]
 
@@ -164,7 +163,7 @@ class ProjectReader:
     def read(self, *, with_images: bool = True) -> Read:
         """Raises Unexpected where the site gives no next task or takes no annotation."""
         begin = time.perf_counter()
-        page = self.browser.post_json(self._next, {**TASKS, **NONE_CHOSEN, "project": self.project})
+        page = self.browser.post_json(self._next, {"project": str(self.project)})
         page_end = time.perf_counter()
         task = json.loads(page)
         images = self._look(task) if with_images else []
