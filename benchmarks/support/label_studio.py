@@ -1,7 +1,7 @@
 """Label Studio as a reader study would use it: installed, served, filled, and read.
 
-What is asked of it is what its own page asks once "Label All Tasks" is pressed, as Chromium's log of
-requests has it: the annotation, the next task of the tab, and the links of labels.
+What is asked of it is what its own page asks once "Label All Tasks" is pressed, as Chromium's log
+of requests has it: the annotation, the next task of the tab, and the links of labels.
 
 It is served by what serves ours, gunicorn with as many processes and threads, on PostgreSQL. Its
 reports to its makers are off: they would cost it time, and tell others of this machine.
