@@ -28,8 +28,7 @@ RATIO_EXEMPT_BYTES = 2**30
 DIRECTORY_BYTES_PER_FILE = 256
 _BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError,
-            NotImplementedError, UnicodeDecodeError)  # fmt: skip
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 
 
 class Writer:

@@ -26,25 +26,27 @@ def require_chained(archive: Reader, *, named: bool) -> None:
     last: AuditEvent | None = None
     with archive.open(FILE) as file:
         for line in lines_of(file, limit=LINE_LIMIT):
-            event = _event(line)
+            event, digest = _event(line)
             if last and event.number <= last.number:
                 raise _broken(event, "it is out of order")
             if last and event.number == last.number + 1 and event.previous_sha256 != last.sha256:
                 raise _broken(event, "it does not follow the one before it")
-            if named and digest_of(event) != event.sha256:
+            if named and digest != event.sha256:
                 raise _broken(event, "its content is not what its SHA-256 says")
             last = event
 
 
-def _event(line: bytes) -> AuditEvent:
+def _event(line: bytes) -> tuple[AuditEvent, str]:
+    """An event, and the digest of what it says."""
     try:
         told: dict[str, Any] = json.loads(line)
         told["at"] = datetime.fromisoformat(told["at"])
         event = AuditEvent(**told)
-        int(event.number)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        if not isinstance(event.number, int):
+            raise TypeError("the number of an event is none")
+        return event, digest_of(event)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Refused(f"{FILE}: a line of it is no audit event.") from None
-    return event
 
 
 def _broken(event: AuditEvent, why: str) -> Refused:

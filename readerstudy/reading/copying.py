@@ -167,13 +167,13 @@ def _copy_truth(copying: Copying) -> None:
         (case.cohort.name, case.case_id): case
         for case in Case.objects.filter(cohort__study=copying.study).select_related("cohort")
     }
+    if not cases:
+        return
     truths = ReferenceStandard.objects.filter(case__cohort__study=copying.source)
-    found = truths.select_related("case__cohort").order_by("pk")
     ReferenceStandard.objects.bulk_create(
         (
             _copied(truth, case=cases[truth.case.cohort.name, truth.case.case_id])
-            for truth in found
-            if cases
+            for truth in truths.select_related("case__cohort").order_by("pk")
         ),
         batch_size=ROWS_AT_ONCE,
     )

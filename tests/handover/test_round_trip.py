@@ -170,6 +170,22 @@ def test_an_audit_event_that_was_changed_is_found(origin, tmp_path):
             import_study(bad, by="root")
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"number": "7"}, {"number": None}, {"number": 1.5}, {"at": 5}, {"address": "nowhere"},
+     {"address": [1]}, {"else": 1}],
+)  # fmt: skip
+def test_what_is_no_audit_event_is_refused_in_words(origin, tmp_path, told):
+    def change(files):
+        first, *rest = files["records/audit.jsonl"].splitlines(keepends=True)
+        odd = json.dumps(json.loads(first) | told).encode() + b"\n"
+        files["records/audit.jsonl"] = b"".join([odd, *rest])
+
+    bad = studies.rewritten(origin.named, tmp_path / "bad.zip", change)
+    with pytest.raises(Refused, match=r"records/audit\.jsonl: a line of it is no audit event"):
+        import_study(bad, by="root")
+
+
 def test_a_model_that_is_here_already_is_used(origin):
     import_study(origin.plain, by="root")
     [version] = ModelVersion.objects.all()
