@@ -1,13 +1,14 @@
 """Take a reading: once, in order, consistent, and never lost once acknowledged."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import wraps
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max
+from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -56,19 +57,38 @@ class SimulatedReading:
 def present(assignment: Assignment) -> None:
     """Note when a case was first shown; the server's time of its reading starts there.
 
-    Within a submit that is before the diagnosis is committed: what that has to wait for counts too.
     Raises StudyNotOpen if the study was shut since its state was read.
     """
-    if not hasattr(assignment, "presentation"):
-        # Two tabs at once are shown it at the same moment: the first one counts.
-        shown = Presentation(assignment=assignment)
+    try:
+        with transaction.atomic():
+            _note_shown(assignment)
+    except IntegrityError:  # the database shows no case of a study that was shut meanwhile
+        raise closed(_state_now(assignment.reader)) from None
+
+
+def _answered_once(store: Callable[..., Submission]) -> Callable[..., Submission]:
+    """Decorator: a repetition is answered with the reading that the first submit made.
+
+    What is stored is neither the reader's current case nor can be stored again, so that only
+    what is refused can be a repetition.
+    """
+
+    @wraps(store)
+    def submit(*, reader: Reader, code: str, key: UUID, answer: Answer, **more) -> Submission:
         try:
-            with transaction.atomic():
-                Presentation.objects.bulk_create([shown], ignore_conflicts=True)
-        except IntegrityError:  # the database shows no case of a study that was shut meanwhile
-            raise closed(Study.objects.get(pk=assignment.reader.study_id).state) from None
+            return store(reader=reader, code=code, key=key, answer=answer, **more)
+        except (Refused, IntegrityError) as refusal:
+            if first := _first(key, reader=reader, code=code, answer=answer):
+                return Submission(first, replayed=True)
+            state = _state_now(reader)
+            if isinstance(refusal, IntegrityError) and state != Study.State.OPEN:
+                raise closed(state) from None  # the database itself takes no more readings
+            raise
+
+    return submit
 
 
+@_answered_once
 @transaction.atomic
 def submit_reading(
     *,
@@ -88,10 +108,9 @@ def submit_reading(
     for the disk. A repetition of the same submit (same key) returns the first answer, even after
     the study was locked. Raises one of ``errors``; nothing is stored then.
     """
-    # One reader's submits queue up here, so that two tabs at once are one after the other. The
-    # study's state is read behind the lock: locking a study takes the same locks first.
-    if _lock(reader, key):
-        return Submission(_first(key, reader=reader, code=code, answer=answer), replayed=True)
+    # One reader's submits queue up here, so that two tabs at once are one after the other. Whoever
+    # shuts a study takes the same locks first.
+    list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
     line = _unread_line(reader, code)
     assignment = line.current
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
@@ -196,7 +215,8 @@ def _present_next(line: sequence.Line) -> Assignment | None:
                 if sequence.washout_ends(following.reader):
                     return None
                 blinding.aid(following)
-            present(following)
+            # Before the diagnosis is committed: what that has to wait for counts as reading, too.
+            _note_shown(following)
     except Refused:
         return None
     except Exception:
@@ -205,21 +225,22 @@ def _present_next(line: sequence.Line) -> Assignment | None:
     return following
 
 
-def _lock(reader: Reader, key: UUID) -> bool:
-    """Hold the reader's row, then ask for the study's state, and whether the key was used.
-
-    Both may have changed meanwhile. In one query with the lock they would be as before the wait.
-    """
-    list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
-    used = Exists(Reading.objects.filter(idempotency_key=key))
-    study = Study.objects.filter(pk=reader.study_id).order_by()
-    [(reader.study.state, is_used)] = study.values_list("state", used)
-    return is_used
+def _note_shown(assignment: Assignment) -> None:
+    if not hasattr(assignment, "presentation"):
+        # Two tabs at once are shown it at the same moment: the first one counts.
+        shown = Presentation(assignment=assignment)
+        Presentation.objects.bulk_create([shown], ignore_conflicts=True)
 
 
-def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading:
-    """The reading that this very submit has made; raises KeyReused where it made another."""
-    first = Reading.objects.select_related("assignment").get(idempotency_key=key)
+def _state_now(reader: Reader) -> str:
+    return Study.objects.values_list("state", flat=True).get(pk=reader.study_id)
+
+
+def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading | None:
+    """The reading that this very submit has made, if any. Raises KeyReused where it is another."""
+    first = Reading.objects.select_related("assignment").filter(idempotency_key=key).first()
+    if first is None:
+        return None
     of = first.assignment
     if (of.reader_id, of.code) != (reader.pk, code) or not answer.is_of(first):
         raise KeyReused(_("This submit was already used for another diagnosis, which stands."))
