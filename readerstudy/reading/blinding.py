@@ -9,6 +9,7 @@ only ``image_file`` also takes the upcoming one. Practice cases, which nobody is
 and ``spacing_of``.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,10 +24,11 @@ from readerstudy.cohorts.models import Case, Image
 from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
-from readerstudy.reading.frozen import once
+from readerstudy.reading.frozen import once, once_of_many
 from readerstudy.reading.labels import told
 from readerstudy.reading.models import Assignment, Reading, Stage
 
+ASKED_AT_ONCE = 32  # cases: the one to be shown and those that come after it in the order
 NETWORK = "CLA-HDM"  # whatever its version, which is no reader's business
 NO_RESULT = gettext_lazy(
     "The model's result for this case is missing, so stage 2 can't go on. Your submitted "
@@ -177,12 +179,24 @@ class _Shown:
 def _shown(assignment: Assignment) -> _Shown:
     """Fixed once the study is open, as every assignment's is."""
 
-    def ask() -> _Shown:
-        images = list(Image.objects.filter(case=assignment.case_id).select_related("case"))
-        files = {image.modality: image.file.name for image in images}
-        return _Shown(images[0].case, files, _spacing(images))
+    def ask() -> dict[int, _Shown]:
+        last = assignment.position + ASKED_AT_ONCE - 1
+        images = Image.objects.filter(
+            case__assignment__reader=assignment.reader_id,
+            case__assignment__stage=assignment.stage,
+            case__assignment__position__range=(assignment.position, last),
+        ).select_related("case")
+        by_case = defaultdict(list)
+        for image in images:
+            by_case[image.case_id].append(image)
+        return {case: _shown_of(images) for case, images in by_case.items()}
 
-    return once(assignment.reader, "case", assignment.case_id, ask=ask)
+    return once_of_many(assignment.reader, "case", member=assignment.case_id, ask=ask)
+
+
+def _shown_of(images: list[Image]) -> _Shown:
+    files = {image.modality: image.file.name for image in images}
+    return _Shown(images[0].case, files, _spacing(images))
 
 
 def _spacing(images: Iterable[Image]) -> dict[str, float | None]:

@@ -16,7 +16,21 @@ T = TypeVar("T")
 
 def once(reader: Reader, *name: object, ask: Callable[[], T]) -> T:
     """What ``ask`` answers, which is remembered under this name; asked anew before the freeze."""
+    *family, member = name
+    return once_of_many(reader, *family, member=member, ask=lambda: {member: ask()})
+
+
+def once_of_many(
+    reader: Reader, *family: object, member: object, ask: Callable[[], dict[object, T]]
+) -> T:
+    """As ``once``, of one of many things; the others that ``ask`` answers are remembered too."""
     sha256 = reader.study.protocol.frozen_sha256
     if not sha256:
-        return ask()
-    return caches["frozen"].get_or_set(":".join(map(str, (sha256, *name))), ask)
+        return ask()[member]
+    names = ":".join(map(str, (sha256, *family, "")))
+    known = caches["frozen"].get(f"{names}{member}")
+    if known is None:
+        answers = ask()
+        caches["frozen"].set_many({f"{names}{each}": told for each, told in answers.items()})
+        known = answers[member]
+    return known
