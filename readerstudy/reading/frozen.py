@@ -9,9 +9,29 @@ from typing import TypeVar
 
 from django.core.cache import caches
 
+from readerstudy.accounts.models import User
+from readerstudy.cohorts.models import Study
 from readerstudy.reading.models import Reader
 
 T = TypeVar("T")
+
+
+def reader_of(study: Study, user: User, *, sha256: str) -> Reader | None:
+    """This user as a reader of the study whose frozen protocol has this hash; None if none.
+
+    The protocol comes without its document, which names every case.
+    """
+
+    def ask() -> dict[int, Reader | None]:
+        readers = Reader.objects.select_related("study__protocol").order_by()
+        readers = readers.defer("study__protocol__frozen_document")
+        return {user.pk: readers.filter(study=study, user=user).first()}
+
+    reader = _remembered(sha256, "reader", user.pk, ask=ask)
+    if reader:
+        study.protocol = reader.study.protocol
+        reader.study = study  # as it is now: its state is not fixed
+    return reader
 
 
 def once(reader: Reader, *name: object, ask: Callable[[], T]) -> T:
@@ -25,12 +45,16 @@ def once_of_many(
 ) -> T:
     """As ``once``, of one of many things; the others that ``ask`` answers are remembered too."""
     sha256 = reader.study.protocol.frozen_sha256
-    if not sha256:
-        return ask()[member]
-    names = ":".join(map(str, (sha256, *family, "")))
-    known = caches["frozen"].get(f"{names}{member}")
+    return _remembered(sha256, *family, member, ask=ask) if sha256 else ask()[member]
+
+
+def _remembered(sha256: str, *name: object, ask: Callable[[], dict[object, T]]) -> T:
+    *family, member = map(str, (sha256, *name))
+    known = caches["frozen"].get(":".join((*family, member)))
     if known is None:
-        answers = ask()
-        caches["frozen"].set_many({f"{names}{each}": told for each, told in answers.items()})
+        answers = {str(each): answer for each, answer in ask().items()}
+        caches["frozen"].set_many(
+            {":".join((*family, name)): each for name, each in answers.items()}
+        )
         known = answers[member]
     return known

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from readerstudy.cohorts.models import Protocol, Study
+from readerstudy.prepared import Prepared
 from readerstudy.reading.errors import NotYours, OutOfOrder, closed
 from readerstudy.reading.frozen import once
 from readerstudy.reading.models import Assignment, Reader, Reading, Stage
@@ -59,8 +60,11 @@ def progress(reader: Reader) -> list[StageProgress]:
 def progress_at(assignment: Assignment) -> StageProgress:
     """Progress in the stage of the current assignment: in order, all before it is read."""
     stage = Stage(assignment.stage)
-    assigned = Assignment.objects.filter(reader=assignment.reader_id, stage=stage)
-    total = once(assignment.reader, "total", assignment.reader_id, stage, ask=assigned.count)
+
+    def ask() -> int:
+        return Assignment.objects.filter(reader=assignment.reader_id, stage=stage).count()
+
+    total = once(assignment.reader, "total", assignment.reader_id, stage, ask=ask)
     return StageProgress(stage, assignment.position - 1, total)
 
 
@@ -82,7 +86,8 @@ def line(reader: Reader) -> Line:
     """
     if reader.study.state != Study.State.OPEN:
         return Line(None, None)
-    current, following = (*unread(reader).select_related("presentation")[:2], None, None)[:2]
+    left = _LINES[reader.study.protocol.design](reader.pk)
+    current, following = (*left, None, None)[:2]
     if current is None or (current.stage == Stage.AIDED and washout_ends(reader)):
         return Line(None, None)
     for assignment in (current, following):
@@ -98,12 +103,26 @@ def current_assignment(reader: Reader) -> Assignment | None:
 
 def unread(reader: Reader) -> QuerySet[Assignment]:
     """All that is left to this reader, in the order in which it will be read."""
+    return _unread(reader.pk, design=reader.study.protocol.design)
+
+
+def _unread(reader_id: int, *, design: str) -> QuerySet[Assignment]:
     order = ("stage", "position")
-    if reader.study.protocol.design == Protocol.Design.SEQUENTIAL:
+    if design == Protocol.Design.SEQUENTIAL:
         order = ("position", "stage")
     # As a join the database would go through all readings of all readers each time.
     read = Exists(Reading.objects.filter(assignment=OuterRef("pk")))
-    return Assignment.objects.filter(~read, reader=reader).order_by(*order)
+    return Assignment.objects.filter(~read, reader=reader_id).order_by(*order)
+
+
+def _prepared_line(design: str) -> Prepared[Assignment]:
+    def shape(reader_id: int) -> QuerySet[Assignment]:
+        return _unread(reader_id, design=design).select_related("presentation")[:2]
+
+    return Prepared(shape, sample=-1)
+
+
+_LINES = {design: _prepared_line(design) for design in Protocol.Design}
 
 
 def upcoming_assignment(reader: Reader) -> Assignment | None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from readerstudy.audit.log import record
 from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
+from readerstudy.prepared import Prepared
 from readerstudy.reading import blinding, sequence, trace, witness
 from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import (
@@ -29,6 +30,10 @@ from readerstudy.reading.errors import (
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
 
 logger = logging.getLogger(__name__)
+
+_lock = Prepared(
+    lambda pk: Reader.objects.select_for_update().filter(pk=pk).only("pk").order_by(), sample=-1
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ def submit_reading(
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. Whoever
     # shuts a study takes the same locks first.
-    list(Reader.objects.select_for_update().filter(pk=reader.pk).order_by().values_list("pk"))
+    _lock(reader.pk)
     line = _unread_line(reader, code)
     assignment = line.current
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)

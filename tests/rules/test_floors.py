@@ -11,7 +11,7 @@ PACKAGES = ["readerstudy", "inference", "analysis"]
 
 # Ground first. Rooms on one floor may know each other as far as they make no circle.
 FLOORS: list[tuple[str, ...]] = [
-    ("readerstudy.diagnosis", "readerstudy.background"),
+    ("readerstudy.diagnosis", "readerstudy.background", "readerstudy.prepared"),
     ("readerstudy.audit",),
     ("readerstudy.accounts",),
     ("readerstudy.cohorts",),
