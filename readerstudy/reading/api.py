@@ -1,10 +1,12 @@
 """The same walk as JSON: get the current case, post its reading. The same rules, the same door."""
 
+from functools import cache
+
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from django.urls import path, reverse
+from django.urls import path
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes
 from rest_framework.exceptions import ParseError
@@ -13,7 +15,7 @@ from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
-from readerstudy.reading import blinding, preparation, sequence, trace
+from readerstudy.reading import blinding, panes, preparation, sequence, trace
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.context import owner_of
@@ -89,11 +91,7 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
     With ``?next=page`` the answer brings what the next case's page has of its own; null where no
     case can be shown at once.
     """
-    data = ReadingSerializer(data=request.data)
-    if not data.is_valid():
-        wrong = dict.fromkeys(str(text) for texts in data.errors.values() for text in texts)
-        raise Invalid(" ".join(wrong))
-    sent = data.validated_data
+    sent = _understood(request.data)
     wants_next = request.GET.get("next") == "page"
     submission = submit_reading(
         reader=reader,
@@ -117,6 +115,23 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
     return Response(stored, status=200 if submission.replayed else 201)
 
 
+def _understood(data: object) -> dict:
+    """A submitted reading, validated. Raises Invalid."""
+    try:
+        return _serializer(get_language()).run_validation(data)
+    except serializers.ValidationError as error:
+        by_field = serializers.as_serializer_error(error)  # one of no field, for what is no object
+        wrong = dict.fromkeys(str(text) for texts in by_field.values() for text in texts)
+        raise Invalid(" ".join(wrong)) from None
+
+
+@cache
+def _serializer(language: str) -> ReadingSerializer:
+    """One for each language, in which its messages stay once they were told: to make one takes
+    longer than to validate with it."""
+    return ReadingSerializer()
+
+
 @api_view(["GET"])
 @reader_view
 def upcoming(request: HttpRequest, reader: Reader) -> Response:
@@ -125,14 +140,10 @@ def upcoming(request: HttpRequest, reader: Reader) -> Response:
     Images alone: no diagnosis can be given, and no AI output asked for, before its turn.
     """
     assignment = sequence.upcoming_assignment(reader)
-    if assignment:
-        preparation.require_prepared(reader, request.session)
-    return Response({"images": assignment and _images(reader, assignment.code)})
-
-
-def _images(reader: Reader, code: str) -> dict:
-    place = {"slug": reader.study.slug, "code": code}
-    return {m: reverse("reading:image", kwargs={**place, "modality": m}) for m in Modality}
+    if assignment is None:
+        return Response({"images": None})
+    preparation.require_prepared(reader, request.session)
+    return Response({"images": panes.images(slug=reader.study.slug, code=assignment.code)})
 
 
 def _case(assignment: Assignment) -> dict:
@@ -144,7 +155,7 @@ def _case(assignment: Assignment) -> dict:
         "code": case.code,
         "stage": case.stage,
         "baseline": dict(case.baseline),
-        "images": _images(assignment.reader, case.code),
+        "images": panes.images(**place),
         "aid": aid and _aid(aid, place),
     }
 
@@ -164,9 +175,9 @@ def _aid(aid: blinding.Aid, place: dict) -> dict:
             {
                 "level": level,
                 "modality": m,
-                "url": reverse("reading:heatmap", kwargs={**place, "level": level, "modality": m}),
+                "url": panes.heatmap(**place, level=level, modality=m),
             }
-            for level in (1, 2)
+            for level in panes.LEVELS
             for m in Modality
             if aid.has_heatmaps
         ],

@@ -6,12 +6,13 @@ from uuid import uuid4
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from readerstudy.diagnosis import Malignancy, Modality
+from readerstudy.diagnosis import Malignancy
 from readerstudy.reading import blinding, preparation, sequence
 from readerstudy.reading.answer import RATING
 from readerstudy.reading.errors import Refused
 from readerstudy.reading.forms import DiagnosisForm
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
+from readerstudy.reading.panes import panes
 from readerstudy.reading.submission import present
 
 logger = logging.getLogger(__name__)
@@ -28,17 +29,22 @@ def case_page(
     aided = assignment.stage == Stage.AIDED
     aid = blinding.aid(assignment) if aided else None
     present(assignment)
+    study = assignment.reader.study
     context = {
-        "study": assignment.reader.study,
+        "study": study,
         "case": blinding.blinded_case(assignment),
         "aid": aid,
         "progress": sequence.progress_at(assignment),
-        "protocol": assignment.reader.study.protocol,
+        "protocol": study.protocol,
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
         "points": [str(point) for point in RATING],  # as a form has them
         "quality_problems": QualityProblem.choices,
-        "modalities": list(Modality),
-        "spacing": blinding.spacing(assignment),
+        "panes": panes(
+            slug=study.slug,
+            code=assignment.code,
+            spacing=blinding.spacing(assignment),
+            has_heatmaps=aid is not None and aid.has_heatmaps,
+        ),
         "key": (form and form.cleaned_data.get("key")) or uuid4(),
         "form": form,
         "layout": layout,

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -13,6 +14,7 @@ from readerstudy.reading.access import reader_view
 from readerstudy.reading.blinding import baseline_of, spacing_of
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import DisplayCheck, PracticeReading, Profile, Reader
+from readerstudy.reading.panes import Pane
 from readerstudy.reading.preparation import PracticeCase, Step
 from readerstudy.reading.preparation_forms import (
     STEPS,
@@ -139,12 +141,23 @@ def _practice_page(
     context = {
         "practice": {"number": found.number, "total": found.total},  # the case stays here
         "baseline": baseline_of(found.case),
-        "spacing": spacing_of(found.case),
+        "panes": _panes(reader, found),
         "branches": [(each, each.value[0], each.etiologies) for each in Malignancy],
-        "modalities": list(Modality),
         "answer": found.given and _answer(found.given),
     }
     return _page(request, reader, Step.PRACTICE, form=form, **context)
+
+
+def _panes(reader: Reader, found: PracticeCase) -> list[Pane]:
+    spacing = spacing_of(found.case)
+    return [
+        Pane(
+            modality=m,
+            image=reverse("reading:practice_image", args=(reader.study.slug, found.number, m)),
+            mm_per_pixel=spacing.get(m),
+        )
+        for m in Modality
+    ]
 
 
 def _answer(given: PracticeReading) -> list[tuple[str, StrEnum, StrEnum]]:

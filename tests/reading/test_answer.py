@@ -78,6 +78,18 @@ def test_poor_images_are_reported_with_a_reason(said, status):
     assert submit(open_study(), **said).status_code == status
 
 
+def test_a_refusal_is_told_in_each_readers_language():
+    client, wrong = open_study(), {"quality_problem": "other", "quality_note": "x" * 201}
+    in_english = [submit(client, **wrong).json()["detail"]]
+    client.cookies["django_language"] = "zh-hans"
+    in_chinese = submit(client, **wrong).json()["detail"]
+    client.cookies["django_language"] = "en"
+    in_english.append(submit(client, **wrong).json()["detail"])
+    assert in_english == ["Ensure this field has no more than 200 characters."] * 2
+    assert "200" in in_chinese
+    assert "Ensure" not in in_chinese
+
+
 def test_a_trace_is_kept_with_its_reading():
     assert submit(open_study(), trace=TRACE).status_code == 201
     kept = Trace.objects.get()
