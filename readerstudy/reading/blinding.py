@@ -206,8 +206,11 @@ def _spacing(images: Iterable[Image]) -> dict[str, float | None]:
 
 def _version(assignment: Assignment) -> ModelVersion:
     """The model version of the assignment's study, which is fixed once the study is open."""
-    chosen = ModelVersion.objects.filter(studymodel__study=assignment.reader.study_id)
-    return once(assignment.reader, "model", ask=chosen.get)
+
+    def ask() -> ModelVersion:
+        return ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
+
+    return once(assignment.reader, "model", ask=ask)
 
 
 def _prediction(assignment: Assignment) -> Prediction:

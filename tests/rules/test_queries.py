@@ -87,6 +87,17 @@ def test_submit_by_the_api(design, aided, wanted):
     compare(visit, design=design, aided=aided)
 
 
+def test_the_cases_that_come_next_are_asked_for_with_the_first():
+    factories.make_open(cases=5)
+    client = sign_in("anna")
+    asked = []
+    for _ in range(5):
+        page = counted(lambda: client.get("/read/study/"))
+        asked.append(sum('FROM "cohorts_image"' in sql for sql in page))
+        read(client)
+    assert asked == [1, 0, 0, 0, 0]
+
+
 def current_code(slug: str, client: Client) -> str:
     return client.get(f"/api/v1/{slug}/case/").json()["case"]["code"]
 
