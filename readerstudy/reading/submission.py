@@ -85,9 +85,10 @@ def _answered_once(store: Callable[..., Submission]) -> Callable[..., Submission
         except (Refused, IntegrityError) as refusal:
             if first := _first(key, reader=reader, code=code, answer=answer):
                 return Submission(first, replayed=True)
-            state = _state_now(reader)
-            if isinstance(refusal, IntegrityError) and state != Study.State.OPEN:
-                raise closed(state) from None  # the database itself takes no more readings
+            if isinstance(refusal, IntegrityError):
+                state = _state_now(reader)
+                if state != Study.State.OPEN:  # so that the database itself took no reading
+                    raise closed(state) from None
             raise
 
     return submit

@@ -7,9 +7,10 @@ import pytest
 from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, preparation, sequence
-from readerstudy.reading.errors import StudyPaused
+from readerstudy.reading.answer import Answer
+from readerstudy.reading.errors import StudyNotOpen, StudyPaused
 from readerstudy.reading.models import Presentation, Reader, Reading
-from readerstudy.reading.submission import present
+from readerstudy.reading.submission import present, submit_reading
 from tests import factories
 from tests.rules.walk import Api, Page, read, sign_in
 
@@ -28,6 +29,10 @@ def anna(study):
 
 def pause(study):
     lifecycle.pause_study(study, by="test", reason="The server moves")
+
+
+def lock(study):
+    lifecycle.lock_study(study, by="test")
 
 
 @pytest.mark.parametrize("door", [Page(), Api()], ids=["page", "api"])
@@ -114,6 +119,23 @@ def test_a_case_is_not_shown_in_the_moment_of_the_pause(study):
     with pytest.raises(StudyPaused):
         present(assignment)
     assert not Presentation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("shut", "refusal"), [(pause, StudyPaused), (lock, StudyNotOpen)], ids=["pause", "lock"]
+)
+def test_a_diagnosis_is_not_taken_in_the_moment_the_study_is_shut(study, shut, refusal):
+    """It was sent just before: the database itself takes no reading."""
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    present(assignment)
+    shut(study)
+    assert reader.study.state == Study.State.OPEN  # as the request knew it
+    answer = Answer(malignancy="malignant", etiology="lymphoma")
+    with pytest.raises(StudyNotOpen) as refused:
+        submit_reading(reader=reader, code=assignment.code, key=uuid4(), answer=answer)
+    assert type(refused.value) is refusal
+    assert not Reading.objects.exists()
 
 
 def test_a_pause_unseals_nothing(study):
