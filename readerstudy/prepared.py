@@ -19,7 +19,8 @@ M = TypeVar("M", bound=Model)
 class Prepared(Generic[M]):
     """A query in which one value changes: ``shape`` makes its queryset.
 
-    ``sample`` is a value of that kind, which stands nowhere else in the query.
+    ``sample`` is a value of that kind, which stands nowhere else in the query. What the ORM checks
+    while it writes, such as that rows are locked within a transaction, it checks the first time.
     """
 
     def __init__(self, shape: Callable[[Any], QuerySet[M]], *, sample: Any):
@@ -30,7 +31,7 @@ class Prepared(Generic[M]):
         """What the queryset of this value would give."""
         compiler, sql, params = self._written
         compiler = copy.copy(compiler)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]  # each thread has its own
+        compiler.connection = connections[DEFAULT_DB_ALIAS]
         filled = tuple(value if each == self._sample else each for each in params)
         compiler.as_sql = lambda *_args, **_options: (sql, filled)
         return list(ModelIterable(_Asked(compiler)))
@@ -41,6 +42,7 @@ class Prepared(Generic[M]):
         sql, params = compiler.as_sql()
         if params.count(self._sample) != 1:
             raise ValueError(f"{self._sample!r} is not once in the query: {sql}")
+        compiler.connection = None  # this thread's: each call has its own
         return compiler, sql, params
 
 
@@ -51,8 +53,11 @@ class _Asked:
     _known_related_objects: dict = {}
 
     def __init__(self, compiler: SQLCompiler):
-        self.query = self
         self._compiler = compiler
+
+    @property
+    def query(self) -> "_Asked":
+        return self
 
     def get_compiler(self, using: str) -> SQLCompiler:
         return self._compiler

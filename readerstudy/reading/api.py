@@ -1,6 +1,7 @@
 """The same walk as JSON: get the current case, post its reading. The same rules, the same door."""
 
-from functools import cache
+import threading
+from collections import defaultdict
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
@@ -46,6 +47,17 @@ class ReadingSerializer(serializers.Serializer):
     trust = serializers.IntegerField(allow_null=True, default=None)
     usefulness = serializers.IntegerField(allow_null=True, default=None)
     trace = serializers.JSONField(allow_null=True, default=None)
+
+
+class _Own(threading.local):
+    """Serializers for each thread, one for each language, in which its messages stay once they were
+    told: to make one takes longer than to validate with it."""
+
+    def __init__(self):
+        self.by_language = defaultdict(ReadingSerializer)
+
+
+_OWN = _Own()
 
 
 class BoundedJSONParser(JSONParser):
@@ -118,18 +130,11 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
 def _understood(data: object) -> dict:
     """A submitted reading, validated. Raises Invalid."""
     try:
-        return _serializer(get_language()).run_validation(data)
+        return _OWN.by_language[get_language()].run_validation(data)
     except serializers.ValidationError as error:
         by_field = serializers.as_serializer_error(error)  # one of no field, for what is no object
         wrong = dict.fromkeys(str(text) for texts in by_field.values() for text in texts)
         raise Invalid(" ".join(wrong)) from None
-
-
-@cache
-def _serializer(language: str) -> ReadingSerializer:
-    """One for each language, in which its messages stay once they were told: to make one takes
-    longer than to validate with it."""
-    return ReadingSerializer()
 
 
 @api_view(["GET"])

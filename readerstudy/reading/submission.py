@@ -64,6 +64,8 @@ def present(assignment: Assignment) -> None:
 
     Raises StudyNotOpen if the study was shut since its state was read.
     """
+    if hasattr(assignment, "presentation"):
+        return  # without a transaction, which on SQLite would wait for whoever writes
     try:
         with transaction.atomic():
             _note_shown(assignment)
@@ -83,12 +85,11 @@ def _answered_once(store: Callable[..., Submission]) -> Callable[..., Submission
         try:
             return store(reader=reader, code=code, key=key, answer=answer, **more)
         except (Refused, IntegrityError) as refusal:
+            reader.study.state = _state_now(reader)  # it may have been shut meanwhile
             if first := _first(key, reader=reader, code=code, answer=answer):
                 return Submission(first, replayed=True)
-            if isinstance(refusal, IntegrityError):
-                state = _state_now(reader)
-                if state != Study.State.OPEN:  # so that the database itself took no reading
-                    raise closed(state) from None
+            if isinstance(refusal, IntegrityError) and reader.study.state != Study.State.OPEN:
+                raise closed(reader.study.state) from None  # the database itself took no reading
             raise
 
     return submit
@@ -232,10 +233,8 @@ def _present_next(line: sequence.Line) -> Assignment | None:
 
 
 def _note_shown(assignment: Assignment) -> None:
-    if not hasattr(assignment, "presentation"):
-        # Two tabs at once are shown it at the same moment: the first one counts.
-        shown = Presentation(assignment=assignment)
-        Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+    # Two tabs at once are shown it at the same moment: the first one counts.
+    Presentation.objects.bulk_create([Presentation(assignment=assignment)], ignore_conflicts=True)
 
 
 def _state_now(reader: Reader) -> str:

@@ -7,6 +7,7 @@ are kept, so that any other rule can be tried on them.
 """
 
 import re
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -77,9 +78,17 @@ class TraceSerializer(serializers.Serializer):
         return attrs
 
 
-# One for all: to make one takes longer than to validate with it. Where its messages are shown that
-# would not do: some keep the language in which they were told first.
-_TRACE = TraceSerializer()
+class _Own(threading.local):
+    """A serializer for each thread: to make one takes longer than to validate with it.
+
+    Where messages are shown it would not do: some keep the language in which they were told first.
+    """
+
+    def __init__(self):
+        self.trace = TraceSerializer()
+
+
+_OWN = _Own()
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def understood(told: object) -> dict | None:
     if told is None:
         return None
     try:
-        return _TRACE.run_validation(told)
+        return _OWN.trace.run_validation(told)
     except serializers.ValidationError:
         return UNREADABLE
 

@@ -138,6 +138,19 @@ def test_a_diagnosis_is_not_taken_in_the_moment_the_study_is_shut(study, shut, r
     assert not Reading.objects.exists()
 
 
+def test_a_repetition_in_that_moment_knows_of_it(study):
+    """So that no next case is shown with its answer."""
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    present(assignment)
+    answer = Answer(malignancy="malignant", etiology="lymphoma")
+    sent = {"reader": reader, "code": assignment.code, "key": uuid4(), "answer": answer}
+    submit_reading(**sent)
+    pause(study)
+    assert submit_reading(**sent).replayed
+    assert sequence.current_assignment(reader) is None
+
+
 def test_a_pause_unseals_nothing(study):
     factories.read_next(Reader.objects.get(), Etiology.LYMPHOMA)
     factories.make_investigator(study)

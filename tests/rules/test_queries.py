@@ -87,7 +87,9 @@ def test_submit_by_the_api(design, aided, wanted):
     compare(visit, design=design, aided=aided)
 
 
-def test_the_cases_that_come_next_are_asked_for_with_the_first():
+@pytest.mark.parametrize(("at_once", "asks"), [(32, [1, 0, 0, 0, 0]), (2, [1, 0, 1, 0, 1])])
+def test_the_cases_that_come_next_are_asked_for_with_the_first(at_once, asks, monkeypatch):
+    monkeypatch.setattr("readerstudy.reading.blinding.ASKED_AT_ONCE", at_once)
     factories.make_open(cases=5)
     client = sign_in("anna")
     asked = []
@@ -95,7 +97,16 @@ def test_the_cases_that_come_next_are_asked_for_with_the_first():
         page = counted(lambda: client.get("/read/study/"))
         asked.append(sum('FROM "cohorts_image"' in sql for sql in page))
         read(client)
-    assert asked == [1, 0, 0, 0, 0]
+    assert asked == asks
+
+
+def test_a_case_that_was_shown_is_shown_again_without_a_transaction():
+    """On SQLite one would wait for whoever writes."""
+    factories.make_open(cases=2)
+    client = sign_in("anna")
+    first, again = (counted(lambda: client.get("/read/study/")) for _ in range(2))
+    assert any("SAVEPOINT" in sql for sql in first)  # a transaction within the test's own
+    assert not any("SAVEPOINT" in sql for sql in again)
 
 
 def current_code(slug: str, client: Client) -> str:
