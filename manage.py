@@ -1,11 +1,9 @@
 #!/usr/bin/env python
 """Django's command line."""
 
-import os
 import sys
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
-    from django.core.management import execute_from_command_line
+    from readerstudy.operations.process_start import run_command
 
-    execute_from_command_line(sys.argv)
+    run_command(sys.argv)

@@ -8,13 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from analysis import runs
 from analysis.models import AnalysisRun
-from analysis.sealing import Sealed, require_unsealed
+from analysis.unblinding_guard import ResultsSealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.accounts.views import error_page
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
-from readerstudy.cohorts.roles import ACTIONS, Action, Part, parts_of
-from readerstudy.reading.lifecycle import NotPossible
+from readerstudy.error_pages import error_page
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.studies.models import Study
+from readerstudy.studies.permissions import ACTIONS, Action, StudyRole, roles_of
 
 View = Callable[..., HttpResponse]
 
@@ -38,10 +38,10 @@ def member_view(action: Action) -> Callable[[View], View]:
                     _refused("results.access", request, slug)
                     raise PermissionDenied
                 return view(request, study, **kwargs)
-            except Sealed as sealed:
+            except ResultsSealed as sealed:
                 _refused("results.sealed", request, slug)
                 return error_page(request, status=403, message=str(sealed))
-            except NotPossible as refusal:
+            except StepNotPossible as refusal:
                 return error_page(request, status=409, message=str(refusal))
 
         return guarded
@@ -49,13 +49,13 @@ def member_view(action: Action) -> Callable[[View], View]:
     return declare
 
 
-def _study_of(request: HttpRequest, slug: str) -> tuple[Study, Part]:
+def _study_of(request: HttpRequest, slug: str) -> tuple[Study, StudyRole]:
     """The study and the role in it of whoever asks. Raises Http404 for who has none."""
     study = Study.objects.filter(slug=slug, membership__user=request.user).first()
     if study is None:
         _refused("results.access", request, slug)
         raise Http404
-    [part] = parts_of(request.user, study=study)
+    [part] = roles_of(request.user, study=study)
     return study, part
 
 
@@ -63,11 +63,14 @@ def _refused(action: str, request: HttpRequest, slug: str) -> None:
     record(action, request=request, study=slug, target=request.path, refused=True)
 
 
-def run_of(study: Study, number: int) -> AnalysisRun:
-    """Raises Sealed before the unblinding, Http404 for a run that the study does not have."""
+def unsealed_run_of(study: Study, number: int) -> AnalysisRun:
+    """The study's run of this number; one whose process died is ended first.
+
+    Raises ResultsSealed before the unblinding, Http404 for a run that the study does not have.
+    """
     require_unsealed(study)
     rows = AnalysisRun.objects.select_related("study").filter(study=study, number=number)
-    found = rows.first()
+    found = rows.defer("results").first()
     if found is None:
         raise Http404
     if found.is_lost:
@@ -78,7 +81,7 @@ def run_of(study: Study, number: int) -> AnalysisRun:
 
 def done_run_of(study: Study, number: int) -> AnalysisRun:
     """The same; Http404 also for a run that has no results."""
-    found = run_of(study, number)
+    found = unsealed_run_of(study, number)
     if found.state != AnalysisRun.State.DONE:
         raise Http404
     return found

@@ -5,4 +5,4 @@ class AnalysisConfig(AppConfig):
     name = "analysis"
 
     def ready(self):
-        from analysis import copied, requirements  # noqa: F401 (they register what they add)
+        from analysis import lifecycle_checks, plan_copying, witnessed_rows  # noqa: F401 (they register things)

@@ -20,9 +20,9 @@ from collections.abc import Callable
 from typing import Any
 
 from analysis import figures
-from analysis.figures import etiologies, roc
-from analysis.figures.curves import Curve
-from analysis.figures.source import MODEL, STAGES, brief, interval, percent
+from analysis.figures import roc, roc_by_class
+from analysis.figures.document_data import MODEL, STAGES, interval, percent, short_cohort_name
+from analysis.figures.roc_data import Curve
 from analysis.figures.theme import MINUS
 from readerstudy.diagnosis import Etiology
 
@@ -41,13 +41,13 @@ def chart(name: str, document: dict) -> Chart:
 
 def _roc(document: dict, *, cohort: str) -> Chart:
     """The micro-averaged curve, and readers without and with AI."""
-    points = roc.operating(document, cohort)
-    part = roc.part_with(points)
+    points = roc.operating_points(document, cohort)
+    part = roc.zoom_around(points)
     return {
         "axes": [f"1 {MINUS} specificity, micro-averaged", "Sensitivity, micro-averaged"],
         "panels": [
             {
-                "title": f"{brief(cohort)}, n = {points.n_patients} patients",
+                "title": f"{short_cohort_name(cohort)}, n = {points.n_patients} patients",
                 "curves": [_curve(MODEL, "", roc.micro(document, cohort))],
                 "points": _points(points),
                 "enlarged": part
@@ -63,19 +63,21 @@ def _etiologies(document: dict) -> Chart:
         "axes": [f"1 {MINUS} specificity", "Sensitivity"],
         "panels": [
             {
-                "title": f"{brief(cohort)}, n = {etiologies.n_patients(curves)} patients",
+                "title": (
+                    f"{short_cohort_name(cohort)}, n = {roc_by_class.n_patients(curves)} patients"
+                ),
                 "curves": [
                     _curve(Etiology(key).label, key, curve) for key, curve in curves.items()
                 ],
                 "points": [],
                 "enlarged": None,
             }
-            for cohort, curves in etiologies.panels(document).items()
+            for cohort, curves in roc_by_class.panels(document).items()
         ],
     }
 
 
-CHARTS: dict[str, Callable[..., Chart]] = {roc.NAME: _roc, etiologies.NAME: _etiologies}
+CHARTS: dict[str, Callable[..., Chart]] = {roc.NAME: _roc, roc_by_class.NAME: _etiologies}
 
 
 def _curve(name: str, key: str, curve: Curve) -> dict:
@@ -88,7 +90,7 @@ def _curve(name: str, key: str, curve: Curve) -> dict:
     }
 
 
-def _points(points: roc.Operating) -> list[dict]:
+def _points(points: roc.OperatingPoints) -> list[dict]:
     found = [
         _point(reader.code, reader.group, stage, at, n)
         for reader in points.readers

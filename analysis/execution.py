@@ -7,12 +7,13 @@ import logging
 
 from django.conf import settings
 
-from analysis import canonical, dataset, results, runs, software
+from analysis import canonical, compute_results, load_study_data, runs, software
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
-from analysis.sealing import Sealed
-from readerstudy.background import beating
+from analysis.unblinding_guard import ResultsSealed
+from readerstudy.background import heartbeat
+from readerstudy.outages import outage, wait_for_database
 
 log = logging.getLogger(__name__)
 
@@ -26,29 +27,33 @@ def execute(run_id: int) -> AnalysisRun | None:
     if run is None:
         return None
     try:
-        with beating(lambda: runs.beat(run), every=settings.ANALYSIS_HEARTBEAT_SECONDS):
+        with heartbeat(lambda: runs.beat(run), every=settings.ANALYSIS_HEARTBEAT_SECONDS):
             found = _computed(run)
         runs.finish(run, **found)
     except (KeyboardInterrupt, SystemExit):
-        _fail(run, "It was interrupted. Nothing was stored; run it again.")
+        _fail(run, "The analysis was interrupted. Nothing was stored. Run it again.")
         raise
     except Exception as error:
         log.exception("%s", run)
-        said = isinstance(error, results.SectionFailed | Sealed)
-        _fail(run, str(error) if said else f"{type(error).__name__}: {error}")
+        is_explained = isinstance(error, compute_results.SectionFailed | ResultsSealed)
+        reason = str(error) if is_explained else f"{type(error).__name__}: {error}"
+        if found := outage(error):
+            reason = f"{found.title}. Nothing was stored. Run it again."
+            wait_for_database()
+        _fail(run, reason)
     return AnalysisRun.objects.select_related("study").get(pk=run_id)
 
 
 def _computed(run: AnalysisRun) -> dict:
     """What the row keeps of a run that is done."""
-    data = dataset.load(run.study)
+    data = load_study_data.load(run.study)
     registered = registered_plan(run.study)
-    document = results.compute(
+    document = compute_results.compute(
         study={field: getattr(run.study, field) for field in ("slug", "is_synthetic", "notice")},
         data=data,
         plan=Plan.from_document(run.plan_document),
         registered=registered and Plan.from_document(registered.document),
-        begin=lambda number, title: runs.tell(run, steps_done=number, step=title),
+        begin=lambda number, title: runs.note_progress(run, steps_done=number, step=title),
     )
     text = canonical.to_text(document)
     return {

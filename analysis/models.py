@@ -8,15 +8,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from readerstudy.audit.append_only import refuses
-from readerstudy.cohorts.models import Study
+from readerstudy.audit.append_only import refuses_when
+from readerstudy.studies.models import Study
 
 _STATE = "(SELECT state FROM cohorts_study WHERE id = NEW.study_id)"
 _UNSEALED = f"{_STATE} IN ('unblinded', 'archived')"
 _ANALYSABLE = f"{_STATE} = 'unblinded'"
 
 
-@refuses(insert=_UNSEALED, update="1 = 1", delete="1 = 1")
+@refuses_when(insert=_UNSEALED, update="1 = 1", delete="1 = 1")
 class RegisteredPlan(models.Model):
     """An analysis plan, fixed before the study was unblinded.
 
@@ -51,7 +51,7 @@ _ASKED_FOR_CHANGES = " OR ".join(
 )  # fmt: skip
 
 
-@refuses(
+@refuses_when(
     insert=f"NOT ({_ANALYSABLE})",
     update=f"{_ENDED} OR {_ASKED_FOR_CHANGES}",
     delete="1 = 1",
@@ -94,7 +94,9 @@ class AnalysisRun(models.Model):
     )
     code_version = models.CharField(max_length=64, blank=True)
     libraries = models.JSONField(default=dict, help_text="Versions that the results rest on")
-    results = models.TextField(blank=True, help_text="Canonical JSON (analysis/document.py)")
+    results = models.TextField(
+        blank=True, help_text="Canonical JSON (analysis/results_document.py)"
+    )
     results_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
@@ -138,3 +140,85 @@ class AnalysisRun(models.Model):
             return False
         silent = timezone.now() - last_sign
         return silent > timedelta(seconds=settings.ANALYSIS_STALE_SECONDS)
+
+
+class FileSet(models.Model):
+    """The files of a run that is done, as one version of the software makes them; and the job of
+    making them.
+
+    ``key`` says what is printed on them and by which code (``file_set_queue.file_set_key``): after
+    an upgrade a run has another set. ``attempts`` counts the processes that took the job up, and
+    fences off one that was given up for dead.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    run = models.ForeignKey(AnalysisRun, on_delete=models.PROTECT)
+    key = models.CharField(max_length=64)
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
+    asked_at = models.DateTimeField(default=timezone.now)
+    heartbeat_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0, help_text="Files; 0 until they are listed")
+    reason = models.TextField(blank=True, help_text="Why they could not be listed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="file_set_once")]
+
+    def __str__(self):
+        return f"Files of {self.run}"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the process that had it, or was started for it, gives no sign of life.
+
+        With a broker a queued set may wait for as long as the worker is busy.
+        """
+        if self.state == self.State.RUNNING:
+            last_sign = self.heartbeat_at
+        elif self.state == self.State.QUEUED and not settings.CELERY_BROKER_URL:
+            last_sign = self.asked_at
+        else:
+            return False
+        return timezone.now() - last_sign > timedelta(seconds=settings.ANALYSIS_STALE_SECONDS)
+
+
+class RunFile(models.Model):
+    """A file of a set: what is stored of it, or why it could not be made.
+
+    Its content lies under ``settings.RUN_FILES_ROOT``, named by its digest (``stored_files``).
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DONE = "done"
+        FAILED = "failed"
+
+    file_set = models.ForeignKey(FileSet, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=200, help_text="As in its address: figures/flow.svg")
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    attempts = models.PositiveIntegerField(default=0, help_text="How often it was begun")
+    media_type = models.CharField(max_length=100, blank=True)
+    size = models.PositiveBigIntegerField(default=0, help_text="Bytes")
+    sha256 = models.CharField(max_length=64, blank=True)
+    reason = models.TextField(blank=True, help_text="Why it could not be made")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["file_set", "name"], name="run_file_once"),
+            models.CheckConstraint(
+                condition=~Q(state="done") | ~Q(sha256="") & ~Q(media_type=""),
+                name="run_file_with_digest",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="failed") | ~Q(reason=""), name="run_file_failed_with_reason"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.name} of {self.file_set.run}"

@@ -27,7 +27,7 @@ CellsMethod = Literal["none", "chi2", "chi2-corrected", "exact", "mid-p"]
 Alternative = Literal["two-sided", "greater", "less"]
 Multiplicity = Literal["none", "holm", "benjamini-hochberg", "bonferroni"]
 Metric = Literal["accuracy", "sensitivity", "specificity"]
-Comparison = Literal[
+ComparisonName = Literal[
     "with vs without AI", "without AI vs model", "with AI vs model", "with AI vs seniors without"
 ]
 Group = Literal["all", "senior", "middle", "junior"]
@@ -67,7 +67,7 @@ class PrimaryEndpoint:
         "all testing cohorts together."
     )
     metric: Metric = "accuracy"
-    comparison: Comparison = "with vs without AI"
+    comparison: ComparisonName = "with vs without AI"
     group: Group = "all"
 
 
@@ -114,7 +114,7 @@ class Mrmc:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baseline:
+class BaselineTests:
     """Tests of whether the cohorts differ, chosen beforehand: see `stats.baseline_variable`."""
 
     continuous: ContinuousTest = "rank"
@@ -137,7 +137,7 @@ class Plan:
     permutation: Permutation = field(default_factory=Permutation)
     multiplicity: Multiplicity = "holm"
     mrmc: Mrmc = field(default_factory=Mrmc)
-    baseline: Baseline = field(default_factory=Baseline)
+    baseline: BaselineTests = field(default_factory=BaselineTests)
 
     def __post_init__(self):
         problems = [*_value_problems(Plan, self, ""), *self._conflicts()]
@@ -168,7 +168,7 @@ class Plan:
         Raises InvalidPlan, with all that is wrong, for a text that is no plan.
         """
         if len(text) > MAX_DOCUMENT:
-            raise InvalidPlan([f"The plan has more than {MAX_DOCUMENT} characters."])
+            raise InvalidPlan([f"The plan is longer than {MAX_DOCUMENT} characters."])
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -177,7 +177,7 @@ class Plan:
             raise InvalidPlan(["The plan is not a JSON object, { ... }."])
         written = document.pop("format", FORMAT)
         if written != FORMAT:
-            raise InvalidPlan([f"format: this is a plan of format {written!r}, not {FORMAT}."])
+            raise InvalidPlan([f"format: this plan has format {written!r} instead of {FORMAT}."])
         problems: list[str] = []
         settings = _settings(cls, document, "", problems)
         if problems:
@@ -197,7 +197,9 @@ def _settings(kind: type, document: dict, where: str, problems: list[str]) -> di
     for name, value in document.items():
         path = f"{where}{name}"
         if name not in known:
-            problems.append(f"{where}{name!a}: no such setting; there are {', '.join(known)}.")
+            problems.append(
+                f"{where}{name!a}: there is no such setting. Known settings: {', '.join(known)}."
+            )
         elif is_dataclass(known[name]):
             if isinstance(value, dict):
                 settings[name] = known[name](**_settings(known[name], value, f"{path}.", problems))
@@ -231,7 +233,7 @@ def _value_problems(kind: type, settings: Any, where: str) -> Iterator[str]:
 
 def _choice_problems(allowed: tuple[str, ...], value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, str) or value not in allowed:
-        yield f"{path}: {value!r} is none of {', '.join(allowed)}."
+        yield f"{path}: {value!r} is not one of {', '.join(allowed)}."
 
 
 def _list_problems(allowed: tuple[str, ...], values: Any, path: str) -> Iterator[str]:
@@ -241,12 +243,12 @@ def _list_problems(allowed: tuple[str, ...], values: Any, path: str) -> Iterator
     for value in values:
         yield from _choice_problems(allowed, value, path)
         if values.count(value) > 1:
-            yield f"{path}: {value!r} is named twice."
+            yield f"{path}: {value!r} appears twice."
 
 
 def _text_problems(text: str, path: str) -> Iterator[str]:
     if not text.strip() or len(text) > MAX_TEXT or not text.isprintable():
-        yield f"{path}: must be a line of 1 to {MAX_TEXT} characters."
+        yield f"{path}: must be a single line of 1 to {MAX_TEXT} characters."
 
 
 def _limit_problems(limits, value: float, path: str) -> Iterator[str]:

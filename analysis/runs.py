@@ -11,15 +11,18 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from analysis import file_set_queue
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
-from analysis.sealing import require_analysable
+from analysis.unblinding_guard import require_analysable
+from analysis.witnessed_rows import REQUEST, RUN
+from readerstudy.audit.evidence import row_evidence
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
+from readerstudy.studies.models import Study
 
 State = AnalysisRun.State
-NO_SIGN = "Its process ended without a word, or never began. Nothing was stored; run it again."
+NO_SIGN = "The process stopped unexpectedly or never started. Nothing was stored. Run it again."
 
 
 @transaction.atomic
@@ -27,7 +30,7 @@ def start(study: Study, plan: Plan, *, by: str) -> AnalysisRun:
     """Queue an analysis; whoever calls has it executed (``dispatch``, or ``execution.execute``).
 
     The same plan is not queued twice: while a run of it is under way, that run is returned.
-    Raises Sealed unless the study is unblinded, NotPossible once it is archived.
+    Raises ResultsSealed unless the study is unblinded, StepNotPossible once it is archived.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)  # two clicks are one after the other
     require_analysable(study)
@@ -47,7 +50,8 @@ def start(study: Study, plan: Plan, *, by: str) -> AnalysisRun:
         created_by=by,
         steps=len(plan.sections),
     )
-    record("analysis.start", actor=by, study=study.slug, target=str(run), detail={"plan": sha256})
+    detail = {"plan": sha256} | row_evidence(REQUEST, run)
+    record("analysis.start", actor=by, study=study.slug, target=str(run), detail=detail)
     return AnalysisRun.objects.select_related("study").get(pk=run.pk)
 
 
@@ -72,19 +76,23 @@ def beat(run: AnalysisRun) -> None:
     _running(run).update(heartbeat_at=timezone.now())
 
 
-def tell(run: AnalysisRun, *, steps_done: int, step: str) -> None:
+def note_progress(run: AnalysisRun, *, steps_done: int, step: str) -> None:
     """Store how far the run is."""
     _running(run).update(steps_done=steps_done, step=step, heartbeat_at=timezone.now())
 
 
 @transaction.atomic
 def finish(run: AnalysisRun, **results) -> bool:
-    """Store the results and mark the run done; False when it was given up for lost meanwhile."""
+    """Store the results and mark the run done, its files still to be made (``make_run_files``).
+
+    False when it was given up for lost meanwhile.
+    """
     ours = _running(run).update(
         state=State.DONE, finished_at=timezone.now(), steps_done=run.steps, step="", **results
     )
     if ours:
-        detail = {"results": results["results_sha256"]}
+        file_set_queue.queue(AnalysisRun.objects.select_related("study").get(pk=run.pk))
+        detail = {"results": results["results_sha256"]} | row_evidence(RUN, run)
         record("analysis.done", study=run.study.slug, target=str(run), detail=detail)
     return bool(ours)
 
@@ -95,7 +103,8 @@ def fail(run: AnalysisRun, *, reason: str) -> bool:
     seen = AnalysisRun.objects.filter(pk=run.pk, state=run.state, heartbeat_at=run.heartbeat_at)
     ended = seen.update(state=State.FAILED, finished_at=timezone.now(), reason=reason)
     if ended:
-        record("analysis.failed", study=run.study.slug, target=str(run), detail={"reason": reason})
+        detail = {"reason": reason} | row_evidence(RUN, run)
+        record("analysis.failed", study=run.study.slug, target=str(run), detail=detail)
     return bool(ended)
 
 

@@ -66,7 +66,7 @@ class Patients:
     ``model``, the model's hard-gated decision, are class indices in the order of ``Etiology``,
     MISSING where there is none. ``probabilities``, shape (n, 3), are the sub-models', and
     ``four_class``, shape (n, 4), the hard-gated ones; NaN where the model has no result. The
-    baseline characteristics are in the words of ``cohorts.vocabulary``, "" where unknown.
+    baseline characteristics are in the words of ``studies.clinical_vocabulary``, "" where unknown.
     """
 
     patient: NDArray[np.str_]

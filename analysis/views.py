@@ -3,36 +3,37 @@
 No page computes a result: they show what runs have stored.
 """
 
-import json
+from functools import partial
 
 from django.contrib import messages
-from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from analysis import dispatch, presentation, registration, runs
-from analysis.access import member_view, run_of
-from analysis.alerts import alerts
-from analysis.beside import page_beside
+from analysis import dispatch, file_set_queue, registration, runs
+from analysis.access import done_run_of, member_view, unsealed_run_of
+from analysis.extra_run_pages import page_for
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
-from analysis.rendered import kept
-from analysis.sealing import require_analysable
-from inference.inputs import ModelInputs, model_inputs
+from analysis.run_file_names import page_name
+from analysis.study_alerts import alerts_of
+from analysis.unblinding_guard import require_analysable
+from inference.case_status import ModelInputs, model_inputs
 from inference.models import StudyModel
+from readerstudy.accounts import safe_addresses
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study, testing_cases
-from readerstudy.cohorts.roles import Action, may
+from readerstudy.background import BROKER_DOWN
 from readerstudy.reading import sequence, trace
-from readerstudy.reading.activity import activity_of
-from readerstudy.reading.lifecycle import NotPossible
-from readerstudy.reading.reminders import NotReminded, behind, remind
+from readerstudy.reading.frozen_cache import cached_once_locked
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.reading.reader_activity import activity_of
+from readerstudy.reading.reminders import NotReminded, remind, remindable_readers
+from readerstudy.studies.models import Study, testing_cases
+from readerstudy.studies.permissions import Action, may
 
 INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 
@@ -41,7 +42,9 @@ INPUTS_LISTED = 200  # failed, and poor, cases that the page names
 @member_view(Action.SEE_PROGRESS)
 def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Progress, the registered plan, and the runs."""
-    return _study_page(request, study, form=PlanForm(offered=registration.plan_to_run(study)))
+    return _study_page(
+        request, study, form=PlanForm(offered=registration.registered_or_default_plan(study))
+    )
 
 
 @require_POST
@@ -53,7 +56,7 @@ def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
         plan = form.cleaned_data["document"]
         try:
             registration.register(study, plan, by=request.user.get_username())
-        except NotPossible as refusal:
+        except StepNotPossible as refusal:
             form.add_error("document", refusal.reasons)
         else:
             return redirect("analysis:results", slug=study.slug)
@@ -65,12 +68,14 @@ def register_plan(request: HttpRequest, study: Study) -> HttpResponse:
 def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     """Have the study analysed, by the plan that was sent or the one that counts."""
     require_analysable(study)
-    form = PlanForm(request.POST, offered=registration.plan_to_run(study))
+    form = PlanForm(request.POST, offered=registration.registered_or_default_plan(study))
     if not form.is_valid():
         return _study_page(request, study, form=form)
     with transaction.atomic():
         started = runs.start(study, form.cleaned_data["document"], by=request.user.get_username())
-        dispatch.dispatch_on_commit(started)
+        dispatch.dispatch_on_commit(
+            started, if_undelivered=partial(messages.warning, request, BROKER_DOWN)
+        )
     return redirect("analysis:run", slug=study.slug, number=started.number)
 
 
@@ -79,10 +84,12 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
 def send_reminder(request: HttpRequest, study: Study) -> HttpResponse:
     """Remind the reader whose code was sent."""
     code = request.POST.get("reader", "")
-    at = request.build_absolute_uri(reverse("reading:current", kwargs={"slug": study.slug}))
+    at = safe_addresses.absolute_url(
+        request, reverse("reading:current", kwargs={"slug": study.slug})
+    )
     try:
         remind(study, code, address=at, request=request)
-        messages.success(request, f"{code} is reminded.")
+        messages.success(request, f"Reminder sent to {code}.")
     except NotReminded as refusal:
         messages.error(request, str(refusal))
     return redirect("analysis:results", slug=study.slug)
@@ -92,36 +99,53 @@ def send_reminder(request: HttpRequest, study: Study) -> HttpResponse:
 @member_view(Action.SEE_RESULTS)
 def run(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
     """One run: how far it is, why it failed, or its results."""
-    found = run_of(study, number)
+    found = unsealed_run_of(study, number)
     context = {"study": study, "run": found, "plan": Plan.from_document(found.plan_document)}
     if found.state == AnalysisRun.State.DONE:
         record("results.view", request=request, study=study.slug, target=str(found))
-        context["beside"] = page_beside(study.slug)
-        context["results"] = _results(context, readers_page=request.GET.get("readers", ""))
+        context["beside"] = page_for(study.slug)
+        context["results"] = _results(found, readers_page=request.GET.get("readers", ""))
+        context["progress"] = file_set_queue.progress(found)
     return render(request, "analysis/run.html", context)
 
 
-def _results(context: dict, *, readers_page: str) -> SafeString:
-    """The part of a run's page that shows its results: set once, and then kept."""
-    run = context["run"]
-    number = int(readers_page) if readers_page.isdecimal() and len(readers_page) < 5 else 1
+@require_http_methods(["GET", "POST"])
+@member_view(Action.SEE_RESULTS)
+def run_files(request: HttpRequest, study: Study, *, number: int) -> HttpResponse:
+    """How far the files of a run are, for its page to show; by POST, make again what failed."""
+    found = done_run_of(study, number)
+    if request.method == "POST":
+        file_set_queue.try_again(found)
+        return redirect("analysis:run", slug=study.slug, number=number)
+    context = {"study": study, "run": found, "progress": file_set_queue.progress(found)}
+    return render(request, "analysis/progress.html", context)
 
-    def draw() -> bytes:
-        shown = presentation.page_of(json.loads(run.results), readers_page=number)
-        return render_to_string("analysis/run_results.html", context | shown).encode()
 
-    return mark_safe(kept(run, f"page {number}", draw).decode())  # noqa: S308 (our own template)
+def _results(run: AnalysisRun, *, readers_page: str) -> SafeString:
+    """The part of a run's page that shows its results, as a worker set it; "" before that.
+
+    The first page of readers, for a number that is none; the last one, for one that is too high.
+    """
+    requested = int(readers_page) if readers_page.isdecimal() and len(readers_page) < 5 else 1
+    last = file_set_queue.page_count(run) or 1
+    _, stored = file_set_queue.look_up(run, page_name(min(max(requested, 1), last)))
+    if stored is None:
+        return SafeString()
+    with stored:
+        return mark_safe(stored.read().decode())  # noqa: S308 (our own template)
 
 
 def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpResponse:
     activity = activity_of(study)
     context = {
         "study": study,
-        "alerts": alerts(study, activity),
-        "behind": behind(study, activity),
+        "alerts": alerts_of(study, activity),
+        "behind": remindable_readers(study, activity),
         "progress": _progress(study),
-        "disagreements": trace.disagreements(study),
-        "beside": page_beside(study.slug),
+        "disagreements": cached_once_locked(
+            study, "disagreements", ask=lambda: trace.disagreements(study)
+        ),
+        "beside": page_for(study.slug),
         "plans": list(RegisteredPlan.objects.filter(study=study).order_by("-pk")),
         "runs": _runs(study),
         "form": form,
@@ -133,15 +157,9 @@ def _study_page(request: HttpRequest, study: Study, *, form: PlanForm) -> HttpRe
 
 
 def _progress(study: Study) -> list[sequence.ReaderProgress]:
-    """Every reader's progress. A locked study takes no more readings: it is counted once."""
-
-    def count() -> list[sequence.ReaderProgress]:
-        return sequence.progress_of(study.reader_set.order_by("code"))
-
-    if study.locked_at is None:
-        return count()
-    key = f"progress-{study.pk}-{study.locked_at:%Y%m%dT%H%M%S%f}"
-    return caches["process"].get_or_set(key, count, timeout=None)
+    """Every reader's progress."""
+    readers = study.reader_set.order_by("code")
+    return cached_once_locked(study, "progress", ask=lambda: sequence.progress_of(readers))
 
 
 def _runs(study: Study) -> list[AnalysisRun]:

@@ -4,7 +4,7 @@
 
 One line a figure: name, value, unit. Each compares in this one run; the best of several
 repeats counts, in seconds of the processor, so that a busy machine does not favour the shorter
-run. `--quick` repeats less and grows less far: a check that it runs, not a figure.
+run. `--quick` repeats less, resamples less and grows less far: a check that it runs, not a figure.
 
 - sklearn_bootstrap_over_ours: 1000 resamples of the micro-averaged AUC of 368 patients, four
   classes: a loop over scikit-learn's roc_auc_score, divided by our bootstrap.
@@ -16,15 +16,16 @@ run. `--quick` repeats less and grows less far: a check that it runs, not a figu
 - published_analysis_seconds: the reconstruction of the published study, 368 patients and six
   readers, read from the database and analysed by the default plan with 10,000 resamples.
 - dashboard_ms, run_ms: an investigator's page of a study and that of its run, at 1,000,000
-  readings (200 readers, 2,500 cases, SQLite), from request to answer; dashboard_first_ms,
-  run_first_ms: when nothing of them is kept yet; dashboard_queries, run_queries: what each asks of
-  the database.
+  readings (200 readers, 2,500 cases, SQLite), from request to answer.
+- dashboard_first_ms, run_first_ms: the same when nothing of them is kept yet.
+- dashboard_queries, run_queries: what each asks of the database.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import log
 from pathlib import Path
 
@@ -38,20 +39,31 @@ from analysis import stats  # noqa: E402
 from benchmarks.support.site import own_site  # noqa: E402
 
 PATIENTS, CLASSES, READERS = 368, 4, 2
-RESAMPLES, PERMUTATIONS = 1000, 9999
-MANY_PATIENTS = 100_000
+PERMUTATIONS = 9999
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done."""
+
+    repeats: int
+    resamples: int
+    many_patients: int
+
+
+FULL = Plan(repeats=5, resamples=1000, many_patients=100_000)
+QUICK = Plan(repeats=1, resamples=50, many_patients=1000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="repeat less and grow less far")
+    parser.add_argument("--quick", action="store_true", help="less of everything: that it runs")
     quick = parser.parse_args().quick
-    repeats = 1 if quick else 5
-    report("sklearn_bootstrap_over_ours", sklearn_bootstrap_over_ours(repeats), "ratio")
-    report("scipy_permutation_over_ours", scipy_permutation_over_ours(repeats), "ratio")
-    many = MANY_PATIENTS // 10 if quick else MANY_PATIENTS
+    plan = QUICK if quick else FULL
+    report("sklearn_bootstrap_over_ours", sklearn_bootstrap_over_ours(plan), "ratio")
+    report("scipy_permutation_over_ours", scipy_permutation_over_ours(plan), "ratio")
     for name, work in (("auc", auc), ("bootstrap", bootstrap), ("permutation", permutation)):
-        report(f"growth_{name}", growth(work, many, repeats), "ratio")
+        report(f"growth_{name}", growth(work, plan), "ratio")
     with own_site():
         from benchmarks.support import studies
 
@@ -90,14 +102,14 @@ def read(n_patients: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(rng.random((READERS, n_patients)) < chance for chance in (0.72, 0.7))
 
 
-def sklearn_bootstrap_over_ours(repeats: int) -> float:
+def sklearn_bootstrap_over_ours(plan: Plan) -> float:
     truth, score = scored(PATIENTS)
     one_hot = np.eye(CLASSES, dtype=int)[truth]
 
     def loop():
         rng = np.random.default_rng(3)
         values = []
-        for _ in range(RESAMPLES):
+        for _ in range(plan.resamples):
             chosen = rng.integers(PATIENTS, size=PATIENTS)
             values.append(roc_auc_score(one_hot[chosen], score[chosen], average="micro"))
         return np.quantile(values, [0.025, 0.975])
@@ -106,14 +118,16 @@ def sklearn_bootstrap_over_ours(repeats: int) -> float:
         statistics = {"micro": stats.one_vs_rest_auc_statistics(truth=truth, score=score).micro}
         # A generator: of a seed, samples that were drawn before would be used again.
         rng = np.random.default_rng(3)
-        found = stats.bootstrap_statistics(statistics=statistics, resamples=RESAMPLES, seed=rng)
+        found = stats.bootstrap_statistics(
+            statistics=statistics, resamples=plan.resamples, seed=rng
+        )
         return found["micro"].interval
 
     agree(loop(), (ours().low, ours().high))
-    return best(loop, min(repeats, 3)) / best(ours, 4 * repeats)
+    return best(loop, min(plan.repeats, 3)) / best(ours, 4 * plan.repeats)
 
 
-def scipy_permutation_over_ours(repeats: int) -> float:
+def scipy_permutation_over_ours(plan: Plan) -> float:
     a, b = read(PATIENTS)
 
     def scipys():
@@ -130,7 +144,7 @@ def scipy_permutation_over_ours(repeats: int) -> float:
         return stats.paired_permutation(a=a, b=b).p_value
 
     agree([scipys()], [ours()], within=0.03)
-    return best(scipys, repeats) / best(ours, 4 * repeats)
+    return best(scipys, plan.repeats) / best(ours, 4 * plan.repeats)
 
 
 def agree(reference, found, *, within: float = 1e-9) -> None:
@@ -139,28 +153,29 @@ def agree(reference, found, *, within: float = 1e-9) -> None:
         sys.exit(f"the two disagree: {list(reference)} and {list(found)}")
 
 
-def auc(n_patients: int) -> Callable[[], object]:
+def auc(n_patients: int, _plan: Plan) -> Callable[[], object]:
     truth, score = scored(n_patients)
     return lambda: stats.one_vs_rest_roc(truth=truth, score=score)
 
 
-def bootstrap(n_patients: int) -> Callable[[], object]:
+def bootstrap(n_patients: int, plan: Plan) -> Callable[[], object]:
     truth, score = scored(n_patients)
     statistics = {"micro": stats.one_vs_rest_auc_statistics(truth=truth, score=score).micro}
     return lambda: stats.bootstrap_statistics(
-        statistics=statistics, resamples=RESAMPLES, seed=np.random.default_rng(5)
+        statistics=statistics, resamples=plan.resamples, seed=np.random.default_rng(5)
     )
 
 
-def permutation(n_patients: int) -> Callable[[], object]:
+def permutation(n_patients: int, _plan: Plan) -> Callable[[], object]:
     a, b = read(n_patients)
     return lambda: stats.paired_permutation(a=a, b=b)
 
 
-def growth(work_on: Callable[[int], Callable[[], object]], many: int, repeats: int) -> float:
+def growth(work_on: Callable[[int, Plan], Callable[[], object]], plan: Plan) -> float:
     """Measured ratio of the times of many patients and few, over that of n log n."""
-    few_seconds = best(work_on(PATIENTS), 4 * repeats)
-    many_seconds = best(work_on(many), repeats)
+    many = plan.many_patients
+    few_seconds = best(work_on(PATIENTS, plan), 4 * plan.repeats)
+    many_seconds = best(work_on(many, plan), plan.repeats)
     predicted = many * log(many) / (PATIENTS * log(PATIENTS))
     return many_seconds / few_seconds / predicted
 

@@ -2,26 +2,29 @@
 
     .venv/bin/python benchmarks/inference.py [--quick]
 
-On ResNet-50, in batches of 8:
+One line a figure: name, value, unit. On ResNet-50, in batches of 8:
 
-cam_over_bare       `predict`, three probabilities and four heatmaps a case, over the bare forward
-                    pass of the same six extractors and three heads
-peer_over_ours      the same probabilities and heatmaps by pytorch-grad-cam, over `predict`
-torchcam_over_ours  the same by torchcam, over `predict`; support/peers.py says what each does
-bf16_over_fp32      `predict` in bfloat16 over `predict` in float32
-job_over_bare       whole jobs, from claim and PNG files to the rows in SQLite, over the bare pass
+- cam_over_bare: `predict`, three probabilities and four heatmaps a case, over the bare forward pass
+  of the same six extractors and three heads.
+- peer_over_ours: the same probabilities and heatmaps by pytorch-grad-cam, over `predict`.
+- torchcam_over_ours: the same by torchcam, over `predict`; support/peers.py says what each does.
+- bf16_over_fp32: `predict` in bfloat16 over `predict` in float32.
+- job_over_bare: whole jobs, from claim and PNG files to the rows in SQLite, over the bare pass.
+- bare_per_case, predict_per_case, bf16_per_case, job_per_case: by themselves, in ms a case.
 
 On the tiny network, in a worker process of its own (`manage.py infer`):
 
-growth_10000_over_100   a case's time in the middle of a cohort of 10,000 (half of it done, half
-                        waiting), over that in a cohort of 100
-memory_1000_over_100    the worker's peak memory after 1,000 cases over that after 100
+- tiny_job_per_case: a case's time in a cohort of 100, in ms.
+- growth: that in the middle of a cohort of 10,000 (half of it done, half waiting), over the former.
+- memory_growth: the worker's peak memory after 1,000 cases over that after 100.
+- peak_memory: that after 1,000, in MiB.
 
-Times that are no ratio are in ms a case. With --quick all is smaller, batches (of 2), rounds and
-cohorts, and takes less than a minute.
+With --quick all is smaller, batches (of 2), rounds and cohorts, and the tiny network is all that
+is timed: it only shows that everything runs, the peers too.
 """
 
 import argparse
+import os
 import statistics
 import sys
 from dataclasses import dataclass
@@ -41,6 +44,8 @@ from benchmarks.support.site import add_model, fresh_database, own_site  # noqa:
 class Plan:
     """How much is done."""
 
+    architecture: str
+    phantoms: int  # whose files all cases share
     batch: int
     rounds: int
     peer_rounds: int
@@ -51,6 +56,8 @@ class Plan:
 
 
 FULL = Plan(
+    architecture="resnet50",
+    phantoms=8,
     batch=8,
     rounds=11,
     peer_rounds=3,
@@ -60,29 +67,32 @@ FULL = Plan(
     memory=(100, 1_000),
 )
 QUICK = Plan(
+    architecture="tiny",
+    phantoms=1,
     batch=2,
-    rounds=3,
+    rounds=1,
     peer_rounds=1,
-    growth=(40, 1_000),
+    growth=(4, 8),
     growth_rounds=1,
-    growth_cases=40,
-    memory=(24, 80),
+    growth_cases=4,
+    memory=(2, 4),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="less of everything, in a minute")
+    parser.add_argument("--quick", action="store_true", help="less of everything: that it runs")
     parser.add_argument(
         "--peers", type=Path, default=ROOT / ".venv/bench-peers", help="folder to install them in"
     )
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
     peers.install(options.peers)
+    os.environ["INFERENCE_BATCH_SIZE"] = str(plan.batch)
     with own_site() as folder:
         from benchmarks.support.cohort import draw
 
-        drawn = draw()
+        drawn = draw(plan.phantoms)
         with fresh_database(folder):
             network_figures(plan, drawn=drawn)
         growth_figure(plan, folder=folder, drawn=drawn)
@@ -90,11 +100,11 @@ def main() -> None:
 
 
 def network_figures(plan: Plan, *, drawn) -> None:
-    """All that is measured on ResNet-50."""
+    """All that is measured of the network."""
     from inference import runner
     from inference.clahdm import weights
 
-    version = add_model("resnet50")
+    version = add_model(plan.architecture)
     model = weights.load(version.weights.path).model
     device = runner.device()
     model.to(device, memory_format=torch.channels_last)
@@ -176,8 +186,8 @@ def growth_figure(plan: Plan, *, folder: Path, drawn) -> None:
                 add_jobs(size, drawn=drawn, model_version=add_model("tiny"), done=done)
                 seconds[size] += seconds_per_case(database, cases=plan.growth_cases)
     each = {size: statistics.median(found) for size, found in seconds.items()}
-    say(f"tiny_job_per_case_of_{small}", each[small] * 1000, "ms")
-    say(f"growth_{large}_over_{small}", each[large] / each[small], "ratio")
+    say("tiny_job_per_case", each[small] * 1000, "ms")
+    say("growth", each[large] / each[small], "ratio")
 
 
 def memory_figure(plan: Plan, *, folder: Path, drawn) -> None:
@@ -186,11 +196,10 @@ def memory_figure(plan: Plan, *, folder: Path, drawn) -> None:
     from benchmarks.support.worker import peak_memory
 
     with fresh_database(folder) as database:
-        few, many = plan.memory
-        add_jobs(many, drawn=drawn, model_version=add_model("tiny"))
+        add_jobs(max(plan.memory), drawn=drawn, model_version=add_model("tiny"))
         after_few, after_many = peak_memory(database, marks=plan.memory)
-    say(f"memory_after_{many}", after_many / 2**20, "MiB")
-    say(f"memory_{many}_over_{few}", after_many / after_few, "ratio")
+    say("peak_memory", after_many / 2**20, "MiB")
+    say("memory_growth", after_many / after_few, "ratio")
 
 
 def _channels_last(stacked: torch.Tensor) -> list[torch.Tensor]:

@@ -1,6 +1,6 @@
 """The reading room's speed, beside Label Studio's, and many readers at once.
 
-    .venv/bin/python benchmarks/reading.py [--quick] [--ours-only]
+    .venv/bin/python benchmarks/reading.py [--quick] [--[no-]label-studio]
 
 One line a figure: name, value, unit. Both sites are served by gunicorn with 2 processes of 4
 threads and keep their rows in a PostgreSQL of their own that waits for the disk. Both hold as many
@@ -15,22 +15,27 @@ left out.
 
 - ours_over_label_studio, ours_over_label_studio_8: our reads per second over Label Studio's, with
   one reader and with eight at once, the median of rounds that take turns.
-- ours_over_label_studio_with_images, …_8: the same with three more requests a read, for what is
-  counted apart.
-- reads_per_second_1, reads_per_second_8: our reads per second; label_studio_reads_per_second_1 …
+- ours_over_label_studio_with_images, ours_over_label_studio_with_images_8: the same with three more
+  requests a read, for what is counted apart.
+- reads_per_second_1, reads_per_second_8: our reads per second.
 - page_plus_submit_p95_ms, page_plus_submit_p95_ms_8: our 95th percentiles, with one reader and with
-  eight; label_studio_page_plus_submit_p95_ms … are of its next task and annotation.
+  eight.
 - image_kib_per_case, page_kib: what a read takes over the line.
-- page_queries_1, page_queries_200, submit_queries_1, submit_queries_200: what a page by itself and
-  a submit with the next page ask of the database, at a reader's first and 200th case.
+- label_studio_reads_per_second_1, label_studio_reads_per_second_8: the same of Label Studio.
+- label_studio_page_plus_submit_p95_ms, label_studio_page_plus_submit_p95_ms_8: of its next task and
+  annotation.
+- label_studio_image_kib_per_case, label_studio_page_kib: the same of Label Studio.
+- page_queries_first, page_queries_late, submit_queries_first, submit_queries_late: what a page by
+  itself and a submit with the next page ask of the database, at a reader's first and 200th case.
 - first_pixels_ms, first_pixels_p95_ms: from the click on submit to the next case's images on the
   screen, in Chromium.
-- soak_…: 200 readers at once, in both stages, with short pauses between the cases: how many reads,
-  what failed, and what of it the database does not hold (lost, though acknowledged), holds twice,
-  or out of order. soak_p95_ms is of page and submit.
+- soak_readers, soak_reads, soak_reads_per_second, soak_p95_ms: 200 readers at once, in both stages,
+  with short pauses between the cases: how many reads, and how long a page and a submit take.
+- soak_errors, soak_lost, soak_duplicates, soak_out_of_order: what of it failed, and what the
+  database does not hold (lost, though acknowledged), holds twice, or out of order.
 
-With --quick all is smaller; with --ours-only Label Studio is left out, which else is installed in
-a virtual environment of its own at first.
+With --quick all is smaller, and Label Studio is left out, which takes minutes to install (in a
+virtual environment of its own, once) and to start: --label-studio has it there too.
 """
 
 import argparse
@@ -57,6 +62,7 @@ from tests import servers  # noqa: E402
 class Plan:
     """How much is done."""
 
+    phantoms: int  # whose files all cases share
     cases: int
     rounds: int
     alone: int  # reads a round
@@ -71,6 +77,7 @@ class Plan:
 
 AT_ONCE = 8
 FULL = Plan(
+    phantoms=8,
     cases=368,
     rounds=5,
     alone=30,
@@ -83,16 +90,17 @@ FULL = Plan(
     soak_think_seconds=8,
 )
 QUICK = Plan(
+    phantoms=1,
     cases=8,
     rounds=1,
-    alone=3,
-    together=2,
-    late=5,
-    seen=2,
+    alone=2,
+    together=1,
+    late=3,
+    seen=1,
     soak_readers=10,
     soak_cases=10,
     soak_seconds=1.5,
-    soak_think_seconds=0.3,
+    soak_think_seconds=0.5,
 )
 
 Sites = dict[str, Sequence[CaseReader]]
@@ -102,12 +110,19 @@ Sites = dict[str, Sequence[CaseReader]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="less of everything: that it runs")
-    parser.add_argument("--ours-only", action="store_true", help="without Label Studio")
+    parser.add_argument(
+        "--label-studio",
+        action=argparse.BooleanOptionalAction,
+        help="time it beside ours; left out of --quick unless asked for",
+    )
     parser.add_argument(
         "--peers", type=Path, default=ROOT / "benchmarks/.peers", help="folder to install it in"
     )
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
+    has_peer = not options.quick if options.label_studio is None else options.label_studio
+    if not has_peer:
+        print("# Label Studio is left out: no figure compares ours with it", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which ends what was started
     describe_machine(libraries=("django", "gunicorn", "psycopg2-binary"))
     with ExitStack() as stack:
@@ -120,7 +135,7 @@ def main() -> None:
             reader.sit_down(address)
         sites: Sites = {"ours": ours}
         with ExitStack() as peer:
-            if not options.ours_only:
+            if has_peer:
                 readers = peer.enter_context(_label_studio(plan, options.peers))
                 sites["label_studio"] = readers
             speed_figures(plan, sites)
@@ -134,7 +149,7 @@ def _build(plan: Plan) -> tuple[list, object, object, list]:
     from benchmarks.support import cohort
     from benchmarks.support.reading_room import open_study
 
-    drawn = cohort.draw()
+    drawn = cohort.draw(plan.phantoms)
     *timed, counted, watched = open_study(
         "timed", drawn=drawn, cases=plan.cases, readers=AT_ONCE + 3, design="two_session"
     )
@@ -154,12 +169,11 @@ def _label_studio(plan: Plan, peers: Path) -> Iterator[Sequence[CaseReader]]:
     from django.conf import settings
 
     from benchmarks.support import label_studio
-    from benchmarks.support.cohort import DRAWN
     from readerstudy.diagnosis import Modality
 
     python = label_studio.install(peers / "label-studio")
     folder = settings.MEDIA_ROOT / "images"
-    images = [[folder / f"phantom-{n}-{m}.png" for m in Modality] for n in range(DRAWN)]
+    images = [[folder / f"phantom-{n}-{m}.png" for m in Modality] for n in range(plan.phantoms)]
     with (
         tempfile.TemporaryDirectory(prefix="label-studio-bench-") as name,
         servers.postgres(durable=True) as database,
@@ -222,9 +236,9 @@ def query_figures(plan: Plan, reader) -> None:
     reader.arrive()
     for case in range(1, plan.late + 1):
         of_page, of_submit = reader.count_queries()
-        if case in (1, plan.late):
-            say(f"page_queries_{case}", of_page, "queries")
-            say(f"submit_queries_{case}", of_submit, "queries")
+        if name := {1: "first", plan.late: "late"}.get(case):
+            say(f"page_queries_{name}", of_page, "queries")
+            say(f"submit_queries_{name}", of_submit, "queries")
 
 
 def pixel_figures(plan: Plan, reader, address: str) -> None:

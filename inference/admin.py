@@ -13,16 +13,17 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from inference import progress, registry
+from inference import model_registration, progress
 from inference.clahdm.card import WeightsError
-from inference.importer import DEFAULT_THRESHOLD, import_predictions
+from inference.clahdm.gating import DEFAULT_THRESHOLD
 from inference.models import InferenceJob, ModelVersion, Prediction
+from readerstudy.accounts.body_limits import takes_upload
 from readerstudy.audit.admin import ReadOnlyAdmin
-from readerstudy.cohorts import roles
-from readerstudy.cohorts.by_role import ByRole
-from readerstudy.cohorts.ingest import ImportRefused
-from readerstudy.cohorts.models import Study
-from readerstudy.cohorts.roles import Action
+from readerstudy.imaging import ImportRefused
+from readerstudy.studies import permissions
+from readerstudy.studies.models import Study
+from readerstudy.studies.permissions import Action
+from readerstudy.studies.role_limited_admin import ByRole
 
 MAX_UPLOAD_BYTES = 2**30
 PROBLEMS_SHOWN = 500
@@ -30,7 +31,7 @@ PROBLEMS_SHOWN = 500
 
 def _require_upload_size(upload: UploadedFile) -> None:
     if upload.size > MAX_UPLOAD_BYTES:
-        raise forms.ValidationError(f"The file is over {MAX_UPLOAD_BYTES // 2**20} MiB.")
+        raise forms.ValidationError(f"The file is larger than {MAX_UPLOAD_BYTES // 2**20} MiB.")
 
 
 class ModelVersionForm(forms.ModelForm):
@@ -46,11 +47,11 @@ class ModelVersionForm(forms.ModelForm):
         upload = self.cleaned_data["weights_file"]
         _require_upload_size(upload)
         try:
-            self.checked = registry.inspect(Path(upload.temporary_file_path()))
+            self.checked = model_registration.check_weights(Path(upload.temporary_file_path()))
         except WeightsError as error:
             raise forms.ValidationError(f"Not accepted: {error}.") from None
         if ModelVersion.objects.filter(sha256=self.checked.sha256).exists():
-            raise forms.ValidationError("These very weights are registered already.")
+            raise forms.ValidationError("These weights are already registered.")
         return upload
 
 
@@ -59,18 +60,18 @@ class PredictionsForm(forms.Form):
 
     study = forms.ModelChoiceField(
         Study.objects.none(),  # the page says whose
-        help_text="Its stage 2 will show these predictions. Drafts only",
+        help_text="Stage 2 of this study will show these predictions. Drafts only",
     )
-    name = forms.CharField(max_length=64, help_text="The model's name, as pages show it")
+    name = forms.CharField(max_length=64, help_text="Name of the model, as shown on pages")
     version = forms.CharField(max_length=32)
     threshold = forms.FloatField(
         min_value=0,
         max_value=1,
         initial=DEFAULT_THRESHOLD,
-        help_text="Probability of malignancy from which on the model says malignant",
+        help_text="The model's decision is malignant from this probability of malignancy",
     )
     archive = forms.FileField(
-        label="ZIP file", help_text="predictions.csv and, if the model made them, heatmaps"
+        label="ZIP file", help_text="predictions.csv and, if available, heatmaps"
     )
 
     def clean_archive(self) -> UploadedFile:
@@ -93,12 +94,19 @@ class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
     def has_add_permission(self, request):
         return super(ReadOnlyAdmin, self).has_add_permission(request)
 
+    @takes_upload(
+        may=lambda self, request, **_kwargs: self.has_add_permission(request),
+        most=lambda: MAX_UPLOAD_BYTES,
+    )
+    def add_view(self, request, form_url="", extra_context=None):
+        return super().add_view(request, form_url, extra_context)
+
     def get_fields(self, request, obj=None):
         added = ["name", "version", "weights_file"]
         return [*self.list_display, "card"] if obj else added
 
     def save_model(self, request, obj, form, change):
-        kept = registry.register(
+        kept = model_registration.register(
             name=obj.name,
             version=obj.version,
             checked=form.checked,
@@ -113,18 +121,19 @@ class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
 
     def may_import(self, request: HttpRequest) -> bool:
         """An import adds a version, and changes which one the study shows."""
-        return roles.may_anywhere(request.user, Action.IMPORT_PREDICTIONS)
+        return permissions.may_anywhere(request.user, Action.IMPORT_PREDICTIONS)
 
     def changelist_view(self, request, extra_context=None):
         context = {"may_import": self.may_import(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
+    @takes_upload(may=may_import, most=lambda: MAX_UPLOAD_BYTES)
     def import_predictions_view(self, request: HttpRequest) -> HttpResponse:
         """Take a ZIP of predictions made elsewhere; what is wrong with it is listed in the page."""
         if not self.may_import(request):
             raise PermissionDenied
         form = PredictionsForm(request.POST or None, request.FILES or None)
-        own = roles.studies_for(request.user, Action.IMPORT_PREDICTIONS)
+        own = permissions.studies_for(request.user, Action.IMPORT_PREDICTIONS)
         form.fields["study"].queryset = own.filter(state=Study.State.DRAFT)
         problems = ()
         if form.is_valid():
@@ -145,6 +154,10 @@ class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
 
     def _import(self, request: HttpRequest, given: dict) -> None:
         """Raises ImportRefused."""
+        from inference.predictions_import import (
+            import_predictions,  # with NumPy, which no other page needs
+        )
+
         archive = given.pop("archive")
         imported = import_predictions(
             source=Path(archive.temporary_file_path()),

@@ -4,7 +4,7 @@ Without a broker the child is ``manage.py infer``, which empties the queue and e
 process itself never imports torch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.db import transaction
@@ -12,20 +12,25 @@ from django.db import transaction
 from readerstudy.background import start_command
 
 
-def dispatch_on_commit(job_ids: Iterable[int]) -> None:
-    """Have these jobs run once the current transaction is committed."""
+def dispatch_on_commit(
+    job_ids: Iterable[int], *, if_undelivered: Callable[[], object] = lambda: None
+) -> None:
+    """Have these jobs run once the current transaction is committed.
+
+    ``if_undelivered`` is called if they wait for the broker to be back.
+    """
     ids = list(job_ids)
     if ids:
-        transaction.on_commit(lambda: _dispatch(ids))
+        transaction.on_commit(lambda: _dispatch(ids) or if_undelivered())
 
 
-def _dispatch(job_ids: list[int]) -> None:
+def _dispatch(job_ids: list[int]) -> bool:
     if settings.CELERY_BROKER_URL:
         from inference.tasks import send
 
-        send(job_ids)
-    else:
-        start_child()
+        return send(job_ids)
+    start_child()
+    return True
 
 
 def start_child() -> None:

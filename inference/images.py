@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image as PillowImage
 
-from readerstudy.cohorts.models import Image
 from readerstudy.diagnosis import Modality
+from readerstudy.studies.models import Image
 
 
 def read_pixels(images: Iterable[Image]) -> dict[str, np.ndarray]:
@@ -22,7 +22,7 @@ def read_pixels(images: Iterable[Image]) -> dict[str, np.ndarray]:
         with image.file.open("rb") as file:
             data = file.read()
         if hashlib.sha256(data).hexdigest() != image.sha256:
-            raise ValueError(f"the stored {image.modality} image has not its SHA-256 any more")
+            raise ValueError(f"the stored {image.modality} image no longer matches its SHA-256")
         pixels[image.modality] = _decode(data, image)
     missing = set(Modality) - set(pixels)
     if missing:

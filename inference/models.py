@@ -7,20 +7,30 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inference.clahdm.hierarchy import HierarchicalProbabilities
+from inference.clahdm.gating import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
-from readerstudy.audit.history import keeps_history
-from readerstudy.cohorts.conditions import STUDY_UNDER_WAY
-from readerstudy.cohorts.models import Case, Study
+from readerstudy.audit.row_history import tracks_history
 from readerstudy.diagnosis import Modality, choices
+from readerstudy.studies.db_conditions import STUDY_UNDER_WAY
+from readerstudy.studies.models import Case, Study
+
+# SQL: a study that is no draft any more shows this model, or there are predictions of it.
+_VERSION_USED = (
+    "EXISTS (SELECT 1 FROM inference_prediction prediction "
+    "WHERE prediction.model_version_id = OLD.id) "
+    "OR EXISTS (SELECT 1 FROM inference_studymodel chosen "
+    "JOIN cohorts_study study ON study.id = chosen.study_id "
+    "WHERE chosen.model_version_id = OLD.id AND study.state <> 'draft')"
+)
 
 
-@keeps_history()
+@tracks_history()
+@append_only(when=_VERSION_USED)
 class ModelVersion(models.Model):
     """Weights of all three sub-models in one safetensors file, and what its card says.
 
     Or, of a model that ran elsewhere, no weights but its imported predictions: nothing can be
-    computed with it here.
+    computed with it here. Fixed once it has predictions, or an open study shows it.
     """
 
     name = models.CharField(max_length=64)
@@ -60,7 +70,7 @@ class ModelVersion(models.Model):
         return f"{self.name} {self.version}{imported}{untrained}"
 
 
-@keeps_history()
+@tracks_history()
 @frozen_when(STUDY_UNDER_WAY)
 class StudyModel(models.Model):
     """The model version that a study's stage 2 shows; fixed once the study is open."""

@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from inference.models import InferenceJob, ModelVersion
-from readerstudy.cohorts.models import Case, Image
+from readerstudy.studies.models import Case, Image
 
 State = InferenceJob.State
 
@@ -30,8 +30,8 @@ def require_computed(model_version: ModelVersion) -> None:
     """Raise NotComputed for a version whose predictions were imported."""
     if model_version.is_external:
         raise NotComputed(
-            f"{model_version}: this model's predictions are imported, not computed; it ran "
-            "elsewhere, and there are no weights to run here."
+            f"{model_version} can't be run: its predictions were imported, and this site has no "
+            "weights for it."
         )
 
 
@@ -62,17 +62,20 @@ def enqueue(*, cases: Iterable[Case], model_version: ModelVersion) -> list[int]:
     )
 
 
-def claim(job_id: int, *, alone: bool = True) -> InferenceJob | None:
+def claim(job_id: int, *, counts_as_strike: bool = True) -> InferenceJob | None:
     """Take a queued job for this worker; None when it is not (or no longer) to be done.
 
-    A claim ``alone`` is a strike until the job is done or put back. One for a batch is none, since
-    whatever befalls the batch may be another job's doing; only a job never tried before gets it.
+    A claim that ``counts_as_strike`` is one until the job is done or put back. One for a batch is
+    none, since whatever befalls the batch may be another job's doing; only a job never tried before
+    gets it.
     """
-    open_to_it = Q(strikes__lt=settings.INFERENCE_MAX_ATTEMPTS) if alone else Q(attempts=0)
+    open_to_it = (
+        Q(strikes__lt=settings.INFERENCE_MAX_ATTEMPTS) if counts_as_strike else Q(attempts=0)
+    )
     taken = InferenceJob.objects.filter(open_to_it, pk=job_id, state=State.QUEUED).update(
         state=State.RUNNING,
         attempts=F("attempts") + 1,
-        strikes=F("strikes") + int(alone),
+        strikes=F("strikes") + int(counts_as_strike),
         heartbeat_at=timezone.now(),
         worker=f"{socket.gethostname()}:{os.getpid()}",
     )
@@ -98,12 +101,13 @@ def finish(job: InferenceJob) -> bool:
 
 
 def put_back(jobs: Iterable[InferenceJob]) -> None:
-    """Queue these jobs again as if they had not been claimed: their worker was told to stop."""
+    """Queue these jobs again as if they had not been claimed: their worker was told to stop, or
+    could not reach the database."""
     for job in jobs:
         _owned(job).update(
             state=State.QUEUED,
             strikes=max(job.strikes - 1, 0),
-            reason="The worker was told to stop; queued again.",
+            reason="The worker had to stop; queued again.",
         )
 
 
@@ -120,7 +124,7 @@ def fail(job: InferenceJob, *, reason: str, retry: bool) -> State | None:
     return state if ours else None
 
 
-class Reaped(NamedTuple):
+class ReapedJobs(NamedTuple):
     """Ids of the jobs that a dead worker held."""
 
     again: list[int]
@@ -129,7 +133,7 @@ class Reaped(NamedTuple):
     """Failed: no attempt is left."""
 
 
-def reap() -> Reaped:
+def reap() -> ReapedJobs:
     """Re-queue jobs whose worker stopped beating.
 
     Past the cap they end as failed instead: a case that kills its worker must not kill forever.
@@ -144,15 +148,15 @@ def reap() -> Reaped:
             stale.filter(spent),
             state=State.FAILED,
             finished_at=timezone.now(),
-            reason="The worker died each time it had this case alone; the case may be the cause.",
+            reason="The worker died each time it ran this case alone; the case may be the cause.",
         ) + _end_as(
             InferenceJob.objects.filter(spent, state=State.QUEUED),
             state=State.FAILED,
             finished_at=timezone.now(),
-            reason="No attempt is left for it.",
+            reason="No attempts are left.",
         )
         again = _end_as(stale, state=State.QUEUED, reason="The worker stopped; queued again.")
-    return Reaped(again, given_up)
+    return ReapedJobs(again, given_up)
 
 
 def _end_as(jobs: QuerySet[InferenceJob], **fields) -> list[int]:
@@ -184,8 +188,8 @@ def count_waiting() -> int:
     return InferenceJob.objects.filter(state=State.QUEUED).count()
 
 
-def next_batch() -> list[int]:
-    """The first of the ``batches`` of all waiting jobs, however many there are; empty if none."""
+def peek_batch() -> list[int]:
+    """The first of the ``batches`` of all waiting jobs, not claimed by this; empty if none."""
     queued = InferenceJob.objects.filter(state=State.QUEUED)
     fresh = queued.filter(attempts=0).order_by("pk")[: settings.INFERENCE_BATCH_SIZE]
     tried = queued.order_by("strikes", "pk")[:1]

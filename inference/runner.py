@@ -13,59 +13,71 @@ from functools import lru_cache
 import numpy as np
 import torch
 from django.conf import settings
-from django.db import transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, transaction
 from django.db.models import prefetch_related_objects
 from PIL import Image as PillowImage
 
-from inference import quality, queue
+from inference import image_quality, queue
 from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
 from inference.clahdm.predict import CasePrediction, NonFiniteError, Precision, predict
 from inference.clahdm.preprocess import preprocess
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, Prediction
-from inference.outcome import Outcome
-from readerstudy.background import beating
+from inference.worker_outcome import WorkerOutcome
+from readerstudy.background import heartbeat
 from readerstudy.diagnosis import Modality
+from readerstudy.outages import outage, wait_for_database
 
 log = logging.getLogger(__name__)
 State = InferenceJob.State
 
 
-def run(job_ids: Sequence[int]) -> Outcome:
+def run(job_ids: Sequence[int]) -> WorkerOutcome:
     """Do those of these jobs that are still to be done, in batches as ``queue.batches`` has them.
 
     A worker told to stop in between (KeyboardInterrupt, SystemExit) puts back what it has in hand.
     """
-    outcome = Outcome()
+    device()  # before any job is taken in hand
+    outcome = WorkerOutcome()
     for batch in queue.batches(job_ids):
         _run_together(batch, outcome)
     return outcome
 
 
-def _run_together(job_ids: list[int], outcome: Outcome) -> None:
+def _run_together(job_ids: list[int], outcome: WorkerOutcome) -> None:
     jobs: list[InferenceJob] = []
     alone = len(job_ids) == 1
     try:
         with transaction.atomic():  # one commit, which is what claims cost
-            jobs += [job for pk in job_ids if (job := queue.claim(pk, alone=alone))]
+            jobs += [job for pk in job_ids if (job := queue.claim(pk, counts_as_strike=alone))]
         by_version: dict[int, list[InferenceJob]] = {}
         for job in jobs:
             by_version.setdefault(job.model_version_id, []).append(job)
-        with beating(lambda: queue.beat(jobs), every=settings.INFERENCE_HEARTBEAT_SECONDS):
+        with heartbeat(lambda: queue.beat(jobs), every=settings.INFERENCE_HEARTBEAT_SECONDS):
             for batch in by_version.values():
                 _run_batch(batch, outcome)
     except (KeyboardInterrupt, SystemExit):
         queue.put_back(jobs)
         raise
+    except Error as error:
+        if not outage(error):
+            raise
+        log.warning("The database is unavailable; waiting for it", exc_info=True)
+        wait_for_database()
+        queue.put_back(jobs)
+        outcome.again += job_ids
 
 
 @contextmanager
-def _failing(outcome: Outcome, *jobs: InferenceJob) -> Iterator[None]:
+def _failing(outcome: WorkerOutcome, *jobs: InferenceJob) -> Iterator[None]:
     """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
     try:
         yield
     except Exception as error:
+        if isinstance(error, Error) and outage(error):  # which is no fault of a job
+            raise
         log.exception("Inference jobs %s", [job.pk for job in jobs])
         # Bad input and bad weights stay bad; anything else may pass.
         passing = not isinstance(error, ValueError | NonFiniteError)
@@ -75,7 +87,7 @@ def _failing(outcome: Outcome, *jobs: InferenceJob) -> Iterator[None]:
             ends[queue.fail(job, reason=reason, retry=passing)].append(job.pk)
 
 
-def _run_batch(jobs: list[InferenceJob], outcome: Outcome) -> None:
+def _run_batch(jobs: list[InferenceJob], outcome: WorkerOutcome) -> None:
     """Read, predict and store jobs of one model version."""
     with _failing(outcome, *jobs):
         queue.require_computed(jobs[0].model_version)
@@ -84,7 +96,7 @@ def _run_batch(jobs: list[InferenceJob], outcome: Outcome) -> None:
         for job, read in _read_all(jobs):
             with _failing(outcome, job):
                 pixels = read.result()
-                notes[job] = quality.notes(**pixels, size=model.input_size)
+                notes[job] = image_quality.quality_notes(**pixels, size=model.input_size)
                 inputs[job] = _inputs(pixels, size=model.input_size)
         results = _predict(model, inputs, outcome)
         stored = []
@@ -105,7 +117,7 @@ def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
 
 
 def _predict(
-    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], outcome: Outcome
+    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], outcome: WorkerOutcome
 ) -> list[tuple[InferenceJob, CasePrediction]]:
     """Predict all at once; if that fails, one by one, so that a bad case fails alone."""
     if not inputs:
@@ -128,11 +140,20 @@ def _forward(model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]) -> list[Ca
 
 
 def device() -> torch.device:
-    """The configured device; ``auto`` is the first GPU, or the processor."""
+    """The configured device; ``auto`` is the first GPU, or the processor.
+
+    Raises ImproperlyConfigured where this machine does not have it.
+    """
     name = settings.INFERENCE_DEVICE
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    found = torch.device(name)
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ImproperlyConfigured(
+            f"INFERENCE_DEVICE is {name}, but torch finds {torch.cuda.device_count()} GPUs on "
+            "this machine. Set it to auto or cpu, or check the GPU driver."
+        )
+    return found
 
 
 def precision() -> Precision:
@@ -158,7 +179,7 @@ def _pixels(job: InferenceJob) -> dict[str, np.ndarray]:
     """
     images = list(job.case.image_set.all())
     if queue.input_digest(images) != job.input_sha256:
-        raise ValueError("the case's images changed after the job was queued")
+        raise ValueError("the case's images have changed since the job was queued")
     return read_pixels(images)
 
 

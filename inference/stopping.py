@@ -7,24 +7,24 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stop_asked() -> Iterator[threading.Event]:
+def stop_requested() -> Iterator[threading.Event]:
     """Within the block SIGTERM and Ctrl-C set the event, for work to end in good order.
 
     Once it is set, the next such signal raises KeyboardInterrupt. Outside the main thread, where
     Python takes no signals, nothing sets it.
     """
-    asked = threading.Event()
+    requested = threading.Event()
 
     def ask(*_) -> None:
-        if asked.is_set():
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {sign: signal.signal(sign, ask) for sign in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield asked
+        yield requested
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)

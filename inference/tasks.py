@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from celery.signals import worker_ready
 
 from inference import queue
+from readerstudy import background
 from readerstudy.celery import app
+from readerstudy.outages import skipped_in_outages
 
 
 @app.task(name="inference.tasks.run_jobs")
+@skipped_in_outages
 def run_jobs(job_ids: list[int]) -> None:
     """Run a batch of jobs; a message that comes twice finds nothing to do."""
     from inference.runner import run
@@ -19,13 +22,13 @@ def run_jobs(job_ids: list[int]) -> None:
     send(run(job_ids).again)
 
 
-def send(job_ids: Iterable[int]) -> None:
-    """Send for jobs, in batches."""
-    for batch in queue.batches(job_ids):
-        run_jobs.delay(batch)
+def send(job_ids: Iterable[int]) -> bool:
+    """Send for jobs, in batches; whether the broker took them all."""
+    return background.send(run_jobs, [(batch,) for batch in queue.batches(job_ids)])
 
 
 @app.task(name="inference.tasks.reap")
+@skipped_in_outages
 def reap() -> None:
     """Bring back jobs whose worker died; beat calls this each minute.
 
@@ -41,4 +44,4 @@ def _catch_up(**_signal) -> None:
 
     To send for all that waits at once would double the messages that are still there.
     """
-    reap.delay()
+    background.send(reap, [()])

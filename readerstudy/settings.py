@@ -7,22 +7,29 @@ reachable from this machine alone. ``docs/admin.md`` lists the variables.
 import os
 import secrets
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-import dj_database_url
 from csp.constants import NONE, SELF
-from environs import Env, validate
+from django.core.exceptions import ImproperlyConfigured
+from environs import FileAwareEnv, validate
 
-from readerstudy.operation import logs
+from readerstudy.operations import file_permissions, logs, variables
 
-env = Env()
+file_permissions.new_files_are_private()
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Each variable may also be in a file, which the same name with _FILE behind it says.
+env = FileAwareEnv(strip_whitespace=True)
+_from_one = partial(env.int, validate=variables.FROM_ONE)
+_above_zero = partial(env.float, validate=variables.ABOVE_ZERO)
+file_permissions.require_private_env(BASE_DIR / ".env")
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
+file_permissions.require_private_files()
 
 # A demo has public passwords: its own folder, database and queue, whatever else is configured.
 DEMO = env.bool("READERSTUDY_DEMO", False)
 VAR_DIR = Path(env.str("READERSTUDY_VAR", str(BASE_DIR / "var"))) / ("demo" if DEMO else "")
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+file_permissions.private_folder(VAR_DIR, keys=("secret_key", "audit_key"), code=BASE_DIR)
 HTTPS = env.bool("READERSTUDY_HTTPS", not DEMO)
 
 
@@ -45,10 +52,18 @@ AUDIT_HEAD = VAR_DIR / "audit_head"  # the last event, where the database can't 
 DEBUG = False
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+# Where people find this site: links in mails begin with it. A request's own word for it counts only
+# as far as ALLOWED_HOSTS names that very host (accounts/safe_addresses.py).
+SITE_URL = "" if DEMO else env.str("READERSTUDY_SITE_URL", "", validate=variables.SITE).rstrip("/")
+if not SITE_URL and all(host.startswith((".", "*")) for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS has only patterns. Set READERSTUDY_SITE_URL: links in e-mails need "
+        "the site's address."
+    )
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [], validate=variables.origins)
 
 INSTALLED_APPS = [
-    "readerstudy.cohorts.apps.StudyAdminConfig",
+    "readerstudy.studies.apps.StudyAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -62,35 +77,41 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "readerstudy.audit",
     "readerstudy.accounts",
-    "readerstudy.cohorts",
+    "readerstudy.studies",
     "inference",
     "readerstudy.reading",
     "analysis",
-    "readerstudy.handover",
+    "readerstudy.exchange",
     "readerstudy.demo",
 ]
 
 BEHIND_PROXY = env.bool("READERSTUDY_BEHIND_PROXY", False)
 MIDDLEWARE = [
     "readerstudy.accounts.middleware.ClientAddress",
-    "readerstudy.operation.middleware.RequestLog",
+    "readerstudy.operations.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "readerstudy.accounts.middleware.NoStore",
+    "readerstudy.accounts.middleware.RedirectsWithinSite",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "readerstudy.accounts.middleware.LoopbackOnlyInDemo",
+    "readerstudy.operations.health.ProbesByAnyName",
     "django.middleware.common.CommonMiddleware",
+    # Who it is comes before what they send: the check of cross-site requests reads the body.
+    "readerstudy.accounts.middleware.DeclaredLanguage",
+    "readerstudy.accounts.middleware.DeclaredAccess",
+    "readerstudy.accounts.body_limits.BodyLimits",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "readerstudy.accounts.sessions.SessionAge",
+    "readerstudy.accounts.known_browsers.KnownBrowser",
+    "readerstudy.accounts.middleware.PasswordsInTurn",
     "allauth.account.middleware.AccountMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "readerstudy.accounts.middleware.LoopbackOnlyInDemo",
-    "readerstudy.accounts.middleware.DeclaredLanguage",
-    "readerstudy.accounts.middleware.DeclaredAccess",
 ]
 
 ROOT_URLCONF = "readerstudy.urls"
@@ -105,8 +126,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "readerstudy.accounts.context.demo",
-                "readerstudy.reading.context.outbox",
+                "readerstudy.accounts.context_processors.demo",
+                "readerstudy.reading.context_processors.outbox",
             ],
         },
     },
@@ -124,7 +145,11 @@ _SQLITE_OPTIONS = {
 }
 _EMBEDDED_DATABASE = f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
 _DATABASE_URL = _EMBEDDED_DATABASE if DEMO else env.str("DATABASE_URL", _EMBEDDED_DATABASE)
-DATABASES = {"default": dj_database_url.parse(_DATABASE_URL, conn_max_age=60)}
+# Before a request uses a connection, that is asked whether it lives: after a restart of PostgreSQL
+# each thread's next request would fail.
+DATABASES = {
+    "default": variables.database(_DATABASE_URL) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -133,7 +158,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["readerstudy.accounts.backends.DemoAwareBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "readerstudy.accounts.passwords.LongEnough"},
+    {"NAME": "readerstudy.accounts.password_length.LongEnough"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -142,7 +167,7 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:login"
 
 # A second factor is asked of staff and of whoever has a part in a study that lets them see more
-# than a reader does (accounts/second_factor.py). The demo's passwords are public anyway.
+# than a reader does (accounts/second_factor_policy.py). The demo's passwords are public anyway.
 SECOND_FACTOR_REQUIRED = not DEMO and env.bool("READERSTUDY_SECOND_FACTOR", True)
 ACCOUNT_ADAPTER = "readerstudy.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
@@ -160,26 +185,17 @@ MFA_FORMS = {
 MFA_TOTP_ISSUER = "Reader study"
 MFA_TOTP_TOLERANCE = 1  # a telephone's clock may be half a minute off
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are not kept by allauth here
-# Attempts at a door, by address, person or name. A load test needs more of them.
-_RATE = env.int("READERSTUDY_RATE_LIMIT_FACTOR", 1)
-ACCOUNT_RATE_LIMITS = {
-    "login": f"{30 * _RATE}/m/ip",
-    "login_failed": f"{20 * _RATE}/m/ip,{5 * _RATE}/300s/key",
-    "reauthenticate": f"{10 * _RATE}/m/user",
-    "change_password": f"{5 * _RATE}/m/user",
-    "reset_password": f"{20 * _RATE}/m/ip,{5 * _RATE}/h/key",
-    "reset_password_from_key": f"{20 * _RATE}/m/ip",
-    "invitation": f"{20 * _RATE}/m/ip",
-}
+ACCOUNT_RATE_LIMITS = False  # accounts/throttle.py counts, so that nobody shuts another out
+RATE_LIMIT_FACTOR = _from_one("READERSTUDY_RATE_LIMIT_FACTOR", 1)  # for load tests
 PASSWORD_RESET_TIMEOUT = 24 * 3600
-INVITATION_DAYS = env.int("READERSTUDY_INVITATION_DAYS", 14)
+INVITATION_DAYS = _from_one("READERSTUDY_INVITATION_DAYS", 14)
 
 SESSION_COOKIE_AGE = 12 * 3600  # from the sign-in, however busy the session is
-SESSION_IDLE_SECONDS = 60 * env.int("READERSTUDY_IDLE_MINUTES", 120)
+SESSION_IDLE_SECONDS = 60 * _from_one("READERSTUDY_IDLE_MINUTES", 120)
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
+CSRF_FAILURE_VIEW = "readerstudy.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a monitor asks the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -208,30 +224,41 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = HTTPS
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=variables.time_zone)
 USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: nothing to collect
-# Uploads go to disk at once: weights files are large, and are checked by their path.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+# Uploads go to disk at once: weights files are large, and are checked by their path. They lie
+# beside the media, so that keeping one is a rename. Whose, and how large: accounts/body_limits.py.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+UPLOADS_ROOT = FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
+UPLOADS_ROOT.mkdir(mode=0o700, exist_ok=True)
+UPLOADS_LEAVE_FREE = 2**20 * env.int("UPLOADS_LEAVE_FREE_MIB", 1024, validate=validate.Range(0))
 MEDIA_ROOT = VAR_DIR / "media"  # never served by URL: views hand out images one by one
 
+RUN_FILES_ROOT = VAR_DIR / "run_files"  # figures, tables, reports: all can be made anew
 EXPORTS_ROOT = VAR_DIR / "exports"  # bundles asked for in the browser: each can be made anew
 
 # The default cache counts attempts to sign in, and remembers used codes: all server processes must
 # share it, on all machines, and an "add" must be atomic. The database is both, and is there
-# wherever anyone can sign in at all; a cache of files is neither.
-_CACHE_URL = "" if DEMO else env.str("READERSTUDY_CACHE_URL", "")
+# wherever anyone can sign in at all; a cache of files is neither. Its values are JSON, never
+# pickles: Django's own serializers run whatever code somebody else wrote there.
+_CACHE_URL = (
+    ""
+    if DEMO
+    else env.str("READERSTUDY_CACHE_URL", "", validate=variables.address("redis://host:6379/1"))
+)
 _SHARED_CACHE = (
-    {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _CACHE_URL}
-    if _CACHE_URL
-    else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "accounts_sharedcache",
-        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    {
+        "BACKEND": "readerstudy.accounts.redis_json_cache.RedisJSONCache",
+        "LOCATION": _CACHE_URL,
+        "VERSION": 2,  # what was pickled under the first is never read
     }
+    if _CACHE_URL
+    else {"BACKEND": "readerstudy.accounts.json_cache.DatabaseJSONCache"}
 )
 CACHES = {
     "default": {**_SHARED_CACHE, "KEY_PREFIX": "readerstudy"},
@@ -243,17 +270,11 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "template_fragments",
     },
-    "frozen": {  # what an open study can't change (reading/frozen.py): some 1 KiB a case
+    "frozen": {  # what an open study can't change (reading/frozen_cache.py): some 1 KiB a case
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "frozen",
         "TIMEOUT": None,
         "OPTIONS": {"MAX_ENTRIES": 20_000},
-    },
-    "rendered": {  # figures and reports (analysis/rendered.py)
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-        "LOCATION": VAR_DIR / "rendered",
-        "TIMEOUT": None,
-        "OPTIONS": {"MAX_ENTRIES": 1000},
     },
 }
 
@@ -264,9 +285,8 @@ EMAIL_BACKEND = (
     f"django.core.mail.backends.{_MAIL_BACKENDS['file' if DEMO else _MAIL]}.EmailBackend"
 )
 EMAIL_FILE_PATH = VAR_DIR / "mail"
-EMAIL_FILE_PATH.mkdir(mode=0o700, exist_ok=True)  # who reads a mail can use its link
 EMAIL_HOST = env.str("EMAIL_HOST", "localhost")
-EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_PORT = env.int("EMAIL_PORT", 587, validate=validate.Range(1, 65535))
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
@@ -274,7 +294,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("READERSTUDY_MAIL_FROM", "reader-study@localhost")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["readerstudy.accounts.authentication.PageSession"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["readerstudy.accounts.api_authentication.PageSession"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "readerstudy.accounts.api_errors.answer_exception",
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS describes nothing
@@ -283,10 +303,24 @@ REST_FRAMEWORK = {
 
 # Celery is only the transport: the InferenceJob rows are the truth. Without a broker, jobs
 # run in a short-lived child of the process that queued them (see inference/dispatch.py).
-CELERY_BROKER_URL = "" if DEMO else env.str("CELERY_BROKER_URL", "")
+CELERY_BROKER_URL = (
+    ""
+    if DEMO
+    else env.str("CELERY_BROKER_URL", "", validate=variables.address("redis://host:6379/0"))
+)
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_DEFAULT_QUEUE = "inference"
+CELERY_ACCEPT_CONTENT = ["json"]  # never a pickle, whoever can write to the broker
+CELERY_TASK_SERIALIZER = "json"
+# A long run of the model holds up nothing else: each queue can have a worker of its own. A worker
+# that is started without -Q takes them all (readerstudy/celery.py).
+CELERY_TASK_DEFAULT_QUEUE = "analysis"
+CELERY_TASK_ROUTES = {
+    "inference.*": {"queue": "inference"},
+    "readerstudy.cohorts.*": {"queue": "imports"},
+    "analysis.*": {"queue": "analysis"},
+    "readerstudy.handover.*": {"queue": "analysis"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -302,31 +336,31 @@ CELERY_BEAT_SCHEDULE = {
     )
 }
 
-INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto")  # auto, cpu, cuda
+INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto", validate=variables.DEVICE)
 INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs between machines
     "INFERENCE_PRECISION", "fp32", validate=validate.OneOf(["auto", "fp32", "bf16"])
 )
-INFERENCE_BATCH_SIZE = env.int("INFERENCE_BATCH_SIZE", 8)
-INFERENCE_HEARTBEAT_SECONDS = env.float("INFERENCE_HEARTBEAT_SECONDS", 5.0)
-INFERENCE_STALE_SECONDS = env.float("INFERENCE_STALE_SECONDS", 60.0)
-INFERENCE_MAX_ATTEMPTS = env.int("INFERENCE_MAX_ATTEMPTS", 5)
+INFERENCE_BATCH_SIZE = _from_one("INFERENCE_BATCH_SIZE", 8)
+INFERENCE_HEARTBEAT_SECONDS = _above_zero("INFERENCE_HEARTBEAT_SECONDS", 5.0)
+INFERENCE_STALE_SECONDS = _above_zero("INFERENCE_STALE_SECONDS", 60.0)
+INFERENCE_MAX_ATTEMPTS = _from_one("INFERENCE_MAX_ATTEMPTS", 5)
 
-ANALYSIS_HEARTBEAT_SECONDS = env.float("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
-ANALYSIS_STALE_SECONDS = env.float("ANALYSIS_STALE_SECONDS", 60.0)
+ANALYSIS_HEARTBEAT_SECONDS = _above_zero("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
+ANALYSIS_STALE_SECONDS = _above_zero("ANALYSIS_STALE_SECONDS", 60.0)
 
-# What is worth an alert (analysis/alerts.py), and when a reader counts as behind.
-ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0)
-ALERT_IDLE_DAYS = env.int("READERSTUDY_ALERT_IDLE_DAYS", 7)
+# What is worth an alert (analysis/study_alerts.py), and when a reader counts as behind.
+ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0, validate=validate.Range(0))
+ALERT_IDLE_DAYS = _from_one("READERSTUDY_ALERT_IDLE_DAYS", 7)
 
 # Folders of this server beneath which an admin may choose the source of an import; none: no folder.
 IMPORT_ROOTS = [Path(root).absolute() for root in env.list("IMPORT_ROOTS", [])]
-IMPORT_MAX_UPLOAD_MIB = env.int("IMPORT_MAX_UPLOAD_MIB", 8192)
-IMPORT_KEEP_DAYS = env.float("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
-IMPORT_HEARTBEAT_SECONDS = env.float("IMPORT_HEARTBEAT_SECONDS", 5.0)
-IMPORT_STALE_SECONDS = env.float("IMPORT_STALE_SECONDS", 60.0)
-IMPORT_MAX_ATTEMPTS = env.int("IMPORT_MAX_ATTEMPTS", 3)
+IMPORT_MAX_UPLOAD_MIB = _from_one("IMPORT_MAX_UPLOAD_MIB", 8192)
+IMPORT_KEEP_DAYS = _above_zero("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
+IMPORT_HEARTBEAT_SECONDS = _above_zero("IMPORT_HEARTBEAT_SECONDS", 5.0)
+IMPORT_STALE_SECONDS = _above_zero("IMPORT_STALE_SECONDS", 60.0)
+IMPORT_MAX_ATTEMPTS = _from_one("IMPORT_MAX_ATTEMPTS", 3)
 
 LOGGING = logs.configuration(
     format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
-    level=env.str("LOG_LEVEL", "WARNING"),
+    level=env.str("LOG_LEVEL", "WARNING", validate=variables.LOG_LEVEL),
 )

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.operation.health import healthz, readyz
+from readerstudy.operations.health import healthz, readyz
 from readerstudy.reading.views import home
 
 admin.site.site_header = admin.site.site_title = "Reader study"
@@ -22,7 +22,7 @@ urlpatterns = [
     path("api/v1/", include("readerstudy.reading.api")),
     path("results/", include("analysis.urls")),
     path("results/", include("readerstudy.demo.urls")),
-    path("audit/", include("readerstudy.cohorts.auditor.urls")),
+    path("audit/", include("readerstudy.studies.auditor.urls")),
     # One sign-in and one change of password for the whole site: the admin's own would pass by the
     # rules of ours.
     path(
@@ -44,8 +44,7 @@ urlpatterns = [
     ),
 ]
 
-handler400 = "readerstudy.accounts.views.bad_request"
-handler403 = "readerstudy.accounts.views.forbidden"
-handler404 = "readerstudy.accounts.views.not_found"
-handler429 = "readerstudy.accounts.views.too_many"
-handler500 = "readerstudy.accounts.views.server_error"
+handler400 = "readerstudy.error_pages.bad_request"
+handler403 = "readerstudy.error_pages.forbidden"
+handler404 = "readerstudy.error_pages.not_found"
+handler500 = "readerstudy.error_pages.server_error"

@@ -1,8 +1,9 @@
 """The web process. It never imports torch."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+from readerstudy.operations.process_start import GUNICORN_GIVES_UP, load_settings, warn_of_database
+
+load_settings(status=GUNICORN_GIVES_UP)
 application = get_wsgi_application()
+warn_of_database()

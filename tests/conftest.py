@@ -1,18 +1,46 @@
 import pytest
 from django.core.cache import caches
 
+from tests import once
+from tests.durations import DurationsPlugin
+from tests.worlds import pytest_generate_tests, shared_world
+
+__all__ = ["pytest_generate_tests", "shared_world"]
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(DurationsPlugin(config))
+    if not hasattr(config, "workerinput"):  # which a worker of xdist has
+        once.begin()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        once.end()
+
 
 @pytest.fixture(autouse=True)
-def media_root(settings, tmp_path):
-    """Each test has its own stored images."""
-    settings.MEDIA_ROOT = tmp_path / "media"
+def own_files(settings, tmp_path, shared_world):
+    """Each test has its own stored images and files of runs, and a log of its own with a note of
+    its last event."""
+    settings.MEDIA_ROOT, settings.AUDIT_HEAD = tmp_path / "media", tmp_path / "audit_head"
+    settings.RUN_FILES_ROOT = tmp_path / "run_files"
+    if shared_world:
+        shared_world.copy_files(tmp_path)
+
+
+@pytest.fixture
+def media_root(settings, own_files):
     return settings.MEDIA_ROOT
 
 
-@pytest.fixture(autouse=True)
-def audit_head(settings, tmp_path):
-    """Each test has a log of its own, and so a note of its last event."""
-    settings.AUDIT_HEAD = tmp_path / "audit_head"
+@pytest.fixture
+def run_files_root(settings, own_files):
+    return settings.RUN_FILES_ROOT
+
+
+@pytest.fixture
+def audit_head(settings, own_files):
     return settings.AUDIT_HEAD
 
 
@@ -25,6 +53,7 @@ def nothing_remembered():
 @pytest.fixture(autouse=True)
 def no_child_worker(monkeypatch):
     """Jobs are queued; a test that is about running them runs them itself."""
-    monkeypatch.setattr("readerstudy.cohorts.imports.dispatch.start_child", lambda: None)
+    monkeypatch.setattr("readerstudy.studies.imports.dispatch.start_child", lambda: None)
     monkeypatch.setattr("inference.dispatch.start_child", lambda: None)
     monkeypatch.setattr("analysis.dispatch.start_child", lambda run: None)
+    monkeypatch.setattr("analysis.dispatch.start_drawing_child", lambda run: None)

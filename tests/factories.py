@@ -10,14 +10,19 @@ import numpy as np
 from django.conf import settings
 from PIL import Image as PillowImage
 
-from analysis import runs
+from analysis import file_set_queue, make_run_files, runs
 from analysis.execution import execute
-from analysis.models import AnalysisRun
+from analysis.models import AnalysisRun, FileSet, RunFile
 from analysis.plan import Intervals, Plan
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
 from inference.queue import input_digest
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import (
+from readerstudy.diagnosis import Etiology, Modality
+from readerstudy.reading import lifecycle, sequence
+from readerstudy.reading.answer import Answer
+from readerstudy.reading.models import Reader
+from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.studies.models import (
     Case,
     Cohort,
     Image,
@@ -27,14 +32,9 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.cohorts.review.decisions import approve
-from readerstudy.cohorts.review.importing import StagedFindings, store_findings
-from readerstudy.cohorts.screening.models import Exclusion, Screening
-from readerstudy.diagnosis import Etiology, Modality
-from readerstudy.reading import lifecycle, sequence
-from readerstudy.reading.answer import Answer
-from readerstudy.reading.models import Reader
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.studies.review.decisions import approve
+from readerstudy.studies.review.staged_findings import StagedFindings, store_findings
+from readerstudy.studies.screening.models import Exclusion, Screening
 
 PASSWORD = "a long enough password"
 NOTHING_FOUND = StagedFindings([], False, "", [])
@@ -49,16 +49,22 @@ def make_user(username: str, **fields) -> User:
 
 
 def make_model(**fields) -> ModelVersion:
-    """A model version without a weights file: enough for stored predictions."""
+    """A model version without a weights file: enough for stored predictions. ``weights_of`` is
+    what the file would hold."""
+    version = fields.get("version") or secrets.token_hex(4)
     values = {
         "name": "CLA-HDM",
-        "version": secrets.token_hex(4),
+        "version": version,
         "architecture": "tiny",
         "is_trained": True,
-        "weights": "weights/none.safetensors",
-        "sha256": secrets.token_hex(32),
+        "weights": f"weights/{version}.safetensors",
+        "sha256": hashlib.sha256(weights_of(version)).hexdigest(),
     }
     return ModelVersion.objects.create(**values | fields)
+
+
+def weights_of(version: str) -> bytes:
+    return f"weights of {version}".encode()
 
 
 def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
@@ -211,7 +217,7 @@ def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):
     """Read the reader's current case."""
     reader = Reader.objects.select_related("study__protocol", "user").get(pk=reader.pk)
     assignment = sequence.current_assignment(reader)
-    present(assignment)
+    record_presentation(assignment)
     return submit_reading(
         reader=reader,
         code=assignment.code,
@@ -235,7 +241,7 @@ def finish(study: Study) -> None:
 
 def unblind(study: Study) -> None:
     """Unblind a study that is locked."""
-    lifecycle.unblind_study(study, by="test")
+    lifecycle.unblind_study(study, by="test", reason="All is read")
     study.refresh_from_db()
 
 
@@ -243,5 +249,20 @@ QUICK = Plan(intervals=Intervals(resamples=20))
 
 
 def analyse(study: Study, plan: Plan = QUICK) -> AnalysisRun:
-    """Run an analysis of an unblinded study to its end."""
-    return execute(runs.start(study, plan, by="test").pk)
+    """Run an analysis of an unblinded study to its end; of its files, what its page shows."""
+    run = execute(runs.start(study, plan, by="test").pk)
+    if run.state == AnalysisRun.State.DONE:
+        draw(run, "pages/")
+    return run
+
+
+def draw(run: AnalysisRun, *begins: str) -> None:
+    """Make the files of a run whose names begin so; the others wait, as for a busy worker."""
+    source = make_run_files.FilesOf(run)
+    file_set_queue.queue(run)
+    files = FileSet.objects.get(run=run, key=file_set_queue.file_set_key(run))
+    if not files.total:
+        file_set_queue.list_files(files, list(source.names()))
+    for row in files.files.filter(state=RunFile.State.WAITING):
+        if row.name.startswith(begins):
+            make_run_files.make_file(row, source)

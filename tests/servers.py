@@ -15,16 +15,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psycopg2
 import redis
-import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = float(os.environ.get("READERSTUDY_PATIENCE", "60"))  # seconds a server may take
-# gunicorn's; a client who pauses between two requests finds the line as it was
-WEB_PROCESSES = ("--workers", "2", "--threads", "4", "--keep-alive", "75")
+WEB_PROCESSES = ("--workers", "2", "--threads", "4")  # the rest is in gunicorn.conf.py
 
 
 def free_port() -> int:
@@ -51,6 +51,11 @@ def wait_until(
     raise TimeoutError(f"{what} was not ready in {patience:g} s: {last!r}")
 
 
+def http_client() -> httpx.Client:
+    """A browser's part: it keeps cookies, and goes where it is sent. For addresses of http://."""
+    return httpx.Client(follow_redirects=True, trust_env=False, verify=False)
+
+
 @contextmanager
 def started(command: list[str], **options) -> Iterator[subprocess.Popen]:
     """A process in its own group, ended with the block."""
@@ -67,7 +72,8 @@ def started(command: list[str], **options) -> Iterator[subprocess.Popen]:
                     continue
 
 
-def _postgres_bin() -> Path:
+def postgres_bin() -> Path:
+    """Where its programs are."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if found:
         return found[-1]
@@ -83,7 +89,38 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
 
     With ``durable`` a commit waits for the disk, as it does where a study is read.
     """
-    programs, port = _postgres_bin(), free_port()
+    with postgres_cluster(durable=durable) as cluster, cluster.running():
+        yield cluster.url
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL cluster that can be stopped and started again, at the same address."""
+
+    command: list[str]
+    folder: Path
+    url: str
+
+    @contextmanager
+    def running(self, *, ends_by: signal.Signals = signal.SIGINT) -> Iterator[None]:
+        """Its server in the block, then ended as by pg_ctl: SIGINT is a fast shutdown, SIGQUIT an
+        immediate one, which leaves it to recover as after a crash."""
+        with (
+            Path(self.folder, "log").open("ab") as log,
+            started(self.command, stdout=log, stderr=log, cwd=self.folder) as process,
+        ):
+            wait_until(lambda: psycopg2.connect(self.url).close() or True, what="PostgreSQL",
+                       process=process)  # fmt: skip
+            yield
+            postmaster = int(Path(self.folder, "data/postmaster.pid").read_text().split()[0])
+            os.kill(postmaster, ends_by)
+            process.wait(timeout=PATIENCE)
+
+
+@contextmanager
+def postgres_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A cluster of its own, whose server does not run yet."""
+    programs, port = postgres_bin(), free_port()
     # PostgreSQL refuses to run as root; Debian's package brings its own user.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="readerstudy-pg-", ignore_cleanup_errors=True) as top:
@@ -99,14 +136,7 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
         if not durable:
             options += " -c fsync=off"
         server = [*as_user, f"{programs}/postgres", "-D", data, *options.split()]
-        url = f"postgres://postgres@127.0.0.1:{port}/postgres"
-        with (
-            Path(top, "log").open("wb") as log,
-            started(server, stdout=log, stderr=log, cwd=top) as process,
-        ):
-            wait_until(lambda: psycopg2.connect(url).close() or True, what="PostgreSQL",
-                       process=process)  # fmt: skip
-            yield url
+        yield Cluster(server, Path(top), f"postgres://postgres@127.0.0.1:{port}/postgres")
 
 
 @contextmanager
@@ -117,8 +147,8 @@ def redis_server() -> Iterator[str]:
         raise FileNotFoundError("Redis is not installed: apt-get install redis-server")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="readerstudy-redis-") as folder:
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir",
-                   folder]  # fmt: skip
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                   "--databases", "1000", "--dir", folder]  # fmt: skip
         with started(command, stdout=subprocess.DEVNULL) as process:
             client = redis.Redis(port=port)
             wait_until(client.ping, what="Redis", process=process)
@@ -159,21 +189,23 @@ def manage(
 
 
 @contextmanager
-def gunicorn(env: dict[str, str]) -> Iterator[str]:
+def gunicorn(env: dict[str, str], *, processes: tuple[str, ...] = WEB_PROCESSES) -> Iterator[str]:
     """The site itself; yields its address without a slash at the end."""
     port = free_port()
-    with gunicorn_process(env, port=port):
+    with gunicorn_process(env, port=port, processes=processes):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def gunicorn_process(env: dict[str, str], *, port: int) -> Iterator[subprocess.Popen]:
-    """The site at this port, once it answers."""
-    command = [sys.executable, "-m", "gunicorn", "readerstudy.wsgi", "-b", f"127.0.0.1:{port}",
-               *WEB_PROCESSES, "--log-level", "warning"]  # fmt: skip
+def gunicorn_process(
+    env: dict[str, str], *, port: int, processes: tuple[str, ...] = WEB_PROCESSES
+) -> Iterator[subprocess.Popen]:
+    """The site at this port, once it answers; started as an installation starts it."""
+    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", *processes,
+               "--log-level", "warning"]  # fmt: skip
     with started(command, cwd=ROOT, env=env) as process:
         wait_until(
-            lambda: requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok,
+            lambda: httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).is_success,
             what="gunicorn", process=process,
         )  # fmt: skip
         yield process
@@ -181,11 +213,13 @@ def gunicorn_process(env: dict[str, str], *, port: int) -> Iterator[subprocess.P
 
 @contextmanager
 def celery_worker(
-    env: dict[str, str], *, name: str = "w1", app: str = "readerstudy"
+    env: dict[str, str], *, name: str = "w1", app: str = "readerstudy", queues: str = ""
 ) -> Iterator[subprocess.Popen]:
-    """A separate worker, as an installation runs it; ``app`` may name another application."""
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", "inference",
-               "-P", "solo", "-c", "1", "-n", f"{name}@%h", "--loglevel", "WARNING"]  # fmt: skip
+    """A separate worker, as an installation runs it; ``app`` may name another application, and
+    ``queues`` those that it takes, separated by commas: all if none is named."""
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-P", "solo", "-c", "1",
+               "-n", f"{name}@%h", "--loglevel", "WARNING",
+               *(["-Q", queues] if queues else [])]  # fmt: skip
     with started(command, cwd=ROOT, env=env) as process:
         yield process
 

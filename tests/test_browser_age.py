@@ -119,4 +119,4 @@ def test_the_list_finds_what_it_names(kind, text):
 
 def test_all_of_the_site_is_looked_at():
     assert {path.suffix for path in FILES} == set(LATER)
-    assert {"room.js", "viewer.css", "base.html"} <= {path.name for path in FILES}
+    assert {"case-page.js", "viewer.css", "base.html"} <= {path.name for path in FILES}

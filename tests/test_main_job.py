@@ -12,17 +12,18 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from PIL import Image as PillowImage
 from pydicom import examples
 
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction, StudyModel
-from readerstudy.cohorts.ingest import Box
-from readerstudy.cohorts.models import Cohort, Image, Protocol, Study
-from readerstudy.cohorts.review.decisions import crop, reviewed
 from readerstudy.diagnosis import Etiology
+from readerstudy.imaging import Box
 from readerstudy.reading.models import Reader, Reading
+from readerstudy.studies.models import Cohort, Image, Protocol, Study
+from readerstudy.studies.review.decisions import crop, images_with_reviews
 from tests import factories
-from tests.cohorts.ingest_files import manifest_row, manifest_text
+from tests.imaging.example_files import manifest_row, manifest_text
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +75,7 @@ def study(source):
 
 def look_at_images(study) -> None:
     """Keep the whole of what the importer could not cut by itself, and approve all."""
-    for image in reviewed(study):
+    for image in images_with_reviews(study):
         if image.review.needs_crop:
             whole = Box(0, 0, image.width, image.height)
             crop(image, whole, seen=image.sha256, by="ada")
@@ -104,13 +105,20 @@ def read_everything(client, username, answer) -> int:
     return count
 
 
+def table(client: Client, name: str) -> list[dict[str, str]]:
+    """A table of the first run, by its file's name."""
+    text = client.get(f"/results/real/runs/1/{name}").getvalue().decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.slow("it runs the model and an analysis, and draws all files of the run")
 def test_from_dicom_files_to_p_values(study, client):
     call_command("study", "real", "run-model")
     call_command("infer")
     assert set(InferenceJob.objects.values_list("state", "attempts")) == {("done", 1)}
     assert (Prediction.objects.count(), Heatmap.objects.count()) == (3, 12)
     call_command("register_plan", "real")
-    call_command("study", "real", "open", by="test")
+    call_command("study", "real", "open")
     assert read_everything(client, "anna", Etiology.METASTATIC) == 6
     assert read_everything(client, "boris", Etiology.TUBERCULOUS) == 6
     assert Reading.objects.count() == 12
@@ -120,10 +128,8 @@ def test_from_dicom_files_to_p_values(study, client):
     client.login(username="ivan", password=factories.PASSWORD)
     page = client.get("/results/real/runs/1/").content.decode()
     assert "untrained model" in page
-    assert "By the plan that was registered before the study was unblinded." in page
-    rows = list(
-        csv.DictReader(io.StringIO(client.get("/results/real/runs/1/tests.csv").content.decode()))
-    )
+    assert "Plan registered before the study was unblinded." in page
+    rows = table(client, "tests.csv")
     assert all(0 <= float(r["p_value"]) <= 1 if r["p_value"] else r["reason"] for r in rows)
     p_values = {
         (r["question"], r["subject"], r["cohort"], r["unit"]): r["p_value"]
@@ -131,9 +137,7 @@ def test_from_dicom_files_to_p_values(study, client):
         if r["section"] == "table2"
     }
     assert float(p_values["with vs without AI", "R1", "internal", "patients"]) == 1
-    metrics = csv.DictReader(
-        io.StringIO(client.get("/results/real/runs/1/metrics.csv").content.decode())
-    )
+    metrics = table(client, "metrics.csv")
     # The three manifests' truths: tuberculous, lymphoma, metastatic. Each reader is right once.
     counts = {r["count"] for r in metrics if r["section"] == "table2" and r["kind"] == "reader"}
     assert counts == {"1"}

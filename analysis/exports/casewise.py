@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exports.tidy import csv_text
+from analysis.exports.results_csv import csv_text
 from analysis.study_data import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology, Malignancy
 
@@ -32,7 +32,7 @@ READING_COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reckoning:
+class ReadingTally:
     """Where the readings are: ``expected`` = ``written`` + ``missing`` + ``left_out``.
 
     ``missing`` were not read; ``left_out`` were, but the tool has no use for them, ``why`` says.
@@ -57,7 +57,7 @@ class DataFile:
     """A file's content, and the reckoning of its readings."""
 
     content: str | bytes
-    reckoning: Reckoning
+    reckoning: ReadingTally
 
 
 def cases_csv(data: StudyData) -> str:
@@ -68,15 +68,15 @@ def cases_csv(data: StudyData) -> str:
 def readings_csv(data: StudyData) -> DataFile:
     """A row a reading: reader by reader, stage by stage, in the order of the cases."""
     read = data.decisions != MISSING
-    return DataFile(csv_text(READING_COLUMNS, _readings(data, read)), reckoning(data, read))
+    return DataFile(csv_text(READING_COLUMNS, _readings(data, read)), tally_readings(data, read))
 
 
-def reckoning(data: StudyData, used: NDArray[np.bool_], *, why: str = "") -> Reckoning:
+def tally_readings(data: StudyData, used: NDArray[np.bool_], *, why: str = "") -> ReadingTally:
     """Of a file with these readings, shape (n_readers, 2, n)."""
     read = data.decisions != MISSING
     readers, stages, cases = read.shape
     left_out = int((read & ~used).sum())
-    return Reckoning(
+    return ReadingTally(
         readers=readers,
         stages=stages,
         cases=cases,
@@ -123,8 +123,8 @@ def _readings(data: StudyData, read: NDArray[np.bool_]) -> Iterator[list[Any]]:
                 yield [
                     names[at], at + 1, cohorts[at], reader.code, row + 1, reader.group,
                     reader.years_of_experience, name, _class(truth), _class(decision),
-                    _right(truth, decision), _malignant(truth), _malignant(decision),
-                    _right(_malignant(truth), _malignant(decision)), _class(models[at]),
+                    _is_correct(truth, decision), _malignant(truth), _malignant(decision),
+                    _is_correct(_malignant(truth), _malignant(decision)), _class(models[at]),
                     _known(seconds[at]),
                 ]  # fmt: skip
 
@@ -137,7 +137,7 @@ def _malignant(index: int) -> int | None:
     return None if index == MISSING else IS_MALIGNANT[index]
 
 
-def _right(truth: int | None, decision: int | None) -> int | None:
+def _is_correct(truth: int | None, decision: int | None) -> int | None:
     """1 for right, 0 for wrong; None where there is no truth."""
     return None if truth in (None, MISSING) else int(truth == decision)
 

@@ -1,10 +1,10 @@
 """The data dictionary: what each column of the casewise files holds."""
 
-from analysis.exports import conduct
+from analysis.exports import reading_conduct_csv
 from analysis.exports.casewise import CASE_COLUMNS, READING_COLUMNS
-from analysis.exports.tidy import csv_text
-from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
+from analysis.exports.results_csv import csv_text
 from readerstudy.diagnosis import Etiology
+from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 
 _CLASSES = " | ".join(Etiology)
 _YES = "1 | 0"
@@ -59,5 +59,8 @@ def dictionary_csv() -> str:
         for file, columns in (("cases.csv", CASE_COLUMNS), ("readings.csv", READING_COLUMNS))
         for column in columns
     ]
-    rows += [[conduct.NAME, column, *meaning] for column, meaning in conduct.MEANING.items()]
+    rows += [
+        [reading_conduct_csv.NAME, column, *meaning]
+        for column, meaning in reading_conduct_csv.MEANING.items()
+    ]
     return csv_text(["file", "column", "type", "values", "meaning"], rows)

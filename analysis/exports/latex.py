@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from analysis.exports.printed import Cell, Printed
+from analysis.exports.print_table import Cell, PrintedTable
 
 PREAMBLE = (
     "% Needs \\usepackage{booktabs} and \\usepackage{longtable}; \\usepackage[T1]{fontenc} and a "
@@ -38,13 +38,13 @@ def escape(text: str) -> str:
     return "".join(_ESCAPED.get(each, each) for each in plain)
 
 
-def tables_tex(tables: Iterable[Printed], *, remarks: Iterable[str] = ()) -> str:
+def tables_tex(tables: Iterable[PrintedTable], *, remarks: Iterable[str] = ()) -> str:
     """The tables one after the other, under a comment with the remarks."""
     comments = "".join(f"% {' '.join(remark.split())}\n" for remark in remarks)
     return comments + PREAMBLE + "\n".join(_table(table) for table in tables)
 
 
-def _table(table: Printed) -> str:
+def _table(table: PrintedTable) -> str:
     spec = "l" * table.stubs + "c" * (table.columns - table.stubs)
     head = "".join(f"{_head(line)}{_rules(line, table.stubs)}\n" for line in table.head)
     return "\n".join([
@@ -85,7 +85,7 @@ def _rules(line: Iterable[tuple[str, int]], stubs: int) -> str:
     return rules
 
 
-def _lines(table: Printed) -> Iterator[str]:
+def _lines(table: PrintedTable) -> Iterator[str]:
     """The rows; no page ends below a heading or above a small row."""
     for line, below in zip_longest(table.lines, table.lines[1:]):
         texts = [_cell(cell) for cell in line.cells]

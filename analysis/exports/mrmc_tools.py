@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.exports.casewise import IS_MALIGNANT, DataFile, reckoning
-from analysis.exports.tidy import csv_text
+from analysis.exports.casewise import IS_MALIGNANT, DataFile, tally_readings
+from analysis.exports.results_csv import csv_text
 from analysis.exports.workbook import workbook
 from analysis.study_data import MISSING, StudyData
 
@@ -47,7 +47,7 @@ def imrmc(data: StudyData) -> DataFile:
         for row, stage, case in np.argwhere(used)
     ]
     why = NO_TRUTH
-    return DataFile("\n".join(lines) + "\n", reckoning(data, used, why=why))
+    return DataFile("\n".join(lines) + "\n", tally_readings(data, used, why=why))
 
 
 def mrmcaov(data: StudyData) -> DataFile:
@@ -55,7 +55,7 @@ def mrmcaov(data: StudyData) -> DataFile:
     case, data = ...)``; ``right`` is of the four etiologies."""
     used = _with_truth(data)
     header = ["reader", "treatment", "case", "truth", "rating", "right"]
-    return DataFile(csv_text(header, _frame(data, used)), reckoning(data, used, why=NO_TRUTH))
+    return DataFile(csv_text(header, _frame(data, used)), tally_readings(data, used, why=NO_TRUTH))
 
 
 def rjafroc(data: StudyData) -> DataFile:
@@ -78,14 +78,14 @@ def rjafroc(data: StudyData) -> DataFile:
         (int(row) + 1, int(stage) + 1, int(case), int(decided[row, stage, case]))
         for row, stage, case in np.argwhere(used)
     ]
-    false = [[r, s, case + 1, said] for r, s, case, said in ratings if not truth[case]]
-    true = [[r, s, case + 1, 1, said] for r, s, case, said in ratings if truth[case]]
+    false = [[r, s, case + 1, rating] for r, s, case, rating in ratings if not truth[case]]
+    true = [[r, s, case + 1, 1, rating] for r, s, case, rating in ratings if truth[case]]
     content = workbook([
         ("Truth", ["CaseID", "LesionID", "Weight", "ReaderID", "ModalityID", "Paradigm"], truths),
         ("FP", ["ReaderID", "ModalityID", "CaseID", "FP_Rating"], false),
         ("TP", ["ReaderID", "ModalityID", "CaseID", "LesionID", "TP_Rating"], true),
     ])  # fmt: skip
-    return DataFile(content, reckoning(data, used, why=NOT_CROSSED))
+    return DataFile(content, tally_readings(data, used, why=NOT_CROSSED))
 
 
 def _with_truth(data: StudyData) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from analysis.exports.provenance import Provenance
+from analysis.exports.results_csv import require_fit
 
 # A workbook must say when it was made; this one tells nothing of the results.
 UNDATED = datetime(1980, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -45,6 +46,8 @@ def workbook(sheets: Iterable[tuple[str, Sequence[str], Sequence[Sequence[Any]]]
         book.set_properties({"created": UNDATED})
         bold = book.add_format({"bold": True, "bottom": 1})
         for name, header, rows in sheets:
+            for row in rows:
+                require_fit(header, row)
             sheet = book.add_worksheet(name[:NAME_LENGTH], worksheet_class=_FullPrecision)
             for column, title in enumerate(header):
                 sheet.write_string(0, column, title, bold)

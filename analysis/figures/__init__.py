@@ -18,17 +18,17 @@ from analysis.figures import (
     agreement,
     confusion,
     confusion_readers,
-    etiologies,
+    decision_changes,
     flow,
     groups,
     mrmc,
     roc,
-    switches,
+    roc_by_class,
     theme,
     times,
 )
+from analysis.figures.document_data import NotAvailable
 from analysis.figures.output import FORMATS, render
-from analysis.figures.source import NotAvailable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "NotAvailable", "Offer", "draw", "find", "offered", "render"]
 
 FIGURES: tuple[ModuleType, ...] = (
-    flow, roc, etiologies, groups, mrmc, confusion, confusion_readers, switches, agreement, times,
+    flow, roc, roc_by_class, groups, mrmc, confusion, confusion_readers, decision_changes,
+    agreement, times,
 )  # fmt: skip
 
 

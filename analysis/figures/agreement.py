@@ -3,19 +3,19 @@
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.forest import Line, draw_forest, lines_in
-from analysis.figures.source import (
+from analysis.figures._forest_plot import ForestLine, draw_forest, lines_in
+from analysis.figures.document_data import (
     GROUPS,
     STAGES,
     Record,
-    brief,
-    cut,
+    caveats,
+    complete_rows,
     group_of,
     interval,
-    known,
-    notice,
-    rows,
-    widest,
+    left_out_note,
+    overall_cohort,
+    required_rows,
+    short_cohort_name,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ WITH_MODEL = " and model"
 def describe(document: dict) -> str:
     """The figure in a sentence."""
     found = _found(document)
-    said = ", ".join(
+    text = ", ".join(
         f"{row['metric']} of {row['subject']} {row['stage']} {interval(row, 2)}"
         for row in found
         if row["metric"] == FLEISS and row["kind"] == "all"
     )
-    return f"Agreement beyond chance, {found[0]['cohort']}: {said or 'reader by reader'}."
+    return f"Agreement beyond chance, {found[0]['cohort']}: {text or 'reader by reader'}."
 
 
 def size(document: dict) -> theme.Size:
@@ -55,13 +55,13 @@ def draw(document: dict) -> "Figure":
     level = next((row["level"] for row in found if row["level"]), None)
     axes.set_xlabel(f"Kappa, with {100 * level:g}% interval" if level else "Kappa")
     n = max(row["n"] for row in found)
-    axes.set_title(f"{brief(found[0]['cohort'])}, n = {n} patients", loc="left")
+    axes.set_title(f"{short_cohort_name(found[0]['cohort'])}, n = {n} patients", loc="left")
     return theme.finish(
-        figure, cut(READERS, len(group_of(document)), "readers"), notice(document, NAME)
+        figure, left_out_note(READERS, len(group_of(document)), "readers"), caveats(document, NAME)
     )
 
 
-def _blocks(document: dict, found: list[Record]) -> list[tuple[str, list[Line]]]:
+def _blocks(document: dict, found: list[Record]) -> list[tuple[str, list[ForestLine]]]:
     """Agreement among readers, then with the model; those that have an estimate."""
     group = group_of(document)
     among = [row for row in found if row["metric"] == FLEISS]
@@ -82,18 +82,21 @@ def _blocks(document: dict, found: list[Record]) -> list[tuple[str, list[Line]]]
 
 def _found(document: dict) -> list[Record]:
     """Rows of all cohorts together: Fleiss's kappa, and Cohen's of readers with the model."""
-    every = rows(document, NAME, "metrics")
-    cohort, with_model = widest(every), {f"{code}{WITH_MODEL}" for code in group_of(document)}
+    every = required_rows(document, NAME, "metrics")
+    cohort, with_model = (
+        overall_cohort(every),
+        {f"{code}{WITH_MODEL}" for code in group_of(document)},
+    )
     wanted = [
         row
         for row in every
         if row["cohort"] == cohort
         and (row["metric"] == FLEISS or (row["metric"] == COHEN and row["subject"] in with_model))
     ]
-    return sorted(known(wanted, "value"), key=lambda row: row["metric"] != FLEISS)
+    return sorted(complete_rows(wanted, "value"), key=lambda row: row["metric"] != FLEISS)
 
 
-def _lines(found: list[Record], group_of_subject: dict, label_of: dict) -> list[Line]:
+def _lines(found: list[Record], group_of_subject: dict, label_of: dict) -> list[ForestLine]:
     """Both stages of each subject, one below the other."""
     lines = []
     for subject in dict.fromkeys(row["subject"] for row in found):
@@ -102,7 +105,7 @@ def _lines(found: list[Record], group_of_subject: dict, label_of: dict) -> list[
         for stage in [stage for stage in STAGES if stage in of_stage]:
             row = of_stage[stage]
             lines.append(
-                Line(
+                ForestLine(
                     label=f"{label_of.get(subject, subject)}, {stage}",
                     value=row["value"],
                     low=row["low"],

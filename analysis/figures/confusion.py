@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.source import (
+from analysis.figures.document_data import (
     ETIOLOGIES,
     GROUPS,
     MODEL,
@@ -11,9 +11,9 @@ from analysis.figures.source import (
     STAGES,
     NotAvailable,
     Record,
+    caveats,
     cohorts_of,
-    notice,
-    rows,
+    required_rows,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Matrix = dict[tuple[str, str], int]
 
 def cohorts(document: dict) -> list[str]:
     """The cohorts that have decisions."""
-    return cohorts_of(rows(document, "confusion", "counts"))
+    return cohorts_of(required_rows(document, "confusion", "counts"))
 
 
 def describe(document: dict, *, cohort: str) -> str:
@@ -38,7 +38,7 @@ def describe(document: dict, *, cohort: str) -> str:
     matrices = matrices_of(document, cohort)
     shown = [(MODEL, ""), *((group, stage) for group in GROUPS for stage in STAGES)]
     right = [
-        f"{' '.join(key).strip()} {_right(matrices[key])} of {sum(matrices[key].values())}"
+        f"{' '.join(key).strip()} {_count_correct(matrices[key])} of {sum(matrices[key].values())}"
         for key in shown
         if key in matrices
     ]
@@ -66,7 +66,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
                 panels[down, across], matrices.get(key), ", ".join(filter(None, key)),
                 left=across == 0, below=down == len(lines) - 1,
             )  # fmt: skip
-    return theme.finish(figure, notice(document, NAME))
+    return theme.finish(figure, caveats(document, NAME))
 
 
 def _lines(matrices: dict[tuple[str, str], Matrix]) -> list[list[tuple[str, str]]]:
@@ -81,7 +81,7 @@ def matrices_of(document: dict, cohort: str) -> dict[tuple[str, str], Matrix]:
     """Counts by truth and decision, of each subject and stage in a cohort."""
     matrices: dict[tuple[str, str], Matrix] = {}
     row: Record
-    for row in rows(document, "confusion", "counts"):
+    for row in required_rows(document, "confusion", "counts"):
         if row["cohort"] == cohort:
             matrix = matrices.setdefault((row["subject"], row["stage"]), {})
             matrix[row["truth"], row["decision"]] = row["count"]
@@ -110,15 +110,17 @@ def panel(axes: "Axes", matrix: Matrix | None, title: str, *, left: bool, below:
     if not matrix or not sum(matrix.values()):
         axes.text(1.5, 1.5, "no decision", ha="center", va="center", color=theme.GREY)
         return
-    totals = [sum(matrix.get((truth, said), 0) for said in ETIOLOGIES) for truth in ETIOLOGIES]
+    totals = [
+        sum(matrix.get((truth, decision), 0) for decision in ETIOLOGIES) for truth in ETIOLOGIES
+    ]
     shares = [
-        [matrix.get((truth, said), 0) / total if total else 0.0 for said in ETIOLOGIES]
+        [matrix.get((truth, decision), 0) / total if total else 0.0 for decision in ETIOLOGIES]
         for truth, total in zip(ETIOLOGIES, totals, strict=True)
     ]
     theme.shade(axes, shares)
     for y, (truth, total) in enumerate(zip(ETIOLOGIES, totals, strict=True)):
-        for x, said in enumerate(ETIOLOGIES):
-            count = matrix.get((truth, said), 0)
+        for x, decision in enumerate(ETIOLOGIES):
+            count = matrix.get((truth, decision), 0)
             axes.text(
                 x, y, f"{count}\n{100 * shares[y][x]:.0f}%" if total else f"{count}",
                 ha="center", va="center", fontsize=theme.SMALL, linespacing=1.1,
@@ -126,5 +128,5 @@ def panel(axes: "Axes", matrix: Matrix | None, title: str, *, left: bool, below:
             )  # fmt: skip
 
 
-def _right(matrix: Matrix) -> int:
+def _count_correct(matrix: Matrix) -> int:
     return sum(matrix.get((name, name), 0) for name in ETIOLOGIES)

@@ -10,7 +10,7 @@ from analysis.figures.confusion import (
     matrices_of,
     panel,
 )
-from analysis.figures.source import STAGES, NotAvailable, cut, group_of, notice
+from analysis.figures.document_data import STAGES, NotAvailable, caveats, group_of, left_out_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,8 +56,8 @@ def draw(document: dict, *, cohort: str) -> "Figure":
             panels.ravel()[at], matrices.get((code, stage)), title,
             left=at % ACROSS == 0, below=at + ACROSS >= len(keys),
         )  # fmt: skip
-    left_out = cut(len(shown), all_of_them, "readers")
-    return theme.finish(figure, left_out, notice(document, "confusion"))
+    left_out = left_out_note(len(shown), all_of_them, "readers")
+    return theme.finish(figure, left_out, caveats(document, "confusion"))
 
 
 def _lines(shown: list[str]) -> int:

@@ -9,9 +9,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.document import section
 from analysis.figures import theme
-from analysis.figures.source import ALL_COHORTS, ETIOLOGIES, Record, cut, notice, rows
+from analysis.figures.document_data import (
+    ALL_COHORTS,
+    ETIOLOGIES,
+    Record,
+    caveats,
+    left_out_note,
+    required_rows,
+)
+from analysis.results_document import section
 from readerstudy.diagnosis import Etiology
 
 if TYPE_CHECKING:
@@ -30,11 +37,11 @@ REASONS = 12  # drawn at most
 def describe(document: dict) -> str:
     """The figure in a sentence."""
     cohorts = _cohorts(document)
-    said = ", ".join(f"{row['cohort']} {row['patients']}" for row in cohorts)
+    text = ", ".join(f"{row['cohort']} {row['patients']}" for row in cohorts)
     total = sum(row["patients"] for row in cohorts)
     if head := _head(document):
-        said = f"{head.screened} screened, {head.excluded} excluded; {said}"
-    return f"Flow of {total} patients into {len(cohorts)} cohorts, to the readings: {said}."
+        text = f"{head.screened} screened, {head.excluded} excluded; {text}"
+    return f"Flow of {total} patients into {len(cohorts)} cohorts, to the readings: {text}."
 
 
 def size(document: dict) -> theme.Size:
@@ -112,7 +119,7 @@ def _screening(document: dict) -> list[Record]:
     """The rows of screening; none where it was not recorded."""
     found = section(document, NAME)
     has = found is not None and "screening" in found["tables"]
-    return rows(document, NAME, "screening") if has else []
+    return required_rows(document, NAME, "screening") if has else []
 
 
 def _head(document: dict) -> _Head | None:
@@ -152,11 +159,11 @@ def _draw_head(axes: "Axes", head: _Head, *, x: float, y: float) -> None:
 
 
 def _notes(document: dict) -> tuple[str, str]:
-    return cut(COHORTS, len(_cohorts(document)), "cohorts"), notice(document, NAME)
+    return left_out_note(COHORTS, len(_cohorts(document)), "cohorts"), caveats(document, NAME)
 
 
 def _cohorts(document: dict) -> list[Record]:
-    found = rows(document, NAME, "patients")
+    found = required_rows(document, NAME, "patients")
     return [row for row in found if row["cohort"] != ALL_COHORTS]
 
 

@@ -3,22 +3,22 @@
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.source import (
+from analysis.figures.document_data import (
     GROUPS,
     MODEL,
     STAGES,
     WITH,
     WITHOUT,
     Record,
-    brief,
-    by,
+    caveats,
     cohorts_of,
-    cut,
-    known,
-    notice,
+    complete_rows,
+    left_out_note,
+    overall_cohort,
     percent,
-    rows,
-    widest,
+    required_rows,
+    rows_by,
+    short_cohort_name,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Cells = dict[tuple[str, str, str, str], Record]
 
 def describe(document: dict) -> str:
     """The figure in a sentence."""
-    cells, cohort = _cells(document), widest(_groups(document))
+    cells, cohort = _cells(document), overall_cohort(_groups(document))
     changes = [
         f"{group} {percent(before['value'])}% to {percent(after['value'])}%"
         for group in GROUPS
@@ -64,7 +64,7 @@ def draw(document: dict) -> "Figure":
     for line, cohort in zip(panels, cohorts, strict=True):
         for axes, metric in zip(line, METRICS, strict=True):
             _panel(axes, cells, cohort, metric)
-            axes.set_title(brief(cohort) if metric == METRICS[0] else "", loc="left")
+            axes.set_title(short_cohort_name(cohort) if metric == METRICS[0] else "", loc="left")
             axes.set_ylabel(f"{metric.capitalize()}, %")
     found = next(iter(_groups(document)))
     handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -75,21 +75,21 @@ def draw(document: dict) -> "Figure":
     )  # fmt: skip
     return theme.finish(
         figure,
-        cut(COHORTS, len(cohorts_of(_groups(document))), "cohorts"),
-        notice(document, "table3", "table2"),
+        left_out_note(COHORTS, len(cohorts_of(_groups(document))), "cohorts"),
+        caveats(document, "table3", "table2"),
     )
 
 
 def _groups(document: dict) -> list[Record]:
-    return known(rows(document, "table3", "metrics"), "value", "low", "high")
+    return complete_rows(required_rows(document, "table3", "metrics"), "value", "low", "high")
 
 
 def _cells(document: dict) -> Cells:
     """Rows by cohort, subject, stage and metric."""
     found = _groups(document)
-    found += (row for row in rows(document, "table2", "metrics") if row["kind"] == "model")
+    found += (row for row in required_rows(document, "table2", "metrics") if row["kind"] == "model")
     named = [row | {"metric": row["metric"].removeprefix("micro-averaged ")} for row in found]
-    return by(named, "cohort", "subject", "stage", "metric")
+    return rows_by(named, "cohort", "subject", "stage", "metric")
 
 
 def _panel(axes: "Axes", cells: Cells, cohort: str, metric: str) -> None:

@@ -6,18 +6,18 @@ Readers and cases are both samples here; see ``analysis.stats.mrmc``.
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.forest import Line, draw_forest, lines_in
-from analysis.figures.source import (
+from analysis.figures._forest_plot import ForestLine, draw_forest, lines_in
+from analysis.figures.document_data import (
     ALL_COHORTS,
     Record,
-    brief,
+    caveats,
     cohorts_of,
-    cut,
-    known,
-    notice,
+    complete_rows,
+    left_out_note,
+    overall_cohort,
     p_value,
-    rows,
-    widest,
+    required_rows,
+    short_cohort_name,
 )
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ COHORTS = 8  # drawn at most in each block
 def describe(document: dict) -> str:
     """The figure in a sentence."""
     found = _found(document)
-    cohort = widest(found)
-    said = "; ".join(f"{row['metric']} {_text(row)}" for row in found if row["cohort"] == cohort)
+    cohort = overall_cohort(found)
+    text = "; ".join(f"{row['metric']} {_text(row)}" for row in found if row["cohort"] == cohort)
     return (
         "Differences with AI less without, averaged over the readers, in percentage points, "
-        f"{cohort}: {said}."
+        f"{cohort}: {text}."
     )
 
 
@@ -58,21 +58,21 @@ def draw(document: dict) -> "Figure":
     method = next((row["interval"] for row in found if row["interval"]), None)
     level = next((row["level"] for row in found if row["level"]), None)
     how = f"{100 * level:g}% intervals. {method}." if method else ""
-    return theme.finish(figure, how, _cut(document), notice(document, NAME))
+    return theme.finish(figure, how, _cut(document), caveats(document, NAME))
 
 
 def _cut(document: dict) -> str:
-    every = cohorts_of(known(rows(document, NAME, "tests"), "difference"))
-    return cut(COHORTS, len(every), "cohorts")
+    every = cohorts_of(complete_rows(required_rows(document, NAME, "tests"), "difference"))
+    return left_out_note(COHORTS, len(every), "cohorts")
 
 
 def _found(document: dict) -> list[Record]:
-    found = known(rows(document, NAME, "tests"), "difference")
+    found = complete_rows(required_rows(document, NAME, "tests"), "difference")
     cohorts = cohorts_of(found)[-COHORTS:]
     return [row for row in found if row["cohort"] in cohorts]
 
 
-def _blocks(found: list[Record]) -> list[tuple[str, list[Line]]]:
+def _blocks(found: list[Record]) -> list[tuple[str, list[ForestLine]]]:
     """The estimates of each metric."""
     return [
         (metric.capitalize(), [_line(row) for row in found if row["metric"] == metric])
@@ -80,10 +80,10 @@ def _blocks(found: list[Record]) -> list[tuple[str, list[Line]]]:
     ]
 
 
-def _line(row: Record) -> Line:
+def _line(row: Record) -> ForestLine:
     is_all = row["cohort"] == ALL_COHORTS
-    return Line(
-        label=f"{brief(row['cohort'])}, n = {row['n']}",
+    return ForestLine(
+        label=f"{short_cohort_name(row['cohort'])}, n = {row['n']}",
         value=100 * row["difference"],
         low=_points(row["low"]),
         high=_points(row["high"]),

@@ -1,19 +1,19 @@
 """A figure as a file, the same bytes each time: SVG, PNG, PDF."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from analysis.figures import theme
+from analysis.run_file_names import FIGURE_FORMATS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Format = Literal["svg", "png", "pdf"]
-FORMATS: tuple[str, ...] = get_args(Format)
+FORMATS = FIGURE_FORMATS
 UNDATED = {"svg": {"Date": None}, "png": {}, "pdf": {"CreationDate": None}}
 
 
-def render(figure: "Figure", format: Format) -> bytes:
+def render(figure: "Figure", format: str) -> bytes:
     """The figure as it was drawn, by a function of this package.
 
     Text is outlines in an SVG and embedded fonts in a PDF. Nothing tells when it was made.

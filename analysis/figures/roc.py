@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.curves import MICRO, Curve, curves_of
-from analysis.figures.source import (
+from analysis.figures.document_data import (
     GROUPS,
     MODEL,
     WITH,
     WITHOUT,
     NotAvailable,
-    brief,
+    caveats,
     cohorts_of,
+    complete_rows,
     group_of,
     interval,
-    known,
-    notice,
     percent,
-    rows,
+    required_rows,
+    short_cohort_name,
 )
+from analysis.figures.roc_data import MICRO, Curve, curves_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReaderPoints:
     """Where a reader is without and with AI; ``n`` patients were read so."""
 
     code: str
@@ -52,17 +52,17 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Operating:
+class OperatingPoints:
     """Operating points in a cohort, false-positive rate first; the model's has ``n_model``."""
 
     n_patients: int
     model: Point | None
     n_model: int
-    readers: list[Reader]
+    readers: list[ReaderPoints]
 
 
 @dataclass(frozen=True)
-class Part:
+class ZoomWindow:
     """A part of the plane, enlarged: from where to where on both axes."""
 
     title: str
@@ -72,12 +72,12 @@ class Part:
 
 def cohorts(document: dict) -> list[str]:
     """The cohorts that have a curve."""
-    return cohorts_of(rows(document, "roc", "curves"))
+    return cohorts_of(required_rows(document, "roc", "curves"))
 
 
 def describe(document: dict, *, cohort: str) -> str:
     """The figure in a sentence."""
-    curve, points = micro(document, cohort), operating(document, cohort)
+    curve, points = micro(document, cohort), operating_points(document, cohort)
     above = sum(reader.after[1] > reader.before[1] for reader in points.readers)
     return (
         f"ROC curve of {MODEL}, {cohort}, n = {points.n_patients} patients: micro-averaged AUC "
@@ -93,7 +93,7 @@ def size(_document: dict, *, cohort: str) -> theme.Size:
 
 def draw(document: dict, *, cohort: str) -> "Figure":
     """The curve, and the readers' part of it enlarged. Raises NotAvailable."""
-    curve, points = micro(document, cohort), operating(document, cohort)
+    curve, points = micro(document, cohort), operating_points(document, cohort)
     figure = theme.new_figure(size(document, cohort=cohort))
     whole, enlarged = figure.subplots(1, 2)
     for axes, marker in ((whole, 2), (enlarged, 4)):
@@ -112,7 +112,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
         _readers(axes, points, marker=marker)
     whole.plot([0, 1], [0, 1], color=theme.PALE, linewidth=0.8, zorder=0)
     whole.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    whole.set_title(f"{brief(cohort)}, n = {points.n_patients} patients", loc="left")
+    whole.set_title(f"{short_cohort_name(cohort)}, n = {points.n_patients} patients", loc="left")
     _arrows(enlarged, points)
     _enlarge(whole, enlarged, points)
     figure.legend(
@@ -124,7 +124,7 @@ def draw(document: dict, *, cohort: str) -> "Figure":
 
 def notes(document: dict) -> tuple[str, ...]:
     """What stands at the foot."""
-    return (notice(document, NAME, "table2"),)
+    return (caveats(document, NAME, "table2"),)
 
 
 def micro(document: dict, cohort: str) -> Curve:
@@ -135,20 +135,20 @@ def micro(document: dict, cohort: str) -> Curve:
     return curves[MICRO]
 
 
-def operating(document: dict, cohort: str) -> Operating:
+def operating_points(document: dict, cohort: str) -> OperatingPoints:
     """Where the model and the readers are in a cohort. Raises NotAvailable."""
-    found = [row for row in rows(document, "table2", "metrics") if row["cohort"] == cohort]
+    found = [row for row in required_rows(document, "table2", "metrics") if row["cohort"] == cohort]
     of: dict[tuple[str, str], dict] = {}
-    for row in known(found, "value"):
+    for row in complete_rows(found, "value"):
         metric = row["metric"].removeprefix("micro-averaged ")
         of.setdefault((row["subject"], row["stage"]), {"n": row["n"]})[metric] = row["value"]
     point = {key: (1 - row["specificity"], row["sensitivity"]) for key, row in of.items()}
-    return Operating(
+    return OperatingPoints(
         n_patients=max(row["n"] for row in of.values()),
         model=point.get((MODEL, "")),
         n_model=of.get((MODEL, ""), {"n": 0})["n"],
         readers=[
-            Reader(
+            ReaderPoints(
                 code,
                 group,
                 before=point[code, WITHOUT],
@@ -161,7 +161,7 @@ def operating(document: dict, cohort: str) -> Operating:
     )
 
 
-def part_with(points: Operating) -> Part | None:
+def zoom_around(points: OperatingPoints) -> ZoomWindow | None:
     """The part of the plane that holds the points, with a margin; None without any."""
     drawn = [point for reader in points.readers for point in (reader.before, reader.after)]
     drawn += [points.model] if points.model else []
@@ -169,14 +169,14 @@ def part_with(points: Operating) -> Part | None:
         return None
     (left, right), (low, high) = ((min(at), max(at)) for at in zip(*drawn, strict=True))
     across, up = max(right - left, 0.02) * 0.12, max(high - low, 0.06) * 0.12
-    return Part(
+    return ZoomWindow(
         title=f"enlarged, sensitivity {percent(low)}% to {percent(high)}%",
         across=(left - across, right + across),
         up=(low - up, high + up),
     )
 
 
-def _readers(axes: "Axes", points: Operating, *, marker: float) -> None:
+def _readers(axes: "Axes", points: OperatingPoints, *, marker: float) -> None:
     """Hollow and larger without AI, filled with AI: neither hides the other where they meet."""
     for group in GROUPS:
         members = [reader for reader in points.readers if reader.group == group]
@@ -191,7 +191,7 @@ def _readers(axes: "Axes", points: Operating, *, marker: float) -> None:
             axes.plot(*after, **style, markersize=marker, zorder=4, label=f"{group}, {WITH}")
 
 
-def _arrows(axes: "Axes", points: Operating) -> None:
+def _arrows(axes: "Axes", points: OperatingPoints) -> None:
     """From without to with AI, bent to either side in turn, as all would lie on one line."""
     for place, reader in enumerate(points.readers):
         side = 1 if place % 2 else -1
@@ -206,15 +206,15 @@ def _arrows(axes: "Axes", points: Operating) -> None:
             )  # fmt: skip
 
 
-def _enlarge(whole: "Axes", enlarged: "Axes", points: Operating) -> None:
+def _enlarge(whole: "Axes", enlarged: "Axes", points: OperatingPoints) -> None:
     """Frame the part with the points, in both panels."""
-    part = part_with(points)
-    if part is None:
+    zoom = zoom_around(points)
+    if zoom is None:
         enlarged.set_title("No reader has read this cohort", loc="left")
         return
-    enlarged.set(xlim=part.across, ylim=part.up)
-    enlarged.set_title(part.title, loc="left")
-    (left, right), (low, high) = part.across, part.up
+    enlarged.set(xlim=zoom.across, ylim=zoom.up)
+    enlarged.set_title(zoom.title, loc="left")
+    (left, right), (low, high) = zoom.across, zoom.up
     theme.box(
         whole, x=left, y=low, width=right - left, height=high - low, edgecolor=theme.GREY,
         linewidth=0.5,

@@ -3,20 +3,20 @@
 from typing import TYPE_CHECKING
 
 from analysis.figures import theme
-from analysis.figures.source import (
+from analysis.figures.document_data import (
     GROUPS,
     STAGES,
     WITH,
     WITHOUT,
     Record,
-    brief,
-    by,
-    cut,
+    caveats,
+    complete_rows,
     group_of,
-    known,
-    notice,
-    rows,
-    widest,
+    left_out_note,
+    overall_cohort,
+    required_rows,
+    rows_by,
+    short_cohort_name,
 )
 
 if TYPE_CHECKING:
@@ -69,17 +69,17 @@ def draw(document: dict) -> "Figure":
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("Seconds: median and quartiles")
-    axes.set_title(brief(cohort), loc="left")
+    axes.set_title(short_cohort_name(cohort), loc="left")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return theme.finish(figure, _cut(document), notice(document, NAME))
+    return theme.finish(figure, _cut(document), caveats(document, NAME))
 
 
 def _cells(document: dict) -> tuple[str, dict[tuple[str, str], Record]]:
     """The cohort, and its rows by subject and stage."""
-    found = rows(document, NAME, "times")
-    cohort = widest(found)
+    found = required_rows(document, NAME, "times")
+    cohort = overall_cohort(found)
     wanted = (row for row in found if row["cohort"] == cohort)
-    return cohort, by(known(wanted, "median"), "subject", "stage")
+    return cohort, rows_by(complete_rows(wanted, "median"), "subject", "stage")
 
 
 def _subjects(document: dict, cells: dict) -> list[str]:
@@ -97,4 +97,4 @@ def _label(cells: dict, subject: str) -> str:
 
 
 def _cut(document: dict) -> str:
-    return cut(READERS, len(group_of(document)), "readers")
+    return left_out_note(READERS, len(group_of(document)), "readers")

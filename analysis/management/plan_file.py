@@ -14,4 +14,4 @@ def read_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} can't be read: {error}.") from None
     except InvalidPlan as invalid:
-        raise CommandError("\n".join([f"{path} is no plan:", *invalid.problems])) from None
+        raise CommandError("\n".join([f"{path} is not a valid plan:", *invalid.problems])) from None

@@ -89,7 +89,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "results",
-                    models.TextField(blank=True, help_text="Canonical JSON (analysis/document.py)"),
+                    models.TextField(
+                        blank=True, help_text="Canonical JSON (analysis/results_document.py)"
+                    ),
                 ),
                 ("results_sha256", models.CharField(blank=True, max_length=64)),
                 (

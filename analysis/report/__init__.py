@@ -5,13 +5,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from analysis import figures
-from analysis.exports.contents import printed_tables
+from analysis.exports.printed_sections import printed_tables
 from analysis.exports.provenance import Provenance
 from analysis.figures import theme
+from analysis.figures.document_data import caveats
 from analysis.figures.output import UNDATED
-from analysis.figures.source import notice
 from analysis.report import pages
-from analysis.report.typeset import table_pages
+from analysis.report.table_pages import table_pages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,10 +64,10 @@ def _metadata(results: dict, provenance: Provenance) -> dict:
 
 
 def _running(results: dict, provenance: Provenance) -> str:
-    said = [
+    texts = [
         f"{provenance.slug}, run {provenance.run}",
         "planned" if provenance.planned else "exploratory",
         f"results {provenance.results_sha256[:12]}",
-        notice(results),
+        caveats(results),
     ]
-    return " · ".join(filter(None, said))
+    return " · ".join(filter(None, texts))

@@ -2,7 +2,7 @@
 
 A section has a NAME, under which a plan asks for it, a TITLE, the settings of the plan that it
 READS, and ``compute(data, plan)``, which returns what goes into the document: ``{"tables": {name:
-table}}`` (``analysis.document``). The same data and plan give the same result.
+table}}`` (``analysis.results_document``). The same data and plan give the same result.
 """
 
 from types import ModuleType
@@ -11,25 +11,25 @@ from analysis.plan import Plan
 from analysis.sections import (
     agreement,
     baseline,
+    changes_and_reliance,
+    clahdm_performance,
     confusion,
-    errors,
+    error_rates,
     experience,
     flow,
+    group_performance,
+    model_roc,
     mrmc,
     primary,
-    roc,
-    switches,
-    table1,
-    table2,
-    table3,
+    reader_performance,
     times,
 )
 
 SECTIONS: dict[str, ModuleType] = {
     section.NAME: section
     for section in (
-        primary, flow, baseline, table1, table2, table3, mrmc, roc, confusion, errors, switches,
-        agreement, times, experience,
+        primary, flow, baseline, clahdm_performance, reader_performance, group_performance, mrmc,
+        model_roc, confusion, error_rates, changes_and_reliance, agreement, times, experience,
     )
 }  # fmt: skip
 

@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.decisions import NO_DECISION, NOT_BY_ALL
-from analysis.sections.parts import (
+from analysis.results_document import table
+from analysis.sections._row_types import MetricRow, rate_row
+from analysis.sections._subsets import (
     ALL_COHORTS,
+    NO_DECISION,
+    NOT_BY_ALL,
     STAGES,
-    Part,
-    Readers,
+    ReaderRows,
+    Subset,
     all_readers,
     each_reader,
-    groups,
-    parts,
     read_by_all,
+    reader_groups,
+    subsets,
 )
-from analysis.sections.rows import MetricRow, of_rate
 from analysis.study_data import StudyData
 
 NAME = "agreement"
@@ -33,35 +34,37 @@ def compute(data: StudyData, plan: Plan) -> dict:
     model and, on all cohorts together, of each pair of up to 20 readers."""
     rows = (
         row
-        for part in parts(data)
+        for subset in subsets(data)
         for stage, name in enumerate(STAGES)
-        for row in _rows(data, part, stage, name, plan.intervals.level)
+        for row in _rows(data, subset, stage, name, plan.intervals.level)
     )
     return {"tables": {"metrics": table(MetricRow, rows)}}
 
 
-def _rows(data: StudyData, part: Part, stage: int, name: str, level: float) -> Iterator[MetricRow]:
-    for readers in (*groups(data), all_readers(data)):
+def _rows(
+    data: StudyData, subset: Subset, stage: int, name: str, level: float
+) -> Iterator[MetricRow]:
+    for readers in (*reader_groups(data), all_readers(data)):
         if len(readers.rows) > 1:
-            yield from _among(part, readers, stage, name, level)
+            yield from _among(subset, readers, stage, name, level)
     readers = each_reader(data)
     for reader in readers:
-        decisions = part.decisions[reader.rows[0], stage]
-        pair = (decisions, part.patients.model)
-        yield _cohen(part, *pair, subject=f"{reader.name} and model", stage=name, level=level)
-    if part.cohort == ALL_COHORTS and len(readers) <= MAX_PAIRED:
+        decisions = subset.decisions[reader.rows[0], stage]
+        pair = (decisions, subset.patients.model)
+        yield _cohen(subset, *pair, subject=f"{reader.name} and model", stage=name, level=level)
+    if subset.cohort == ALL_COHORTS and len(readers) <= MAX_PAIRED:
         for at, first in enumerate(readers):
             for second in readers[at + 1 :]:
-                pair = (part.decisions[each.rows[0], stage] for each in (first, second))
+                pair = (subset.decisions[each.rows[0], stage] for each in (first, second))
                 names = f"{first.name} and {second.name}"
-                yield _cohen(part, *pair, subject=names, stage=name, level=level)
+                yield _cohen(subset, *pair, subject=names, stage=name, level=level)
 
 
-def _among(part: Part, readers: Readers, stage: int, name: str, level: float):
+def _among(subset: Subset, readers: ReaderRows, stage: int, name: str, level: float):
     named = {
-        "cohort": part.cohort, "subject": readers.name, "kind": readers.kind, "stage": name,
+        "cohort": subset.cohort, "subject": readers.name, "kind": readers.kind, "stage": name,
     }  # fmt: skip
-    decisions = part.decisions[list(readers.rows), stage]
+    decisions = subset.decisions[list(readers.rows), stage]
     read = read_by_all(decisions)
     if read.sum() < 2:
         reason = ONE_PATIENT if read.any() else NOT_BY_ALL
@@ -69,12 +72,12 @@ def _among(part: Part, readers: Readers, stage: int, name: str, level: float):
         return
     found = stats.fleiss_kappa(decisions=decisions[:, read], level=level)
     yield _kappa(found, **named)
-    yield of_rate(found.unanimous, reason=NOT_BY_ALL, metric="unanimous", **named)
+    yield rate_row(found.unanimous, reason=NOT_BY_ALL, metric="unanimous", **named)
     yield MetricRow(**named, metric="agreement of pairs", n=found.n_patients, value=found.agreement)
 
 
-def _cohen(part: Part, first, second, *, subject: str, stage: str, level: float) -> MetricRow:
-    named = {"cohort": part.cohort, "subject": subject, "kind": "pair", "stage": stage}
+def _cohen(subset: Subset, first, second, *, subject: str, stage: str, level: float) -> MetricRow:
+    named = {"cohort": subset.cohort, "subject": subject, "kind": "pair", "stage": stage}
     read = read_by_all(first, second)
     if not read.any():
         return MetricRow(**named, metric="Cohen's kappa", n=0, reason=NO_DECISION)

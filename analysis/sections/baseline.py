@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.parts import ALL_COHORTS
+from analysis.results_document import table
+from analysis.sections._subsets import ALL_COHORTS
 from analysis.study_data import MISSING, Patients, StudyData
-from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology
+from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 
 NAME = "baseline"
 TITLE = "Baseline characteristics"

@@ -7,22 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.bootstrap import metric_rows
-from analysis.sections.parts import (
+from analysis.results_document import table
+from analysis.sections._bootstrap_rows import metric_rows
+from analysis.sections._row_types import MetricRow
+from analysis.sections._subsets import (
     ALL_COHORTS,
     MODEL,
     STAGES,
-    Part,
-    Readers,
+    ReaderRows,
+    Subset,
     all_readers,
     each_reader,
-    groups,
-    parts,
     read_by_all,
+    reader_groups,
+    subsets,
 )
-from analysis.sections.rows import MetricRow
 from analysis.study_data import StudyData
 from readerstudy.diagnosis import Etiology
 
@@ -46,7 +46,7 @@ class CountRow:
 
 
 @dataclass(frozen=True, eq=False)
-class _Arm:
+class _MatrixArm:
     """Decisions, shape (n,) or (readers, n), on patients whom all of its readers read."""
 
     named: dict[str, str]
@@ -56,7 +56,7 @@ class _Arm:
 
 def compute(data: StudyData, plan: Plan) -> dict:
     """Tables ``counts`` and ``metrics``; a reader's own metrics are of all cohorts together."""
-    arms = [arm for part in parts(data) for arm in _arms(data, part)]
+    arms = [arm for subset in subsets(data) for arm in _arms(data, subset)]
     metrics = (
         row
         for arm in arms
@@ -67,22 +67,22 @@ def compute(data: StudyData, plan: Plan) -> dict:
     return {"tables": {"counts": table(CountRow, counts), "metrics": table(MetricRow, metrics)}}
 
 
-def _arms(data: StudyData, part: Part) -> Iterator[_Arm]:
-    everybody: list[Readers] = [*each_reader(data), *groups(data), all_readers(data)]
-    arms = [((MODEL, "model", ""), part.patients.model)]
+def _arms(data: StudyData, subset: Subset) -> Iterator[_MatrixArm]:
+    everybody: list[ReaderRows] = [*each_reader(data), *reader_groups(data), all_readers(data)]
+    arms = [((MODEL, "model", ""), subset.patients.model)]
     arms += [
-        ((readers.name, readers.kind, name), part.decisions[list(readers.rows), stage])
+        ((readers.name, readers.kind, name), subset.decisions[list(readers.rows), stage])
         for readers in everybody
         for stage, name in enumerate(STAGES)
     ]
     for (subject, kind, stage), decisions in arms:
         read = read_by_all(decisions)
         if read.any():
-            named = {"cohort": part.cohort, "subject": subject, "kind": kind, "stage": stage}
-            yield _Arm(named, part.patients.truth[read], decisions[..., read])
+            named = {"cohort": subset.cohort, "subject": subject, "kind": kind, "stage": stage}
+            yield _MatrixArm(named, subset.patients.truth[read], decisions[..., read])
 
 
-def _counts(arm: _Arm) -> Iterator[CountRow]:
+def _counts(arm: _MatrixArm) -> Iterator[CountRow]:
     matrix = stats.confusion_matrix(truth=arm.truth, decision=arm.decisions)
     for truth in Etiology:
         for decision in Etiology:
@@ -94,7 +94,7 @@ def _counts(arm: _Arm) -> Iterator[CountRow]:
             )
 
 
-def _metrics(arm: _Arm, plan: Plan) -> Iterator[MetricRow]:
+def _metrics(arm: _MatrixArm, plan: Plan) -> Iterator[MetricRow]:
     statistics = {
         f"{etiology.value} {metric}": stats.metric_statistic(
             truth=arm.truth, decision=arm.decisions, metric=metric, of=etiology.class_index

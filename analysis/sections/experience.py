@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.parts import ALL_READERS, Part, each_reader, parts, read_by_all
-from analysis.sections.rows import MetricRow, TestRow
+from analysis.results_document import table
+from analysis.sections._row_types import MetricRow, TestRow
+from analysis.sections._subsets import ALL_READERS, Subset, each_reader, read_by_all, subsets
 from analysis.study_data import StudyData
 
 NAME = "experience"
@@ -24,25 +24,25 @@ def compute(data: StudyData, plan: Plan) -> dict:
     """Tables ``metrics``, each reader's gain and the correlation, and ``tests``."""
     metrics: list[MetricRow] = []
     tests: list[TestRow] = []
-    for part in parts(data):
-        gains = list(_gains(data, part))
+    for subset in subsets(data):
+        gains = list(_gains(data, subset))
         trend = _trend(data, gains, plan.intervals.level)
-        metrics += [*gains, _correlation(part, trend, len(gains))]
-        tests.append(_test(part, trend, len(gains)))
+        metrics += [*gains, _correlation(subset, trend, len(gains))]
+        tests.append(_test(subset, trend, len(gains)))
     return {"tables": {"metrics": table(MetricRow, metrics), "tests": table(TestRow, tests)}}
 
 
-def _gains(data: StudyData, part: Part) -> Iterator[MetricRow]:
+def _gains(data: StudyData, subset: Subset) -> Iterator[MetricRow]:
     """With AI less without, of the patients whom the reader read in both stages."""
     for reader in each_reader(data):
-        unaided, aided = part.decisions[reader.rows[0]]
+        unaided, aided = subset.decisions[reader.rows[0]]
         read = read_by_all(unaided, aided)
-        truth = part.patients.truth[read]
+        truth = subset.patients.truth[read]
         gain = None
         if read.any():
             gain = float(np.mean(aided[read] == truth) - np.mean(unaided[read] == truth))
         yield MetricRow(
-            cohort=part.cohort,
+            cohort=subset.cohort,
             subject=reader.name,
             kind="reader",
             stage="change",
@@ -65,9 +65,9 @@ def _trend(data: StudyData, gains: list[MetricRow], level: float) -> stats.Exper
     return stats.benefit_by_experience(years=years, change=change, level=level)
 
 
-def _correlation(part: Part, trend: stats.ExperienceTrend | None, readers: int) -> MetricRow:
+def _correlation(subset: Subset, trend: stats.ExperienceTrend | None, readers: int) -> MetricRow:
     named = {
-        "cohort": part.cohort,
+        "cohort": subset.cohort,
         "subject": ALL_READERS,
         "kind": "all",
         "stage": "change",
@@ -88,13 +88,13 @@ def _correlation(part: Part, trend: stats.ExperienceTrend | None, readers: int) 
     )
 
 
-def _test(part: Part, trend: stats.ExperienceTrend | None, readers: int) -> TestRow:
+def _test(subset: Subset, trend: stats.ExperienceTrend | None, readers: int) -> TestRow:
     known = trend is not None and trend.p_value is not None
     return TestRow(
         question=QUESTION,
         subject=ALL_READERS,
         against="",
-        cohort=part.cohort,
+        cohort=subset.cohort,
         metric=GAIN,
         test=trend.method if trend else "Spearman's rank correlation",
         unit="readers",

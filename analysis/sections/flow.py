@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.parts import ALL_COHORTS, STAGES, parts, read_by_all
+from analysis.results_document import table
+from analysis.sections._subsets import ALL_COHORTS, STAGES, read_by_all, subsets
 from analysis.study_data import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology
 
@@ -92,7 +92,7 @@ def _screening(data: StudyData) -> Iterator[ScreeningRow]:
 
 
 def _patients(data: StudyData) -> Iterator[PatientsRow]:
-    read = {part.cohort: int(read_by_all(*part.decisions).sum()) for part in parts(data)}
+    read = {subset.cohort: int(read_by_all(*subset.decisions).sum()) for subset in subsets(data)}
     for cohort in data.cohorts:
         is_training = cohort.role == "training"
         of = data.training if is_training else data.testing
@@ -118,11 +118,11 @@ def _patients_row(cohort: str, role: str, patients: Patients, *, read_by_all) ->
 
 
 def _readings(data: StudyData) -> Iterator[ReadingsRow]:
-    for part in parts(data):
+    for subset in subsets(data):
         for index, reader in enumerate(data.readers):
-            for stage, decisions in zip(STAGES, part.decisions[index], strict=True):
+            for stage, decisions in zip(STAGES, subset.decisions[index], strict=True):
                 yield ReadingsRow(
-                    cohort=part.cohort,
+                    cohort=subset.cohort,
                     subject=reader.code,
                     group=reader.group,
                     stage=stage,

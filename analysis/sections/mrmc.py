@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import MrmcMetric, Plan
-from analysis.sections.parts import ALL_READERS, STAGES, Part, parts, read_by_all
-from analysis.sections.rows import MetricRow, TestRow
+from analysis.results_document import table
+from analysis.sections._row_types import MetricRow, TestRow
+from analysis.sections._subsets import ALL_READERS, STAGES, Subset, read_by_all, subsets
 from analysis.study_data import StudyData
 from readerstudy.diagnosis import Etiology, Malignancy
 
@@ -41,12 +41,12 @@ def compute(data: StudyData, plan: Plan) -> dict:
     metrics: list[MetricRow] = []
     tests: list[TestRow] = []
     components: list[ComponentRow] = []
-    for part in parts(data):
+    for subset in subsets(data):
         for metric in plan.mrmc.metrics:
-            found = _analysed(part, metric, plan)
-            metrics += _metrics(part, metric, found)
-            tests.append(_test(part, metric, found))
-            components += _components(part, metric, found)
+            found = _analysed(subset, metric, plan)
+            metrics += _metrics(subset, metric, found)
+            tests.append(_test(subset, metric, found))
+            components += _components(subset, metric, found)
     return {
         "tables": {
             "metrics": table(MetricRow, metrics),
@@ -56,13 +56,13 @@ def compute(data: StudyData, plan: Plan) -> dict:
     }
 
 
-def _analysed(part: Part, metric: MrmcMetric, plan: Plan) -> stats.MrmcResult | str:
+def _analysed(subset: Subset, metric: MrmcMetric, plan: Plan) -> stats.MrmcResult | str:
     """The analysis of the patients whom all read in both stages, or why there is none."""
-    if len(part.decisions) < 2:
+    if len(subset.decisions) < 2:
         return "It takes two readers."
-    read = read_by_all(*part.decisions)
+    read = read_by_all(*subset.decisions)
     truth, ratings = _rated(
-        part.patients.truth[read], part.decisions[..., read].transpose(1, 0, 2), metric
+        subset.patients.truth[read], subset.decisions[..., read].transpose(1, 0, 2), metric
     )
     looked_at = {
         "malignancy sensitivity": truth == 1, "malignancy specificity": truth == 0,
@@ -90,8 +90,8 @@ def _rated(
     return IS_MALIGNANT[truth].astype(int), IS_MALIGNANT[decisions].astype(int)
 
 
-def _metrics(part: Part, metric: str, found: stats.MrmcResult | str) -> Iterator[MetricRow]:
-    named = {"cohort": part.cohort, "subject": ALL_READERS, "kind": "mean of readers"}
+def _metrics(subset: Subset, metric: str, found: stats.MrmcResult | str) -> Iterator[MetricRow]:
+    named = {"cohort": subset.cohort, "subject": ALL_READERS, "kind": "mean of readers"}
     for stage, name in enumerate(STAGES):
         if isinstance(found, str):
             yield MetricRow(**named, stage=name, metric=metric, n=0, reason=found)
@@ -112,12 +112,12 @@ def _metrics(part: Part, metric: str, found: stats.MrmcResult | str) -> Iterator
         )
 
 
-def _test(part: Part, metric: str, found: stats.MrmcResult | str) -> TestRow:
+def _test(subset: Subset, metric: str, found: stats.MrmcResult | str) -> TestRow:
     named = {
         "question": QUESTION,
         "subject": ALL_READERS,
         "against": "itself",
-        "cohort": part.cohort,
+        "cohort": subset.cohort,
         "metric": metric,
         "unit": "patients",
     }
@@ -140,7 +140,7 @@ def _test(part: Part, metric: str, found: stats.MrmcResult | str) -> TestRow:
     )
 
 
-def _components(part: Part, metric: str, found) -> Iterator[ComponentRow]:
+def _components(subset: Subset, metric: str, found) -> Iterator[ComponentRow]:
     if isinstance(found, str) or found.components is None:
         return
     values = {
@@ -153,7 +153,7 @@ def _components(part: Part, metric: str, found) -> Iterator[ComponentRow]:
     }
     for component, value in values.items():
         yield ComponentRow(
-            cohort=part.cohort,
+            cohort=subset.cohort,
             metric=metric,
             component=component,
             n=found.performance.n_cases,

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import stats
-from analysis.document import table
 from analysis.plan import Plan
-from analysis.sections.parts import (
+from analysis.results_document import table
+from analysis.sections._row_types import TestRow, with_adjusted_p_values
+from analysis.sections._subsets import (
     ALL_READERS,
     STAGES,
-    Part,
+    Subset,
     all_readers,
     each_reader,
-    groups,
-    parts,
+    reader_groups,
+    subsets,
 )
-from analysis.sections.rows import TestRow, adjusted
 from analysis.study_data import AIDED, UNAIDED, StudyData
 
 NAME = "times"
@@ -59,21 +59,21 @@ def compute(data: StudyData, plan: Plan) -> dict:
 
     Readers' p-values are adjusted over the readers of one cohort; that over readers is not.
     """
-    tests = adjusted(
-        [row for part in parts(data) for row in _reader_tests(data, part)],
+    tests = with_adjusted_p_values(
+        [row for subset in subsets(data) for row in _reader_tests(data, subset)],
         method=plan.multiplicity,
         family=lambda row: row.cohort,
     )
-    tests += [_over_readers(part) for part in parts(data)]
-    times = (row for part in parts(data) for row in _times(data, part))
+    tests += [_over_readers(subset) for subset in subsets(data)]
+    times = (row for subset in subsets(data) for row in _times(data, subset))
     return {"tables": {"times": table(TimesRow, times), "tests": table(TestRow, tests)}}
 
 
-def _times(data: StudyData, part: Part) -> Iterator[TimesRow]:
-    for readers in (*each_reader(data), *groups(data), all_readers(data)):
-        named = {"cohort": part.cohort, "subject": readers.name, "kind": readers.kind}
+def _times(data: StudyData, subset: Subset) -> Iterator[TimesRow]:
+    for readers in (*each_reader(data), *reader_groups(data), all_readers(data)):
+        named = {"cohort": subset.cohort, "subject": readers.name, "kind": readers.kind}
         members = list(readers.rows)
-        unaided, aided = part.seconds[members, UNAIDED], part.seconds[members, AIDED]
+        unaided, aided = subset.seconds[members, UNAIDED], subset.seconds[members, AIDED]
         for stage, seconds in zip(STAGES, (unaided, aided), strict=True):
             yield _row(seconds, stage=stage, reason=NO_READING, **named)
         yield _row(aided - unaided, stage="change", reason=NO_PAIR, **named)
@@ -89,35 +89,35 @@ def _row(seconds: NDArray[np.float64], *, reason: str, **named: str) -> TimesRow
     )
 
 
-def _reader_tests(data: StudyData, part: Part) -> Iterator[TestRow]:
+def _reader_tests(data: StudyData, subset: Subset) -> Iterator[TestRow]:
     for readers in each_reader(data):
-        unaided, aided = part.seconds[readers.rows[0]]
+        unaided, aided = subset.seconds[readers.rows[0]]
         both = ~np.isnan(unaided) & ~np.isnan(aided)
         if not both.any():
-            yield _test(part, readers.name, unit="cases", n=0, reason=NO_PAIR)
+            yield _test(subset, readers.name, unit="cases", n=0, reason=NO_PAIR)
             continue
         found = stats.wilcoxon_signed_rank(first=aided[both], second=unaided[both])
         change = float(np.median(aided[both] - unaided[both]))
-        yield _found(part, readers.name, found, unit="cases", n=int(both.sum()), change=change)
+        yield _found(subset, readers.name, found, unit="cases", n=int(both.sum()), change=change)
 
 
-def _over_readers(part: Part) -> TestRow:
-    unaided, aided = part.seconds[:, UNAIDED], part.seconds[:, AIDED]
+def _over_readers(subset: Subset) -> TestRow:
+    unaided, aided = subset.seconds[:, UNAIDED], subset.seconds[:, AIDED]
     if np.isnan(aided - unaided).all():
-        return _test(part, ALL_READERS, unit="readers", n=0, reason=NO_PAIR)
+        return _test(subset, ALL_READERS, unit="readers", n=0, reason=NO_PAIR)
     found = stats.reading_times(unaided=unaided, aided=aided)
     n = found.median_changes.n
     if found.over_readers is None:
-        return _test(part, ALL_READERS, unit="readers", n=n, reason="It takes two readers.")
+        return _test(subset, ALL_READERS, unit="readers", n=n, reason="It takes two readers.")
     change = found.median_changes.median
-    return _found(part, ALL_READERS, found.over_readers, unit="readers", n=n, change=change)
+    return _found(subset, ALL_READERS, found.over_readers, unit="readers", n=n, change=change)
 
 
 def _found(
-    part: Part, subject: str, found: stats.Comparison, *, unit: str, n: int, change: float
+    subset: Subset, subject: str, found: stats.HypothesisTest, *, unit: str, n: int, change: float
 ) -> TestRow:
     return _test(
-        part,
+        subset,
         subject,
         test=found.method,
         unit=unit,
@@ -129,12 +129,12 @@ def _found(
     )
 
 
-def _test(part: Part, subject: str, *, test: str = "Wilcoxon signed rank", **found) -> TestRow:
+def _test(subset: Subset, subject: str, *, test: str = "Wilcoxon signed rank", **found) -> TestRow:
     return TestRow(
         question=QUESTION,
         subject=subject,
         against="itself",
-        cohort=part.cohort,
+        cohort=subset.cohort,
         metric="median change, seconds",
         test=test,
         **found,

@@ -26,16 +26,8 @@ from analysis.stats.bootstrap_auc import (
     bootstrap_auc,
     bootstrap_one_vs_rest_auc,
 )
+from analysis.stats.bootstrap_intervals import Interval
 from analysis.stats.bootstrap_metrics import bootstrap_metrics
-from analysis.stats.comparisons import (
-    Comparison,
-    anova,
-    kruskal_wallis,
-    mann_whitney,
-    paired_t,
-    t_test,
-    wilcoxon_signed_rank,
-)
 from analysis.stats.confusion import (
     ClassMetrics,
     MacroMetrics,
@@ -46,6 +38,15 @@ from analysis.stats.confusion import (
     to_level_1,
 )
 from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
+from analysis.stats.continuous_tests import (
+    HypothesisTest,
+    anova,
+    kruskal_wallis,
+    mann_whitney,
+    paired_t,
+    t_test,
+    wilcoxon_signed_rank,
+)
 from analysis.stats.delong import (
     DeLongAUC,
     DeLongCurves,
@@ -57,7 +58,6 @@ from analysis.stats.delong import (
 )
 from analysis.stats.error_rates import ErrorReductions, Reduction, error_reductions
 from analysis.stats.experience import ExperienceTrend, benefit_by_experience
-from analysis.stats.intervals import Interval
 from analysis.stats.mcnemar import (
     McNemarResult,
     OneVsRestMcNemar,
@@ -65,7 +65,8 @@ from analysis.stats.mcnemar import (
     mcnemar_one_vs_rest,
     mcnemar_patient_level,
 )
-from analysis.stats.metrics import (
+from analysis.stats.metric_statistics import metric_statistic
+from analysis.stats.micro_metrics import (
     MicroMetrics,
     OneVsRestCounts,
     micro_metrics,
@@ -90,20 +91,19 @@ from analysis.stats.permutation_monte_carlo import (
     unpaired_permutation_monte_carlo,
 )
 from analysis.stats.permutation_unpaired import unpaired_permutation
-from analysis.stats.proportions import (
+from analysis.stats.proportion_intervals import (
     Proportion,
     ProportionDifference,
+    Rate,
     independent_difference,
     paired_difference,
     paired_difference_of,
     proportion,
+    rate,
 )
-from analysis.stats.rates import Rate, rate
 from analysis.stats.reading_time import ReadingTimes, TimeChange, TimeSummary, reading_times
 from analysis.stats.reliance import ReadersReliance, Reliance, Switches, reliance
-from analysis.stats.resampling import resample_counts
-from analysis.stats.roc import OneVsRestRoc, RocCurve, one_vs_rest_roc, roc_curve
-from analysis.stats.weighted import (
+from analysis.stats.resampled_statistics import (
     Combination,
     RatioOfSums,
     WeightedStatistic,
@@ -112,13 +112,14 @@ from analysis.stats.weighted import (
     mean_of,
     relative_reduction_of,
 )
+from analysis.stats.resampling import resample_counts
+from analysis.stats.roc import OneVsRestRoc, RocCurve, one_vs_rest_roc, roc_curve
 from analysis.stats.weighted_auc import (
     OneVsRestAUCStatistics,
     WeightedAUC,
     auc_statistic,
     one_vs_rest_auc_statistics,
 )
-from analysis.stats.weighted_metrics import metric_statistic
 
 __all__ = [
     "AdjustedPValues",
@@ -127,13 +128,13 @@ __all__ = [
     "CategoricalSummary",
     "ClassMetrics",
     "Combination",
-    "Comparison",
     "ContinuousSummary",
     "DeLongAUC",
     "DeLongCurves",
     "DeLongTest",
     "ErrorReductions",
     "ExperienceTrend",
+    "HypothesisTest",
     "Interval",
     "Kappa",
     "MacroMetrics",

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.stats._checks import one_of
-from analysis.stats.comparisons import (
-    Comparison,
+from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
+from analysis.stats.continuous_tests import (
+    HypothesisTest,
     anova,
     kruskal_wallis,
     mann_whitney,
     t_test,
 )
-from analysis.stats.contingency import chi_squared, fisher_exact, smallest_expected
 
 VariableKind = Literal["continuous", "categorical"]
 ContinuousTest = Literal["rank", "mean", "welch"]
@@ -62,7 +62,7 @@ class BaselineVariable:
     categories: tuple[Hashable, ...]
     summaries: tuple[ContinuousSummary | CategoricalSummary, ...]
     overall: ContinuousSummary | CategoricalSummary
-    comparison: Comparison | None
+    comparison: HypothesisTest | None
     smallest_expected: float | None
 
 
@@ -153,7 +153,7 @@ def _describe(values: NDArray[np.floating]) -> ContinuousSummary:
     )
 
 
-def _compare(groups: list[NDArray[np.floating]], test: ContinuousTest) -> Comparison:
+def _compare(groups: list[NDArray[np.floating]], test: ContinuousTest) -> HypothesisTest:
     two = len(groups) == 2
     if test == "rank":
         if two:

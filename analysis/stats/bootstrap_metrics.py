@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
-from analysis.stats.weighted import difference_of
-from analysis.stats.weighted_metrics import Average, Metric, metric_statistic
+from analysis.stats.metric_statistics import Average, Metric, metric_statistic
+from analysis.stats.resampled_statistics import difference_of
 
 
 def bootstrap_metrics(

@@ -1,7 +1,7 @@
 """Confusion matrix, and each class's metrics against the rest, with their macro averages.
 
 A macro average is the mean of the classes' metrics, so that each class counts alike however
-many patients have it. `metrics` has the micro averages, which sum the classes' cells first.
+many patients have it. `micro_metrics` has the micro averages, which sum the classes' cells first.
 Decisions of the two-level hierarchy are brought to level 1 by `to_level_1`.
 """
 

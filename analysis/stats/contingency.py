@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from analysis.stats._checks import whole_number
-from analysis.stats.comparisons import Comparison
+from analysis.stats.continuous_tests import HypothesisTest
 
 
-def chi_squared(*, table: ArrayLike, correct: bool = False) -> Comparison:
+def chi_squared(*, table: ArrayLike, correct: bool = False) -> HypothesisTest:
     """Pearson's chi-squared test.
 
     Parameters
@@ -41,7 +41,7 @@ def chi_squared(*, table: ArrayLike, correct: bool = False) -> Comparison:
     if table.shape[1] > 1:
         result = stats.chi2_contingency(table, correction=correct)
         statistic, p_value, df = float(result.statistic), float(result.pvalue), (result.dof,)
-    return Comparison(
+    return HypothesisTest(
         method="chi-squared with Yates's correction" if correct else "chi-squared",
         statistic_name="chi-squared",
         statistic=statistic,
@@ -53,7 +53,7 @@ def chi_squared(*, table: ArrayLike, correct: bool = False) -> Comparison:
 
 def fisher_exact(
     *, table: ArrayLike, resamples: int = 99_999, seed: int | np.random.Generator = 0
-) -> Comparison:
+) -> HypothesisTest:
     """Fisher's exact test; by simulation where the table is larger than 2 x 2.
 
     Parameters
@@ -81,7 +81,7 @@ def fisher_exact(
         found = stats.fisher_exact(table, method=drawn if simulated else None)
         p_value = float(found.pvalue)
         p_error = sqrt(p_value * (1 - p_value) / resamples) if simulated else None
-    return Comparison(
+    return HypothesisTest(
         method="Fisher's exact, simulated" if simulated else "Fisher's exact",
         statistic_name=None,
         statistic=None,

@@ -25,7 +25,7 @@ from scipy.stats import norm
 
 from analysis.stats._checks import confidence_level, positives, same_patients, score_array
 from analysis.stats._placements import placements
-from analysis.stats.intervals import Interval
+from analysis.stats.bootstrap_intervals import Interval
 
 
 @dataclass(frozen=True)

@@ -152,19 +152,19 @@ def mcnemar_one_vs_rest(
 
     one_hot = np.eye(n_classes, dtype=bool)
     positive = one_hot[truth.astype(np.intp)]
-    right_a = one_hot[decision_a.astype(np.intp)] == positive
-    right_b = one_hot[decision_b.astype(np.intp)] == positive
+    correct_a = one_hot[decision_a.astype(np.intp)] == positive
+    correct_b = one_hot[decision_b.astype(np.intp)] == positive
     return OneVsRestMcNemar(
-        accuracy=_from_pairs(right_a, right_b, method),
-        sensitivity=_from_pairs(right_a[positive], right_b[positive], method),
-        specificity=_from_pairs(right_a[~positive], right_b[~positive], method),
+        accuracy=_from_pairs(correct_a, correct_b, method),
+        sensitivity=_from_pairs(correct_a[positive], correct_b[positive], method),
+        specificity=_from_pairs(correct_a[~positive], correct_b[~positive], method),
     )
 
 
 def _from_pairs(
-    right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], method: McNemarMethod
+    correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_], method: McNemarMethod
 ) -> McNemarResult:
-    only_a, only_b = np.sum(right_a & ~right_b), np.sum(~right_a & right_b)
+    only_a, only_b = np.sum(correct_a & ~correct_b), np.sum(~correct_a & correct_b)
     return mcnemar(b=only_a, c=only_b, method=method)
 
 

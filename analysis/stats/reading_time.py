@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.stats.comparisons import Comparison, wilcoxon_signed_rank
+from analysis.stats.continuous_tests import HypothesisTest, wilcoxon_signed_rank
 
 _EXACT_READERS = 50
 
@@ -45,10 +45,10 @@ class ReadingTimes:
     """
 
     readers: tuple[TimeChange | None, ...]
-    tests: tuple[Comparison | None, ...]
+    tests: tuple[HypothesisTest | None, ...]
     pooled: TimeChange
     median_changes: TimeSummary
-    over_readers: Comparison | None
+    over_readers: HypothesisTest | None
 
 
 def reading_times(*, unaided: ArrayLike, aided: ArrayLike) -> ReadingTimes:

@@ -18,7 +18,7 @@ from analysis.stats._checks import (
     same_patients,
     whole_number,
 )
-from analysis.stats.rates import Rate, rate
+from analysis.stats.proportion_intervals import Rate, rate
 
 
 @dataclass(frozen=True)

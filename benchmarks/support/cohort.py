@@ -14,11 +14,9 @@ from PIL import Image as PillowImage
 
 from inference import queue
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction
-from readerstudy.cohorts.models import Case, Cohort, Image, Study
 from readerstudy.demo.phantoms import draw_phantom
 from readerstudy.diagnosis import Etiology, Modality
-
-DRAWN = 8  # phantoms, whose files all cases share
+from readerstudy.studies.models import Case, Cohort, Image, Study
 
 _numbers = count()
 
@@ -34,12 +32,13 @@ class Drawn:
     height: int
 
 
-def draw() -> list[list[Drawn]]:
-    """Phantoms as PNG files among the site's images: BUS and CDFI of each."""
+def draw(number: int) -> list[list[Drawn]]:
+    """So many phantoms as PNG files among the site's images, BUS and CDFI of each, which all cases
+    share."""
     (settings.MEDIA_ROOT / "images").mkdir(parents=True)
     phantoms = [
         draw_phantom(etiology=etiology, seed=seed)
-        for seed, etiology in zip(range(DRAWN), cycle(Etiology), strict=False)
+        for seed, etiology in zip(range(number), cycle(Etiology), strict=False)
     ]
     return [
         [_save(getattr(phantom, modality), modality, number) for modality in Modality]

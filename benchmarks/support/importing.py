@@ -12,8 +12,8 @@ from pathlib import Path
 import django
 from PIL import Image as PillowImage
 
-from readerstudy.cohorts.vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.diagnosis import Etiology
+from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 
 KIB = 1024
 
@@ -46,7 +46,7 @@ def named(source: Path) -> list[Path]:
 
 def new_cohort():
     """One more cohort of the benchmark's study."""
-    from readerstudy.cohorts.models import Cohort, Study
+    from readerstudy.studies.models import Cohort, Study
 
     study, _ = Study.objects.get_or_create(slug="benchmark", defaults={"title": "Benchmark"})
     return Cohort.objects.create(study=study, name=f"cohort {Cohort.objects.count()}")
@@ -54,7 +54,7 @@ def new_cohort():
 
 def import_source(source: Path) -> None:
     """Into a cohort of its own."""
-    from readerstudy.cohorts.importer import import_cohort
+    from readerstudy.studies.cohort_import import import_cohort
 
     import_cohort(cohort=new_cohort(), source=source)
 

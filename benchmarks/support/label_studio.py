@@ -3,7 +3,7 @@
 What is asked of it is what its own page asks once "Label All Tasks" is pressed, as Chromium's log
 of requests has it: the annotation, the next task of the tab, and the links of labels.
 
-It is served by what serves ours, gunicorn with as many processes and threads, on PostgreSQL. Its
+It is served by gunicorn, as ours is, with as many processes and threads, on PostgreSQL. Its
 reports to its makers are off: they would cost it time, and tell others of this machine.
 """
 
@@ -63,7 +63,8 @@ def served(python: Path, *, database: str, folder: Path) -> Iterator[str]:
         migrate = [python, "manage.py", "migrate", "--no-color", "-v0"]
         _run(migrate, log=Path(log.name), **quietly)
         command = [str(python), "-m", "gunicorn", "core.wsgi", "-b", f"127.0.0.1:{port}",
-                   *servers.WEB_PROCESSES, "--log-level", "warning"]  # fmt: skip
+                   *servers.WEB_PROCESSES, "--keep-alive", "75",
+                   "--log-level", "warning"]  # fmt: skip
         with servers.started(command, **quietly) as process:
             servers.wait_until(
                 lambda: Browser(address).get("/user/login/"), what="Label Studio",

@@ -18,13 +18,14 @@ from django.test.utils import CaptureQueriesContext
 from benchmarks.support.browser import Browser, Unexpected
 from benchmarks.support.cohort import Drawn, add_jobs
 from benchmarks.support.reads import Read
-from inference.models import ModelVersion, StudyModel
+from benchmarks.support.site import made_up_model
+from inference.models import StudyModel
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Case, Protocol, ReferenceStandard, Study
-from readerstudy.cohorts.review.decisions import approve, reviewed
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
+from readerstudy.studies.models import Case, Protocol, ReferenceStandard, Study
+from readerstudy.studies.review.decisions import approve, images_with_reviews
 
 PICTURE = re.compile(r"/read/[-\w]+/([0-9a-f]{16})/[/\w]+\.png")
 EVENTS = [[40 * n, "window", "level 128 width 256"] for n in range(20)]  # of a short reading
@@ -34,8 +35,7 @@ def open_study(
     slug: str, *, drawn: list[list[Drawn]], cases: int, readers: int, design: str
 ) -> list["StudyReader"]:
     """An open study of so many cases; its readers, signed in. The model's results are made up."""
-    described = {"architecture": "tiny", "is_trained": True, "weights": "none", "sha256": "0" * 64}
-    version, _ = ModelVersion.objects.get_or_create(name="made up", version="1", defaults=described)
+    version = made_up_model()
     add_jobs(cases, drawn=drawn, model_version=version, done=cases, slug=slug)
     study = Study.objects.get(slug=slug)
     Protocol.objects.create(study=study, design=design, seed=1, plan_before_opening=False)
@@ -52,7 +52,9 @@ def open_study(
         Reader(study=study, user=user, code=f"R{n}", years_of_experience=9, group="senior")
         for n, user in enumerate(users, start=1)
     )
-    approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="benchmark")
+    approve(
+        dict(images_with_reviews(study).values_list("pk", "sha256")), study=study, by="benchmark"
+    )
     lifecycle.open_study(study, by="benchmark")
     return [StudyReader(slug, user) for user in users]
 

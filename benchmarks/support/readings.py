@@ -1,13 +1,19 @@
 """An unblinded study of any size, read by simulated readers: rows alone, without images."""
 
+from collections.abc import Sequence
+from itertools import islice
+
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from inference.models import ModelVersion, Prediction, StudyModel
 from inference.queue import input_digest
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import (
+from readerstudy.diagnosis import Etiology
+from readerstudy.reading.models import Assignment, Reader, Reading, Stage
+from readerstudy.studies.models import (
     Case,
     Cohort,
     Membership,
@@ -15,8 +21,6 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.diagnosis import Etiology
-from readerstudy.reading.models import Reader, Stage
 
 CLASSES = tuple(Etiology)
 RIGHT = {Stage.UNAIDED: 0.65, Stage.AIDED: 0.75}
@@ -24,9 +28,11 @@ ROWS_AT_ONCE = 20_000
 
 
 @transaction.atomic
-def read_study(slug: str, *, readers: int, cases: int, model_version: ModelVersion) -> Study:
+def read_study(
+    slug: str, *, readers: int, cases: int, model_version: ModelVersion, left: int = 0
+) -> Study:
     """Two stages of so many readers and cases, each right at the rates of RIGHT, and an
-    investigator of the study's own name."""
+    investigator of the study's own name. In stage 2 so many cases are ``left`` unread."""
     rng = np.random.default_rng([readers, cases])
     study = Study.objects.create(slug=slug, title=slug, is_synthetic=True)
     Protocol.objects.create(study=study, seed=1)
@@ -48,7 +54,8 @@ def read_study(slug: str, *, readers: int, cases: int, model_version: ModelVersi
     study.save()
     for reader in readers_made:
         for stage in Stage:
-            _add_readings(reader, stage, made, truth, rng=rng)
+            read = cases - left if stage == Stage.AIDED else cases
+            _add_readings(reader, stage, made, truth, rng=rng, read=read)
     study.state = Study.State.UNBLINDED
     study.opened_at = study.locked_at = study.unblinded_at = timezone.now()
     study.save()
@@ -84,42 +91,49 @@ def _add_cases(study: Study, truth: np.ndarray, *, rng, model_version) -> list[C
     return cases
 
 
-def _add_readings(reader: Reader, stage: Stage, cases: list[Case], truth, *, rng) -> None:
-    """By SQL: a million objects would take longer than all that is measured."""
+def _add_readings(
+    reader: Reader, stage: Stage, cases: list[Case], truth, *, rng, read: int
+) -> None:
     order = rng.permutation(truth.size)
     is_right = rng.random(truth.size) < RIGHT[stage]
     answers = np.where(is_right, truth, rng.integers(len(CLASSES), size=truth.size))
     name = f"{reader.pk:x}-{stage}"
     _insert(
-        "INSERT INTO reading_assignment (reader_id, case_id, stage, position, code)"
-        " VALUES (%s, %s, %s, %s, %s)",
+        Assignment,
+        ("reader_id", "case_id", "stage", "position", "code"),
         [
             (reader.pk, cases[at].pk, stage, place, f"{name}-{place:x}")
             for place, at in enumerate(order, start=1)
         ],
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM reading_assignment WHERE reader_id = %s AND stage = %s"
-            " ORDER BY position",
-            [reader.pk, stage],
-        )
-        assignments = [pk for (pk,) in cursor.fetchall()]
+    assignments = Assignment.objects.filter(reader=reader, stage=stage).order_by("position")
+    placed = assignments.values_list("pk", flat=True)
     seconds = rng.integers(20, 90, size=truth.size)
     _insert(
-        "INSERT INTO reading_reading (assignment_id, malignancy, etiology, idempotency_key,"
-        " started_at, submitted_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        Reading,
+        ("assignment_id", "malignancy", "etiology", "idempotency_key", "started_at",
+         "submitted_at"),
         [
             (
                 pk, CLASSES[answers[at]].malignancy, CLASSES[answers[at]], f"{pk:032x}",
                 "2026-01-01 08:00:00", f"2026-01-01 08:{took // 60:02}:{took % 60:02}",
             )
-            for pk, at, took in zip(assignments, order, seconds, strict=True)
+            for pk, at, took in islice(zip(placed, order, seconds, strict=True), read)
         ],
     )  # fmt: skip
 
 
-def _insert(sql: str, rows: list[tuple]) -> None:
+def _insert(model: type[Model], columns: Sequence[str], rows: list[tuple]) -> None:
+    """By SQL: a million objects would take longer than all that is measured.
+
+    A column of the model that is not given has the field's own default, as in a new object.
+    """
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    others = [field for field in fields if field.column not in columns]
+    rest = tuple(field.get_db_prep_save(field.get_default(), connection) for field in others)
+    names = ", ".join([*columns, *(field.column for field in others)])
+    places = ", ".join(["%s"] * len(fields))
+    sql = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})"
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            cursor.executemany(sql, rows[start : start + ROWS_AT_ONCE])
+            cursor.executemany(sql, [(*row, *rest) for row in rows[start : start + ROWS_AT_ONCE]])

@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import connection
 
 EMPTY = "empty.sqlite3"
+MIGRATED = "READERSTUDY_BENCH_MIGRATED"
+"""Environment variable: a migrated SQLite file to begin with, which saves its migrations."""
 
 
 @contextmanager
@@ -39,6 +41,8 @@ def own_site(*, database: str = "") -> Iterator[Path]:
         import django
 
         django.setup()
+        if migrated := os.environ.get(MIGRATED):
+            shutil.copyfile(migrated, folder / EMPTY)
         call_command("migrate", verbosity=0)
         connection.close()
         yield folder
@@ -67,10 +71,19 @@ def fresh_database(folder: Path) -> Iterator[Path]:
         connection.close()
 
 
+def made_up_model():
+    """A ModelVersion without weights, for results that are made up."""
+    from inference.models import ModelVersion
+
+    described = {"architecture": "tiny", "is_trained": True, "weights": "none", "sha256": "0" * 64}
+    version, _ = ModelVersion.objects.get_or_create(name="made up", version="1", defaults=described)
+    return version
+
+
 def add_model(architecture: str):
     """An untrained ModelVersion, registered as any other is but for the check of its file."""
     from inference.clahdm import weights
-    from inference.registry import CheckedWeights, register
+    from inference.model_registration import CheckedWeights, register
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.safetensors"

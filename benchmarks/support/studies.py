@@ -12,60 +12,66 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analysis import dataset, results, runs
+from analysis import compute_results, load_study_data, runs
 from analysis.execution import execute
+from analysis.make_run_files import make_run_files
 from analysis.models import AnalysisRun
 from analysis.plan import Intervals, Plan
 from analysis.study_data import StudyData
 from benchmarks.support.readings import read_study
-from benchmarks.support.site import add_model
+from benchmarks.support.site import made_up_model
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Study
 from readerstudy.demo import published_study
+from readerstudy.studies.models import Study
 
 Figure = tuple[str, float, str]
-RESAMPLES = 10_000
 PATIENTS, FEW_READERS, MANY_READERS = 368, 6, 200
 LARGE = {"readers": 200, "cases": 2_500}
+QUICK = {"readers": 4, "cases": 40}
+QUICK_PLAN = Plan(intervals=Intervals(resamples=100), sections=("table2", "roc"))
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """Name, value and unit of each figure; ``quick`` ones are of small studies."""
-    version = add_model("tiny")
-    yield _published(repeats=1 if quick else 3)
-    yield _growth(version, many=20 if quick else MANY_READERS)
-    size = {"readers": 4, "cases": 100} if quick else LARGE
-    yield from _pages(read_study("large", **size, model_version=version))
+    version = made_up_model()
+    yield _published(repeats=1 if quick else 3, resamples=100 if quick else 10_000)
+    plan = QUICK_PLAN if quick else Plan()
+    yield _growth(version, many=FEW_READERS + 1 if quick else MANY_READERS, plan=plan)
+    large = read_study("large", **(QUICK if quick else LARGE), model_version=version)
+    yield from _pages(large, plan)
 
 
-def _published(*, repeats: int) -> Figure:
+def _published(*, repeats: int, resamples: int) -> Figure:
     study = published_study.build(picture=(64, 64))
-    plan = Plan(intervals=Intervals(resamples=RESAMPLES))
-    seconds = [_seconds(lambda: _analysed(dataset.load(study), plan)) for _ in range(repeats)]
+    plan = Plan(intervals=Intervals(resamples=resamples))
+    seconds = [
+        _seconds(lambda: _analysed(load_study_data.load(study), plan)) for _ in range(repeats)
+    ]
     return "published_analysis_seconds", statistics.median(seconds), "s"
 
 
-def _growth(version, *, many: int) -> Figure:
+def _growth(version, *, many: int, plan: Plan) -> Figure:
     """Measured ratio of the times of many readers and few, over that of n log n."""
     each = {}
     for readers in (FEW_READERS, many):
         slug = f"readers-{readers}"
         study = read_study(slug, readers=readers, cases=PATIENTS, model_version=version)
-        each[readers] = _seconds(partial(_analysed, dataset.load(study), Plan()))
+        each[readers] = _seconds(partial(_analysed, load_study_data.load(study), plan))
     predicted = many * log(many) / (FEW_READERS * log(FEW_READERS))
     return "growth_readers", each[many] / each[FEW_READERS] / predicted, "ratio"
 
 
 def _analysed(data: StudyData, plan: Plan) -> dict:
-    return results.compute(
+    return compute_results.compute(
         study={}, data=data, plan=plan, registered=plan, begin=lambda _number, _title: None
     )
 
 
-def _pages(study: Study) -> Iterator[Figure]:
-    run = execute(runs.start(study, Plan(), by="benchmark").pk)
+def _pages(study: Study, plan: Plan) -> Iterator[Figure]:
+    run = execute(runs.start(study, plan, by="benchmark").pk)
     if run.state != AnalysisRun.State.DONE:
         raise RuntimeError(run.reason)
+    make_run_files(run)
     settings.ALLOWED_HOSTS = ["testserver"]
     client = Client()
     client.force_login(User.objects.get(username=study.slug))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from readerstudy.diagnosis import Etiology
 
-from .hierarchy import SUB_MODELS
+from .gating import SUB_MODELS
 from .preprocess import resize
 
 

@@ -57,9 +57,18 @@ def process_group(device: torch.device) -> Iterator[Ranks]:
 
 
 def local_device(name: str) -> torch.device:
-    """The device of this process: "auto" is a GPU if there is one; under torchrun, its own."""
+    """The device of this process: "auto" is a GPU if there is one; under torchrun, its own.
+
+    Raises ValueError for a name that is none, or a GPU that this machine does not have.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
         name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f'"{name}" is no device: write auto, cpu or cuda') from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"there is no {name} here: write cpu, or auto")
+    return device

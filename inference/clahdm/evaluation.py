@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from readerstudy.diagnosis import Etiology
 
-from .hierarchy import DEFAULT_THRESHOLD, MALIGNANCY_SUB_MODEL, SUB_MODELS
+from .gating import DEFAULT_THRESHOLD, MALIGNANCY_SUB_MODEL, SUB_MODELS
 
 CLAHDM_ROW = "CLA-HDM"
 
@@ -34,7 +34,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class EvaluationRow:
     """One line of Table 1: a sub-model on the true members of its branch, or CLA-HDM on all."""
 
     model: str
@@ -71,7 +71,7 @@ class Calibration:
 class Evaluation:
     """All of one cohort."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[EvaluationRow, ...]
     """Sub-models 1, 2 and 3, then CLA-HDM. A sub-model whose branch is empty has no row."""
     etiologies: dict[Etiology, Estimate]
     """One-vs-rest AUC of each etiology, on the gated probabilities of all patients."""
@@ -118,7 +118,7 @@ def evaluate(
         return _bootstrap(statistic, patients, rng=rng, resamples=resamples, level=level)
 
     for column, name in enumerate(SUB_MODELS):
-        members, positive = members_of(name, truth)
+        members, positive = branch_and_positives(name, truth)
         if not members.any():
             continue
         cut = threshold if name == MALIGNANCY_SUB_MODEL else 0.5
@@ -140,7 +140,7 @@ def evaluate(
     )
 
 
-def members_of(name: str, truth: NDArray[np.integer]) -> tuple[NDArray[np.bool_], ...]:
+def branch_and_positives(name: str, truth: NDArray[np.integer]) -> tuple[NDArray[np.bool_], ...]:
     """(patients of a sub-model's branch, patients of its positive class), bool, (n,) each."""
     sides = SUB_MODELS[name]
     negative, positive = (
@@ -212,7 +212,7 @@ def calibration(
 
 
 @dataclass(frozen=True)
-class Attention:
+class HeatmapAttention:
     """Where a heatmap looks."""
 
     inside: float
@@ -221,7 +221,7 @@ class Attention:
     """Share of the image that the node takes: what a heatmap without any idea would have."""
 
 
-def heatmap_attention(heatmap: NDArray, mask: NDArray[np.bool_]) -> Attention | None:
+def heatmap_attention(heatmap: NDArray, mask: NDArray[np.bool_]) -> HeatmapAttention | None:
     """Compare a heatmap (h, w), stretched over its whole image, with a mask (H, W) of the node.
 
     None for a heatmap that is all zero, which looks nowhere. ValueError for an empty mask.
@@ -236,23 +236,23 @@ def heatmap_attention(heatmap: NDArray, mask: NDArray[np.bool_]) -> Attention | 
     stretched = np.asarray(heatmap, dtype=np.float64)[np.ix_(*nearest)]
     if not (total := stretched.sum()):
         return None
-    return Attention(float(stretched[mask].sum() / total), float(mask.mean()))
+    return HeatmapAttention(float(stretched[mask].sum() / total), float(mask.mean()))
 
 
-def _binary_row(name, positive, score, cut, estimate) -> Row:
-    said = score >= cut
-    right, n = said == positive, len(score)
-    return Row(
+def _binary_row(name, positive, score, cut, estimate) -> EvaluationRow:
+    decided = score >= cut
+    correct, n = decided == positive, len(score)
+    return EvaluationRow(
         model=name,
         n=n,
         auc=estimate(auc_statistic(positive, score), n),
-        accuracy=estimate(_share(right, np.ones(n, dtype=bool)), n),
-        sensitivity=estimate(_share(right, positive), n),
-        specificity=estimate(_share(right, ~positive), n),
+        accuracy=estimate(_share(correct, np.ones(n, dtype=bool)), n),
+        sensitivity=estimate(_share(correct, positive), n),
+        specificity=estimate(_share(correct, ~positive), n),
     )
 
 
-def _micro_row(truth, gated: Floats, estimate) -> Row:
+def _micro_row(truth, gated: Floats, estimate) -> EvaluationRow:
     """CLA-HDM's four-class figures: one-vs-rest cells, 4 a patient, pooled.
 
     With a share k of right decisions the sensitivity is k, the specificity 1 - (1 - k) / 3 and
@@ -260,9 +260,9 @@ def _micro_row(truth, gated: Floats, estimate) -> Row:
     """
     n = len(truth)
     is_class = truth[:, None] == np.arange(len(Etiology))
-    right = is_class[np.arange(n), decisions(gated)]
-    share = _share(right, np.ones(n, dtype=bool))
-    return Row(
+    correct = is_class[np.arange(n), decisions(gated)]
+    share = _share(correct, np.ones(n, dtype=bool))
+    return EvaluationRow(
         model=CLAHDM_ROW,
         n=n,
         auc=estimate(auc_statistic(is_class, gated), n),
@@ -278,12 +278,14 @@ def decisions(gated: Floats) -> NDArray[np.int64]:
     return gated.shape[1] - 1 - np.argmax(gated[:, ::-1], axis=1)
 
 
-def _share(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
+def _share(correct: NDArray[np.bool_], among: NDArray[np.bool_]) -> Callable[[Floats], Floats]:
     """The weighted share of right decisions among some patients; NaN if there are none."""
 
     def statistic(weights: Floats) -> Floats:
         of = weights @ among
-        return np.divide(weights @ (right & among), of, out=np.full(len(of), np.nan), where=of > 0)
+        return np.divide(
+            weights @ (correct & among), of, out=np.full(len(of), np.nan), where=of > 0
+        )
 
     return statistic
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .attention import ChannelAttention, ModalityFusionAttention
 from .backbone import build_backbone, find_architecture
-from .hierarchy import SUB_MODELS
+from .gating import SUB_MODELS
 
 NEGATIVE, POSITIVE = 0, 1
 """Columns of a sub-model's logits."""
@@ -57,7 +57,7 @@ class SubModel(nn.Module):
 
 
 class CLAHDM(nn.ModuleDict):
-    """The three sub-models by their names in `hierarchy.SUB_MODELS`; they share no weight.
+    """The three sub-models by their names in `gating.SUB_MODELS`; they share no weight.
 
     Raises ValueError for an unknown architecture.
     """

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from readerstudy.diagnosis import Malignancy, Modality
 
-from .hierarchy import (
+from .gating import (
     DEFAULT_THRESHOLD,
     MALIGNANCY_SUB_MODEL,
     HierarchicalProbabilities,

@@ -1,7 +1,7 @@
 """ImageNet weights for the extractors, from a local file in torchvision's naming."""
 
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
@@ -14,7 +14,7 @@ from .card import WeightsError
 CLASSIFIER = {"fc.weight", "fc.bias"}
 """Entries of a torchvision checkpoint that an extractor has no use for."""
 
-_UNREADABLE = (SafetensorError, pickle.UnpicklingError, OSError, EOFError)
+_UNREADABLE = (SafetensorError, UnpicklingError, OSError, EOFError)
 
 
 def read_imagenet(path: str | Path, *, architecture: str) -> dict[str, Tensor]:

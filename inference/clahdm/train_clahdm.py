@@ -17,11 +17,11 @@ from .card import ModelCard
 from .data import ImagePairs, TrainingError, of_sub_model, stratified_split
 from .distributed import Ranks
 from .evaluation import CLAHDM_ROW, evaluate
-from .hierarchy import SUB_MODELS
+from .gating import SUB_MODELS
 from .network import CLAHDM
 from .preprocess import normalise, specification
 from .recipe import Recipe
-from .training import Pretrained, TrainedSubModel, train_sub_model
+from .train_sub_model import Pretrained, TrainedSubModel, train_sub_model
 
 
 def train_clahdm(

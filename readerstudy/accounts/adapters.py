@@ -6,15 +6,21 @@ import hashlib
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
+from readerstudy.accounts import hash_limits, safe_addresses, throttle
+from readerstudy.accounts.models import User
 from readerstudy.accounts.sessions import began_within
-from readerstudy.audit.log import record
+
+_BEGUN_UNDER = "sign_in_began_under"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -22,12 +28,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "username_password_mismatch": _(
-            "Please enter a correct username and password. Note that both fields may be "
-            "case-sensitive."
+            "Enter a correct username and password. The password is case-sensitive."
         ),
         "too_many_login_attempts": _(
-            "Too many failed attempts. Wait some minutes, then try again."
+            "Too many failed attempts. Wait a few minutes, then try again. Other people's "
+            "attempts do not affect you in a browser that you have signed in with before, or "
+            "after you have reset your password by e-mail."
         ),
+        "rate_limited": _("Too many attempts. Wait a few minutes, then try again."),
     }
 
     def is_open_for_signup(self, request) -> bool:
@@ -40,12 +48,22 @@ class AccountAdapter(DefaultAccountAdapter):
     def add_message(self, *args, **kwargs) -> None:
         """Each page says itself what was done."""
 
-    def get_client_ip(self, request) -> str:
-        """The middleware ClientAddress has seen to a proxy; a local socket has no address."""
-        return request.META.get("REMOTE_ADDR") or "local"
-
     def get_password_change_redirect_url(self, request) -> str:
         return reverse("mfa_index")
+
+    def send_password_reset_mail(self, user, email: str, context: dict) -> None:
+        """To the address as we have it: one that was typed may only look the same."""
+        super().send_password_reset_mail(user, user.email, context)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        person, _, secret = key.partition("-")
+        kwargs = {"uidb36": person, "key": secret}
+        path = reverse("account_reset_password_from_key", kwargs=kwargs)
+        return safe_addresses.absolute_url(context.request, path)
+
+    def is_safe_url(self, url: str) -> bool:
+        """Whether ``?next=`` may be followed: within this site, to a path alone."""
+        return safe_addresses.is_path(url)
 
     def is_reauthentication_required(self, *, app: str, **kwargs) -> bool:
         """Whoever signed in just now need not give the password again."""
@@ -53,11 +71,40 @@ class AccountAdapter(DefaultAccountAdapter):
             return False
         return super().is_reauthentication_required(app=app, **kwargs)
 
+    def authenticate(self, request, **credentials) -> User | None:
+        """Whose name and password these are; an attempt that is too many is not looked at."""
+        user = User.objects.called(credentials["username"])
+        with hash_limits.hashing_turn(known=throttle.is_known(request, user)):
+            return self._authenticate_in_turn(request, user, **credentials)
+
+    def _authenticate_in_turn(self, request, user: User | None, **credentials) -> User | None:
+        name = credentials["username"]
+        try:
+            attempt = throttle.begin_attempt(request, "password", user=user, name=name)
+        except throttle.TooMany:
+            raise self.validation_error("too_many_login_attempts") from None
+        found = super().authenticate(request, **credentials)
+        if found:
+            attempt.was_right()
+        return found
+
+    def pre_login(self, request, user, **login):
+        """Keep under which password this sign-in began: a code may come minutes later."""
+        request.session[_BEGUN_UNDER] = user.get_session_auth_hash()
+        return super().pre_login(request, user, **login)
+
+    def login(self, request, user) -> None:
+        """No sign-in ends that began under a password which was changed meanwhile."""
+        begun = request.session.pop(_BEGUN_UNDER, "")
+        if not constant_time_compare(begun, user.get_session_auth_hash()) or not user.is_active:
+            request.session.flush()
+            raise ImmediateHttpResponse(redirect("accounts:login"))
+        super().login(request, user)
+
     def validation_error(self, code: str, *args) -> ValidationError:
-        """A refusal in words; that of a rate limit goes to the audit log."""
+        """A refusal in words; that of too many attempts goes to the audit log."""
         if code in ("too_many_login_attempts", "rate_limited"):
-            request = context.request
-            record("account.rate_limited", request=request, target=request.path, refused=True)
+            throttle.record_refusal(context.request)
         return super().validation_error(code, *args)
 
 
@@ -66,8 +113,8 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "other_secret_key": _(
-            "Your second factor was set up under another secret key of this site. "
-            "Ask an admin to take it away, then set it up anew."
+            "Your second factor can't be checked: it was set up with a different secret key of "
+            "this site. Ask an admin to remove it, then set it up again."
         ),
     }
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from readerstudy.accounts import invitations, second_factor
+from readerstudy.accounts import invitations, second_factor_policy
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 
@@ -82,31 +82,31 @@ class PersonAdmin(UserAdmin):
 
     def _send(self, request: HttpRequest, user: User) -> None:
         try:
-            invitations.send(user, request=request)
-            self.message_user(request, f"{user.email}: the invitation is sent.")
+            invitations.send_invitation(user, request=request)
+            self.message_user(request, f"Invitation sent to {user.email}.")
         except OSError as error:
-            text = f"{user.email}: the mail could not be sent ({error}). Invite again later."
+            text = (
+                f"The invitation to {user.email} could not be sent ({error}). Send it again later."
+            )
             self.message_user(request, text, messages.ERROR)
 
     @admin.action(description="Send the invitation again", permissions=["change"])
     def invite_again(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             if not user.email:
-                self.message_user(request, f"{user}: no e-mail address.", messages.ERROR)
-            elif not invitations.is_open(user):
-                text = f"{user}: has a password already, or is not active."
+                self.message_user(request, f"{user} has no e-mail address.", messages.ERROR)
+            elif not invitations.has_open_invitation(user):
+                text = f"{user} already has a password or is inactive."
                 self.message_user(request, text, messages.ERROR)
             else:
                 self._send(request, user)
 
-    @admin.action(
-        description="Remove the second factor (a telephone was lost)", permissions=["change"]
-    )
+    @admin.action(description="Remove the second factor (phone lost)", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
         """Who must have one sets it up anew at the next sign-in."""
         for user in users:
-            if second_factor.remove(user):
+            if second_factor_policy.remove_second_factor(user):
                 record("account.second_factor_removed", request=request, target=user.username)
-                self.message_user(request, f"{user}: the second factor is removed.")
+                self.message_user(request, f"Removed the second factor of {user}.")
             else:
-                self.message_user(request, f"{user}: has no second factor.", messages.WARNING)
+                self.message_user(request, f"{user} has no second factor.", messages.WARNING)

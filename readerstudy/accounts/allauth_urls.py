@@ -11,7 +11,7 @@ from django.urls import path, re_path
 
 from readerstudy.accounts import forms
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.accounts.views import SignIn
+from readerstudy.accounts.views import ForgottenPassword, SignIn
 
 
 def _page(view: type, template: str, who: Audience, **options):
@@ -76,7 +76,7 @@ _FORGOTTEN = [
     path(
         "password/forgotten/",
         _page(
-            account.PasswordResetView,
+            ForgottenPassword,
             "password_forgotten",
             Audience.PUBLIC,
             form_class=forms.ForgottenForm,

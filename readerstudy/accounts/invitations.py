@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.crypto import get_random_string
 
+from readerstudy.accounts import safe_addresses
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 
@@ -31,19 +32,19 @@ def find_or_make(email: str, *, name: str = "") -> User:
     A new person signs in with the address as username. Raises NotInvited if several people have
     the address, or if the one who has it may not sign in.
     """
-    email = email.lower()
+    email = email.strip().lower()
     found = list(User.objects.filter(email__iexact=email)) or list(
         User.objects.filter(username__iexact=email)
     )
     if len(found) > 1:
         names = ", ".join(sorted(user.username for user in found))
-        raise NotInvited(f"{len(found)} users have this address: {names}.")
+        raise NotInvited(f"{len(found)} users have this e-mail address: {names}.")
     if found:
         [user] = found
         if not user.is_active or user.is_demo:
-            raise NotInvited(f"The user {user.username} exists, and may not sign in.")
+            raise NotInvited(f"User {user.username} already exists but can't sign in.")
         if not user.email:
-            raise NotInvited(f"The user {user.username} exists, and has no e-mail address.")
+            raise NotInvited(f"User {user.username} already exists but has no e-mail address.")
         return user
     user = User(username=_username(email), email=email, first_name=name)
     user.set_unusable_password()
@@ -61,12 +62,12 @@ def _username(email: str) -> str:
     return email
 
 
-def is_open(user: User) -> bool:
+def has_open_invitation(user: User) -> bool:
     """Whether this person still has an invitation to take up."""
     return user.is_active and not user.has_usable_password()
 
 
-def send(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -> None:
+def send_invitation(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -> None:
     """Mail a person a new link, and put earlier ones out of use; one who has a password is told
     where to sign in instead.
 
@@ -74,7 +75,7 @@ def send(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -
     back. Raises OSError (smtplib's errors are such) if it can't be sent.
     """
     to = reverse("home")
-    if is_open(user):
+    if has_open_invitation(user):
         user.invited_at, user.accepted_at = timezone.now(), None
         user.save(update_fields=["invited_at", "accepted_at"])
         to = reverse("accounts:invitation_link", args=[token_of(user)])
@@ -82,8 +83,8 @@ def send(user: User, *, request: HttpRequest, study: str = "", slug: str = "") -
         "person": user,
         "by": request.user.get_full_name() or request.user.get_username(),
         "study": study,
-        "link": request.build_absolute_uri(to),
-        "is_new": is_open(user),
+        "link": safe_addresses.absolute_url(request, to),
+        "is_new": has_open_invitation(user),
         "days": settings.INVITATION_DAYS,
     }
     subject, text = _in_all_languages(context)
@@ -106,7 +107,16 @@ def token_of(user: User) -> str:
     return signing.dumps([user.pk, user.invited_at.isoformat()], salt=_SALT)
 
 
-def invited(token: str) -> User | None:
+def is_token_of_this_site(token: str) -> bool:
+    """Whether this site once made this token, however long ago."""
+    try:
+        signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        return False
+    return True
+
+
+def invited_user(token: str) -> User | None:
     """Whose invitation this is; None if it is none, or dead."""
     try:
         pk, invited_at = signing.loads(
@@ -115,10 +125,10 @@ def invited(token: str) -> User | None:
     except signing.BadSignature:
         return None
     user = User.objects.filter(pk=pk, invited_at=invited_at, accepted_at=None).first()
-    return user if user and is_open(user) else None
+    return user if user and has_open_invitation(user) else None
 
 
-def accept(user: User, *, password: str) -> bool:
+def accept_invitation(user: User, *, password: str) -> bool:
     """Give the person their password; False if the invitation was taken up meanwhile."""
     with transaction.atomic():
         same = User.objects.filter(

@@ -9,12 +9,14 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from readerstudy.accounts import second_factor
+from readerstudy.accounts import hash_limits, safe_addresses, second_factor_policy
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.audit.log import record
+from readerstudy.error_pages import unavailable
 
 LOOPBACK = {"127.0.0.1", "::1"}
 
@@ -31,9 +33,9 @@ class ClientAddress:
 
     def __call__(self, request):
         if settings.BEHIND_PROXY:
-            told = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+            forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
             with suppress(ValueError):  # no address: then the proxy's own is all that is known
-                request.META["REMOTE_ADDR"] = str(ip_address(told))
+                request.META["REMOTE_ADDR"] = str(ip_address(forwarded_for))
         return self.get_response(request)
 
 
@@ -50,6 +52,19 @@ class NoStore:
         return response
 
 
+class RedirectsWithinSite:
+    """Whatever address a request asked to be led on to, no view leads to another site."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if location := response.get("Location"):
+            response["Location"] = safe_addresses.path_within(request, location) or reverse("home")
+        return response
+
+
 class LoopbackOnlyInDemo:
     """In demo mode the passwords are printed on a screen: only this machine is answered."""
 
@@ -58,7 +73,7 @@ class LoopbackOnlyInDemo:
 
     def __call__(self, request):
         if settings.DEMO and request.META.get("REMOTE_ADDR") not in LOOPBACK:
-            return HttpResponseForbidden("The demo answers this machine only.\n")
+            return HttpResponseForbidden("The demo is available only on this computer.\n")
         return self.get_response(request)
 
 
@@ -97,7 +112,7 @@ class DeclaredAccess:
         if who is None or (who is Audience.ADMIN and not admin.site.has_permission(request)):
             record("access", request=request, target=request.path, refused=True)
             raise PermissionDenied
-        if second_factor.is_owed(request, who):
+        if second_factor_policy.must_set_up_now(request, who):
             return _second_factor_first(request)
         return None
 
@@ -108,6 +123,21 @@ class DeclaredAccess:
         match = request.resolver_match
         if declared_audience(match.func, match.namespaces) is Audience.ADMIN:
             record("access", request=request, target=request.path, refused=True)
+
+
+class PasswordsInTurn:
+    """Whoever sent a password while many were looked at is asked to try again in a moment."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception) -> HttpResponse | None:
+        if isinstance(exception, hash_limits.Busy):
+            return unavailable(request, hash_limits.BUSY, may_be_stored=False)
+        return None
 
 
 def _second_factor_first(request) -> HttpResponse:

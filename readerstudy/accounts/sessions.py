@@ -5,6 +5,7 @@ import time
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, update_session_auth_hash
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
 from django.db.models import F
 from django.http import HttpRequest
 
@@ -13,11 +14,19 @@ from readerstudy.audit.log import record
 
 _BEGAN, _SEEN = "began_at", "seen_at"
 SECONDS_BETWEEN_NOTES = 300  # of when a session was last used: not each page writes to it
+SECONDS_BETWEEN_CLEARINGS = 3600
 
 
 def begin(request: HttpRequest) -> None:
     """Note the time of a sign-in in its new session."""
     request.session[_BEGAN] = request.session[_SEEN] = int(time.time())
+    _clear_expired(request)
+
+
+def _clear_expired(request: HttpRequest) -> None:
+    """Remove the rows of sessions that are over. Only sign-ins make any: so they clear up."""
+    if cache.add("sessions:cleared", 1, timeout=SECONDS_BETWEEN_CLEARINGS):
+        type(request.session).clear_expired()
 
 
 def began_within(request: HttpRequest, seconds: float) -> bool:

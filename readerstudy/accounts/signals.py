@@ -12,14 +12,15 @@ from allauth.mfa.signals import (
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 
-from readerstudy.accounts import second_factor, sessions
+from readerstudy.accounts import known_browsers, second_factor_policy, sessions, throttle
 from readerstudy.audit.log import record
 
 
 @receiver(user_logged_in)
 def signed_in(sender, request, user, **_signal):
     sessions.begin(request)
-    second_factor.note_sign_in(request, user)
+    second_factor_policy.note_sign_in(request, user)
+    throttle.note_sign_in(request, user)
     record("account.sign_in", request=request, actor=user.get_username())
 
 
@@ -32,7 +33,7 @@ def signed_out(sender, request, user, **_signal):
 @receiver(user_login_failed)
 def sign_in_failed(sender, credentials, request=None, **_signal):
     tried = str(credentials.get("username", ""))[:150]
-    record("account.sign_in", request=request, target=tried, refused=True)
+    record("account.sign_in", request=request, target=tried, refused=True, singly=True)
 
 
 @receiver(authenticator_used)
@@ -42,14 +43,14 @@ def second_factor_given(sender, request, user, authenticator, **_signal):
 
 @receiver(authentication_failed)
 def second_factor_refused(sender, request, user, **_signal):
-    _record("account.second_factor", request, user, refused=True)
+    _record("account.second_factor", request, user, refused=True, singly=True)
 
 
 @receiver(authenticator_added)
 def second_factor_set_up(sender, request, user, authenticator, **_signal):
     if authenticator.type == Authenticator.Type.TOTP:  # its recovery codes come with it
         sessions.end_sessions(user, but=request)
-        second_factor.note_set_up(request)
+        second_factor_policy.note_set_up(request)
         _record("account.second_factor_set_up", request, user)
 
 
@@ -57,7 +58,7 @@ def second_factor_set_up(sender, request, user, authenticator, **_signal):
 def second_factor_removed(sender, request, user, authenticator, **_signal):
     if authenticator.type == Authenticator.Type.TOTP:
         sessions.end_sessions(user, but=request)
-        second_factor.note_removed(request, user)
+        second_factor_policy.note_removed(request, user)
         _record("account.second_factor_removed", request, user)
 
 
@@ -69,11 +70,13 @@ def recovery_codes_renewed(sender, request, user, **_signal):
 
 @receiver(password_changed)
 def password_was_changed(sender, request, user, **_signal):
+    known_browsers.remember_browser(request, user)
     _record("account.password_changed", request, user)
 
 
 @receiver(password_reset)
 def password_was_reset(sender, request, user, **_signal):
+    known_browsers.remember_browser(request, user)
     _record("account.password_reset", request, user)
 
 

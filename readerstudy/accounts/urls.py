@@ -1,9 +1,9 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
+from readerstudy.accounts.accept_invitation_views import accept_invitation, open_invitation
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.accounts.invitation_views import accept_invitation, open_invitation
-from readerstudy.accounts.second_factor_views import set_up_picture
+from readerstudy.accounts.second_factor_qr import set_up_picture
 from readerstudy.accounts.views import SignIn
 
 app_name = "accounts"

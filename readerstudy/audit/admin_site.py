@@ -9,9 +9,10 @@ from typing import Any
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.db import models
 
-from readerstudy.audit.canonical import Plain, plain
-from readerstudy.audit.history import states
+from readerstudy.audit.admin_lookup_guard import DeclaredFilters
+from readerstudy.audit.canonical import Plain, to_plain
 from readerstudy.audit.log import record
+from readerstudy.audit.row_history import last_states
 
 HIDDEN = frozenset({"password"})
 NOT_SHOWN = "(not shown)"
@@ -30,8 +31,9 @@ class AuditedSite(AdminSite):
         super().register(model_or_iterable, admin_class, **options)
 
 
-class Audited:
-    """Mixin for a ModelAdmin: additions, changes and deletions are recorded, inlines included."""
+class Audited(DeclaredFilters):
+    """Mixin for a ModelAdmin: additions, changes and deletions are recorded, inlines included, and
+    no address filters by what the page doesn't."""
 
     object_history_template = "admin/kept_history.html"
 
@@ -73,7 +75,7 @@ class Audited:
 
     def history_view(self, request, object_id, extra_context=None):
         row = self.get_object(request, object_id)
-        kept = states(self.model, row.pk) if row else []
+        kept = last_states(self.model, row.pk) if row else []
         return super().history_view(request, object_id, {"kept": kept, **(extra_context or {})})
 
     def _record(self, action: str, request, obj: models.Model, message: Any) -> None:
@@ -104,10 +106,10 @@ def _key(row: models.Model) -> tuple[str, Any]:
 
 def _content(row: models.Model) -> Content:
     """A row's columns, and the ids of what it is linked to."""
-    content = {f.name: plain(getattr(row, f.attname)) for f in row._meta.concrete_fields}
+    content = {f.name: to_plain(getattr(row, f.attname)) for f in row._meta.concrete_fields}
     for field in row._meta.many_to_many:
         linked = getattr(row, field.name).order_by("pk").values_list("pk", flat=True)
-        content[field.name] = plain(list(linked)) if row.pk else []
+        content[field.name] = to_plain(list(linked)) if row.pk else []
     return content
 
 

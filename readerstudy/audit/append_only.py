@@ -9,9 +9,10 @@ which drops its triggers without a word, and fails while a trigger of another ta
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import connections, models
+from django.db import IntegrityError, connections, models
 
 ModelClass = type[models.Model]
+_FIXED = "these rows are fixed"
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,13 @@ _GUARDS: dict[ModelClass, Guard] = {}
 
 _SQLITE = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {VERB} ON {table} WHEN {condition}
-BEGIN SELECT RAISE(ABORT, '{table} refuses {VERB}: these rows are fixed'); END
+BEGIN SELECT RAISE(ABORT, '{table} refuses {VERB}: {fixed}'); END
 """
 _POSTGRES_FUNCTION = """
 CREATE OR REPLACE FUNCTION {table}_refuse_{verb}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF {condition} THEN
-    RAISE EXCEPTION '{table} refuses {VERB}: these rows are fixed'
+    RAISE EXCEPTION '{table} refuses {VERB}: {fixed}'
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   RETURN {result};
@@ -47,7 +48,7 @@ FOR EACH {scope} EXECUTE FUNCTION {table}_refuse_{verb}()
 """
 
 
-def refuses(**conditions: str) -> Callable[[ModelClass], ModelClass]:
+def refuses_when(**conditions: str) -> Callable[[ModelClass], ModelClass]:
     """Class decorator: by verb (insert, update, delete), the SQL condition on which it is refused.
 
     A condition speaks of the row as NEW (insert, update) and OLD (update, delete).
@@ -63,18 +64,25 @@ def refuses(**conditions: str) -> Callable[[ModelClass], ModelClass]:
 
 def append_only(*, when: str = "1 = 1") -> Callable[[ModelClass], ModelClass]:
     """Class decorator: rows refuse UPDATE and DELETE, from when the OLD row meets ``when``."""
-    return refuses(update=when, delete=when)
+    return refuses_when(update=when, delete=when)
 
 
-def frozen_when(condition: str) -> Callable[[ModelClass], ModelClass]:
-    """Class decorator: nothing comes, changes or goes while ``condition`` holds of ``{row}``."""
+def frozen_when(condition: str, *, never: str = "1 = 0") -> Callable[[ModelClass], ModelClass]:
+    """Class decorator: nothing comes, changes or goes while ``condition`` holds of ``{row}``, and
+    no row of which ``never`` holds as NEW."""
     old, new = condition.format(row="OLD"), condition.format(row="NEW")
-    return refuses(insert=new, update=f"({old}) OR ({new})", delete=old)
+    come = f"({new}) OR ({never})"
+    return refuses_when(insert=come, update=f"({old}) OR {come}", delete=old)
 
 
 def guarded_models() -> dict[ModelClass, Guard]:
     """Every model whose rows the database guards, and how."""
     return dict(_GUARDS)
+
+
+def is_refused_by_guard(error: IntegrityError) -> bool:
+    """Whether a guard refused the rows, and not another constraint."""
+    return _FIXED in str(error)
 
 
 def install_triggers(*, app_config, using: str, **_signal) -> None:
@@ -110,7 +118,7 @@ def _guarded_tables(app_config, connection) -> list[tuple[str, Guard]]:
 def _statements(vendor: str, table: str, guard: Guard) -> list[str]:
     statements = []
     for verb, condition in guard.conditions.items():
-        names = {"table": table, "verb": verb.lower(), "VERB": verb}
+        names = {"table": table, "verb": verb.lower(), "VERB": verb, "fixed": _FIXED}
         if vendor == "sqlite":
             statements.append(f"DROP TRIGGER IF EXISTS {table}_no_{verb.lower()}")
             statements.append(_SQLITE.format(**names, condition=condition))
@@ -118,7 +126,7 @@ def _statements(vendor: str, table: str, guard: Guard) -> list[str]:
             result = "OLD" if verb == "DELETE" else "NEW"
             statements += _postgres(names, condition=condition, result=result, scope="ROW")
     if vendor == "postgresql":
-        names = {"table": table, "verb": "truncate", "VERB": "TRUNCATE"}
+        names = {"table": table, "verb": "truncate", "VERB": "TRUNCATE", "fixed": _FIXED}
         statements += _postgres(names, condition="TRUE", result="NULL", scope="STATEMENT")
     return statements
 

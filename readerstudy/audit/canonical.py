@@ -7,6 +7,7 @@ PostgreSQL sorts the keys of JSON anew and writes 1e16 in full, and times come b
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import models
 Plain = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
-def plain(value: Any) -> Plain:
+def to_plain(value: Any) -> Plain:
     """A value as JSON holds it and as both databases give it back.
 
     Whole floats become integers, times are in UTC to the microsecond, and what has no form in
@@ -25,46 +26,44 @@ def plain(value: Any) -> Plain:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
-        return {text(key): plain(inner) for key, inner in value.items()}
+        return {to_text(key): to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     return _scalar(value)
 
 
-def text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Text that every database stores: without a NUL and without half a character."""
-    told = str(value)
-    if told.isascii() and "\x00" not in told:
-        return told
-    return told.replace("\x00", "\\0").encode("utf-8", "replace").decode()
+    text = str(value)
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "\\0").encode("utf-8", "replace").decode()
 
 
-def address(value: str) -> str:
+def to_address(value: str) -> str:
     """An IP address in the one form that is the same in every version of every library."""
     return ip_address(value).exploded
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """The one JSON text of a value."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(to_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any) -> str:
     """SHA-256 of a value's canonical text, in hexadecimal."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def row_content(row: models.Model) -> dict[str, Plain]:
-    """Every column of a row by its name; the same for a row just made and one read back."""
-    return {
-        field.attname: plain(field.to_python(getattr(row, field.attname)))
-        for field in row._meta.concrete_fields
-    }
+def row_content(row: models.Model, columns: Iterable[str]) -> dict[str, Plain]:
+    """These columns of a row by name; the same for a row just made and one read back."""
+    fields = {field.attname: field for field in row._meta.concrete_fields}
+    return {name: to_plain(fields[name].to_python(getattr(row, name))) for name in columns}
 
 
-def row_digest(row: models.Model) -> str:
-    """SHA-256 of a whole row."""
-    return digest(row_content(row))
+def row_digest(row: models.Model, columns: Iterable[str]) -> str:
+    """SHA-256 of these columns of a row."""
+    return digest(row_content(row, columns))
 
 
 def _scalar(value: Any) -> str | int | float:
@@ -79,4 +78,4 @@ def _scalar(value: Any) -> str | int | float:
         case bytes() | memoryview():
             return hashlib.sha256(value).hexdigest()
         case _:
-            return text(value)
+            return to_text(value)

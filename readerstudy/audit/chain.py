@@ -7,7 +7,7 @@ not by a sequence: what is rolled back leaves no gap.
 
 A digest needs no secret: whoever can write to the database could change an event and chain all
 that follow anew. The seal is what they can't make: an HMAC by a key that is kept elsewhere.
-What neither shows, the removal of the last events, is ``head.py``'s.
+What neither shows, the removal of the last events, is ``chain_head.py``'s.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from readerstudy.audit import canonical, head
+from readerstudy.audit import canonical, chain_head
 from readerstudy.audit.models import AuditEvent
 
 LOCK = 0x61756469  # any number that no other advisory lock of this database has
@@ -38,7 +38,7 @@ def append(event: AuditEvent) -> AuditEvent:
         event.sha256 = digest_of(event)
         event.seal = seal_of(event.sha256, key=settings.AUDIT_KEYS[0])
         event.save(force_insert=True)
-        kept = partial(head.keep, event.number, event.sha256)
+        kept = partial(chain_head.write_head, event.number, event.sha256)
         transaction.on_commit(kept, robust=True)
     return event
 
@@ -55,7 +55,7 @@ def digest_of(event: AuditEvent) -> str:
             "study": event.study,
             "target": event.target,
             "detail": event.detail,
-            "address": event.address and canonical.address(event.address),
+            "address": event.address and canonical.to_address(event.address),
             "previous": event.previous_sha256,
         }
     )
@@ -77,7 +77,7 @@ def is_sealed(event: AuditEvent) -> bool:
     return any(hmac.compare_digest(event.seal.encode(), seal.encode()) for seal in seals)
 
 
-def last() -> tuple[int, str]:
+def last_event() -> tuple[int, str]:
     """The number and digest of the last event; (0, "") while there is none."""
     with connection.cursor() as cursor:
         cursor.execute(_HEAD)
@@ -92,4 +92,4 @@ def _hold_last() -> tuple[int, str]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    return last()
+    return last_event()

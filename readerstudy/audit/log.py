@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from readerstudy.audit import canonical, chain
+from readerstudy.audit import canonical, chain, refusal_throttle
 from readerstudy.audit.models import AuditEvent
 
 
@@ -17,23 +17,33 @@ def record(
     study: str = "",
     target: str = "",
     refused: bool = False,
+    singly: bool = False,
     detail: dict[str, Any] | None = None,
-) -> AuditEvent:
+) -> AuditEvent | None:
     """Append one event; with a request, its user and address are taken from there.
 
     A refusal must be recorded outside the transaction that is rolled back because of it; what is
     done, at the end of its transaction (``chain.append``). For a setting, ``detail`` is
     ``{"before": {...}, "after": {...}}``.
+
+    Of requests that are refused again and again not each is an event (``refusal_throttle.py``),
+    then this returns None; ``singly`` is for what is bounded already where it is refused.
     """
     if request is not None:
         actor = actor or request.user.get_username()
+        if refused and not singly:
+            unwritten = refusal_throttle.to_write(actor or str(_address(request)), action)
+            if unwritten is None:
+                return None
+            if unwritten:
+                detail = (detail or {}) | {"not_written_singly": unwritten}
     event = AuditEvent(
         actor=_fit("actor", actor),
         action=action,
         outcome=AuditEvent.Outcome.REFUSED if refused else AuditEvent.Outcome.DONE,
         study=_fit("study", study),
         target=_fit("target", target),
-        detail=canonical.plain(detail or {}),
+        detail=canonical.to_plain(detail or {}),
         address=request and _address(request),
     )
     return chain.append(event)
@@ -41,7 +51,7 @@ def record(
 
 def _fit(column: str, text: str) -> str:
     """Whatever a refused request held, as text that its column can hold."""
-    return canonical.text(text)[: AuditEvent._meta.get_field(column).max_length]
+    return canonical.to_text(text)[: AuditEvent._meta.get_field(column).max_length]
 
 
 def _address(request: HttpRequest) -> str | None:

@@ -1,9 +1,20 @@
-from django.apps import AppConfig
+from pathlib import Path
 
-from analysis import beside
+from django.apps import AppConfig
+from django.conf import settings
+
+from analysis import extra_run_pages
 
 PUBLISHED = "published-reconstruction"
 """The slug of the published study, rebuilt."""
+HERE = Path(__file__).parent
+
+
+def _draw(run) -> str:
+    # In the worker: it brings the statistics in.
+    from readerstudy.demo.comparison_tables import render_comparison
+
+    return render_comparison(run)
 
 
 class DemoConfig(AppConfig):
@@ -11,5 +22,15 @@ class DemoConfig(AppConfig):
     label = "demo"
 
     def ready(self):
-        page = beside.Page("demo:paper", "The paper's tables beside this run")
-        beside.lay(page, slug=PUBLISHED)
+        page = extra_run_pages.RunPage(
+            "demo:paper",
+            "Compare with the paper's tables",
+            sections=("table1", "table2", "table3"),
+            draw=_draw,
+            drawn_by=(
+                HERE / "comparison_tables.py",
+                HERE / "published",
+                settings.BASE_DIR / "templates/demo/paper_tables.html",
+            ),
+        )
+        extra_run_pages.register_page(page, slug=PUBLISHED)

@@ -1,7 +1,7 @@
 """The demo's users. Their passwords are public; they can sign in only in demo mode."""
 
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Membership
+from readerstudy.studies.models import Membership
 
 PASSWORD = "demo-{username}"  # noqa: S105 (public on purpose)
 MEMBERS = {

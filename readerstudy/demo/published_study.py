@@ -19,13 +19,11 @@ from analysis import registration, runs
 from analysis.execution import execute
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
-from inference import evaluating
-from inference.bundle import PREDICTIONS_NAME, PROBABILITIES
-from inference.clahdm.hierarchy import DEFAULT_THRESHOLD
-from inference.importer import import_predictions
+from inference import evaluation_predictions
+from inference.clahdm.gating import DEFAULT_THRESHOLD
 from inference.models import StudyModel
-from readerstudy.cohorts.importer import import_cohort
-from readerstudy.cohorts.models import Cohort, Protocol, Study
+from inference.predictions_file import PREDICTIONS_NAME, PROBABILITIES
+from inference.predictions_import import import_predictions
 from readerstudy.demo.apps import PUBLISHED
 from readerstudy.demo.people import simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS, Hospital
@@ -35,15 +33,17 @@ from readerstudy.demo.published import (
     Figure,
     PublishedStudy,
     compare,
-    read_off,
+    read_off_run,
     reconstruct,
 )
 from readerstudy.demo.published.tables import READERS, published_cohorts
-from readerstudy.demo.source import SourceCase, write_cases
+from readerstudy.demo.synthetic_cohort import SourceCase, write_cases
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.models import Reader, Reading, Stage
 from readerstudy.reading.submission import SimulatedReading, submit_simulated
+from readerstudy.studies.cohort_import import import_cohort
+from readerstudy.studies.models import Cohort, Protocol, Study
 
 SLUG = PUBLISHED
 TITLE = "Zhu et al. 2022: reconstruction from published counts"
@@ -105,20 +105,22 @@ def build(*, picture: tuple[int, int] = PICTURE, progress=iter) -> Study:
 def analyse(study: Study) -> AnalysisRun:
     """The last run by the registered plan, made if there is none yet. Raises AnalysisFailed."""
     done = AnalysisRun.objects.filter(study=study, planned=True, state=AnalysisRun.State.DONE)
-    run = done.last() or execute(runs.start(study, registration.plan_to_run(study), by=BY).pk)
+    run = done.last() or execute(
+        runs.start(study, registration.registered_or_default_plan(study), by=BY).pk
+    )
     if run is None or run.state != AnalysisRun.State.DONE:
-        raise AnalysisFailed(run.reason if run else "Its analysis is in other hands.")
+        raise AnalysisFailed(run.reason if run else "Another process is analysing it.")
     return run
 
 
-def beside_print(run: AnalysisRun) -> tuple[Figure, ...]:
+def compare_with_print(run: AnalysisRun) -> tuple[Figure, ...]:
     """A run's results beside the printed tables. Raises KeyError if its plan left one out."""
-    return compare(read_off(json.loads(run.results), mark=MARK))
+    return compare(read_off_run(json.loads(run.results), mark=MARK))
 
 
-def counted(study: Study) -> CountedStudy:
+def counted_study(study: Study) -> CountedStudy:
     """The loaded, unblinded study as the database has it, for `count`."""
-    cohorts, _ = evaluating.stored(study)
+    cohorts, _ = evaluation_predictions.stored_predictions(study)
     place = {
         key: number
         for number, key in enumerate(
@@ -151,7 +153,9 @@ def _set_up() -> Study:
         slug=SLUG, defaults={"title": TITLE, "notice": NOTICE, "is_synthetic": True}
     )
     if not study.is_synthetic:
-        raise NotOurs(f'There is another study called "{SLUG}"; nothing was loaded.')
+        raise NotOurs(
+            f'There is already another study with the short name "{SLUG}". Nothing was loaded.'
+        )
     if created:
         Protocol.objects.create(study=study, design=Protocol.Design.TWO_SESSION, seed=SEED)
         for cohort, hospital in zip(published_cohorts(), HOSPITALS, strict=True):
@@ -222,7 +226,7 @@ def _read_rest(rebuilt: PublishedStudy, reader: Reader) -> None:
     number = [facts.code for facts in READERS].index(reader.code)
     place = {case_id: at for at, case_id in enumerate(rebuilt.case_id)}
     readings, now = [], reader.study.opened_at
-    for assignment in sequence.unread(reader).select_related("case"):
+    for assignment in sequence.unread_assignments(reader).select_related("case"):
         at = number, assignment.stage - 1, place[assignment.case.case_id]
         etiology = CLASSES[rebuilt.decisions[at]]
         started_at, now = now, now + timedelta(seconds=int(rebuilt.seconds[at]))

@@ -15,16 +15,16 @@ from analysis.plan import Plan
 from analysis.registration import register, registered_plan
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.importer import import_cohort
-from readerstudy.cohorts.models import Case, Cohort, Membership, Protocol, Study
 from readerstudy.demo.people import MEMBERS, simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS
-from readerstudy.demo.source import write_source
+from readerstudy.demo.synthetic_cohort import write_source
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import Reader
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.studies.cohort_import import import_cohort
+from readerstudy.studies.models import Case, Cohort, Membership, Protocol, Study
 
 BY = "demo"
 MODEL = ("CLA-HDM tiny", "trained on phantoms")
@@ -55,16 +55,15 @@ class DemoStudy:
     finished: bool = False
 
 
-INFORMATION = """\
-This study is a demonstration. All images are simulated and no patient is shown, so what you \
-answer says nothing about anybody's health, nor about you.
-
-You read each case twice: first the two ultrasound images alone, then together with the output of \
-CLA-HDM, an AI model. You can stop at any time and go on later.
-
-Stored are your diagnoses, how long each took, what of the AI's output you looked at, and what you \
-answer on the following pages. All of it stays on this computer.
-"""
+INFORMATION = (
+    "This study is a demonstration. All images are simulated and no patient is "
+    "shown, so your answers say nothing about anyone's health or about you.\n\nYou "
+    "read each case twice: first the two ultrasound images alone, then together with "
+    "the output of CLA-HDM, an AI model. You can stop at any time and continue "
+    "later.\n\nThe study stores your diagnoses, how long each took, which AI output "
+    "you looked at, and your answers on the following pages. All of it stays on this "
+    "computer.\n"
+)
 BEFORE = {
     "information": INFORMATION,
     "asks_profile": True,
@@ -186,7 +185,7 @@ def _make_readers(study: Study, *, simulated: bool) -> None:
 def _simulate(reader: Reader, *, chances: tuple[float, float], rng: Random) -> None:
     """Read everything, by the same door as a person."""
     while assignment := sequence.current_assignment(reader):
-        present(assignment)
+        record_presentation(assignment)
         truth = Etiology(assignment.case.referencestandard.etiology)
         right = rng.random() < chances[assignment.stage - 1]
         answer = truth if right else rng.choice([e for e in Etiology if e is not truth])

@@ -3,27 +3,16 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
-from readerstudy.prepared import Prepared
-from readerstudy.reading import frozen
-from readerstudy.reading.errors import Refused
+from readerstudy.reading import frozen_cache
+from readerstudy.reading.errors import ReadingRefused
 from readerstudy.reading.models import Reader
-
-_named = Prepared(
-    lambda slug: (
-        Study.objects.filter(slug=slug)
-        .annotate(frozen_sha256=F("protocol__frozen_sha256"))
-        .order_by()
-    ),
-    sample="-",
-)
+from readerstudy.reading.sql_statements import study_by_slug
 
 
 def reader_of(request: HttpRequest, slug: str) -> Reader:
@@ -41,11 +30,12 @@ def reader_of(request: HttpRequest, slug: str) -> Reader:
 
 
 def _reader(user: User, slug: str) -> Reader | None:
-    for study in _named(slug):
-        if study.frozen_sha256:
-            return frozen.reader_of(study, user, sha256=study.frozen_sha256)
-        return Reader.objects.filter(study=study, user=user).select_related("study").first()
-    return None
+    study = study_by_slug(slug)
+    if study is None:
+        return None
+    if study.frozen_sha256:
+        return frozen_cache.reader_of(study, user, sha256=study.frozen_sha256)
+    return Reader.objects.filter(study=study, user=user).select_related("study").first()
 
 
 def reader_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -57,13 +47,13 @@ def reader_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         reader = reader_of(request, slug)
         try:
             return view(request, reader, **kwargs)
-        except Refused as refusal:
+        except ReadingRefused as refusal:
             return _answer(request, reader, refusal)
 
     return guarded
 
 
-def _answer(request: HttpRequest, reader: Reader, refusal: Refused) -> HttpResponse:
+def _answer(request: HttpRequest, reader: Reader, refusal: ReadingRefused) -> HttpResponse:
     if refusal.audited:
         record(
             f"reading.{type(refusal).__name__}",
@@ -73,8 +63,8 @@ def _answer(request: HttpRequest, reader: Reader, refusal: Refused) -> HttpRespo
             refused=True,
         )
     if request.path.startswith("/api/"):
-        told = {"detail": str(refusal), "refusal": type(refusal).__name__}
-        response = JsonResponse(told, status=refusal.status)
+        body = {"detail": str(refusal), "refusal": type(refusal).__name__}
+        response = JsonResponse(body, status=refusal.status)
     else:
         context = {"message": str(refusal), "study": reader.study}
         response = render(request, "reading/refused.html", context, status=refusal.status)

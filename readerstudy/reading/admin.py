@@ -1,14 +1,8 @@
-"""Readers and the study's page in Django admin. Submitted readings can only be looked at."""
+"""Readers, orders and readings in Django admin. Submitted readings can only be looked at."""
 
 from django.contrib import admin
 
-from inference.models import StudyModel
 from readerstudy.audit.admin import ReadOnlyAdmin
-from readerstudy.cohorts.admin import DraftOnly, DraftOnlyInline, StudyAdmin
-from readerstudy.cohorts.by_role import ByRole, InlineByRole
-from readerstudy.cohorts.models import Study
-from readerstudy.reading.invitation_admin import InvitesPeople
-from readerstudy.reading.membership_admin import AuditsMemberships, MembershipInline
 from readerstudy.reading.models import (
     Assignment,
     Consent,
@@ -19,30 +13,16 @@ from readerstudy.reading.models import (
     Reading,
     ReadingOrder,
 )
-from readerstudy.reading.step_pages import StepPages
+from readerstudy.reading.study_admin import ReaderForm  # it registers the study's page
+from readerstudy.studies.admin import DraftOnly
+from readerstudy.studies.role_limited_admin import ByRole
 
 SEALED = "sealed"
 
 
-class StudyModelInline(DraftOnlyInline, InlineByRole, admin.StackedInline):
-    model = StudyModel
-
-
-class ReaderInline(DraftOnlyInline, InlineByRole, admin.TabularInline):
-    model = Reader
-    extra = 0
-    autocomplete_fields = ["user"]
-
-
-@admin.register(Study)
-class StudyWithLifecycleAdmin(StepPages, InvitesPeople, AuditsMemberships, StudyAdmin):
-    """The study's page: what it is made of, what is missing, and the steps of its life."""
-
-    inlines = [*StudyAdmin.inlines, StudyModelInline, ReaderInline, MembershipInline]
-
-
 @admin.register(Reader)
 class ReaderAdmin(DraftOnly, ByRole, admin.ModelAdmin):
+    form = ReaderForm
     list_display = ["code", "study", "user", "group", "years_of_experience"]
     list_select_related = ["study", "user"]
     list_filter = ["study", "group"]
@@ -74,11 +54,6 @@ class ReadingAdmin(ByRole, ReadOnlyAdmin):
     list_select_related = ["assignment__reader__study"]
     list_filter = ["assignment__reader__study", "assignment__stage"]
     search_fields = ["assignment__reader__code", "assignment__case__case_id"]
-
-    def lookup_allowed(self, lookup, value, request):
-        """A filter in the address would tell what the list hides."""
-        sealed = lookup.startswith(("malignancy", "etiology"))
-        return not sealed and super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="malignancy")
     def malignancy_(self, reading: Reading) -> str:

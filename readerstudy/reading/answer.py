@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 
 from django.utils.translation import gettext as _
 
-from readerstudy.cohorts.models import Protocol
 from readerstudy.diagnosis import is_consistent
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import QualityProblem, Reading, Stage
+from readerstudy.studies.models import Protocol
 
 RATING = range(1, 6)
 CONFIDENCE = {
@@ -43,16 +43,20 @@ def require_complete(answer: Answer, *, protocol: Protocol, stage: int) -> None:
         raise Invalid(_("Choose benign or malignant, then an etiology of that branch."))
     scale = CONFIDENCE[Protocol.Confidence(protocol.confidence)]
     if not _fits(answer.confidence, scale):
-        asked = _("Say how confident you are.")
-        raise Invalid(asked if scale else _("No confidence is asked here."))
+        message = _("Enter how confident you are.")
+        raise Invalid(message if scale else _("This study does not ask for confidence here."))
     rated = protocol.rates_aid and stage == Stage.AIDED
     for rating in (answer.trust, answer.usefulness):
         if not _fits(rating, RATING if rated else range(0)):
-            raise Invalid(_("Rate the AI's output.") if rated else _("No rating is asked here."))
+            raise Invalid(
+                _("Rate the AI's output.")
+                if rated
+                else _("This study does not ask for a rating here.")
+            )
     if answer.quality_problem not in ("", *QualityProblem.values):
-        raise Invalid(_("Choose why the images are not good enough."))
+        raise Invalid(_("Choose why the image quality is insufficient."))
     if answer.quality_note and not answer.quality_problem:
-        raise Invalid(_("Choose why the images are not good enough, or clear the note."))
+        raise Invalid(_("Choose why the image quality is insufficient, or clear the note."))
     if len(answer.quality_note) > Reading._meta.get_field("quality_note").max_length:
         raise Invalid(_("The note on image quality is too long."))
 

@@ -16,23 +16,27 @@ from rest_framework.response import Response
 
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
-from readerstudy.reading import blinding, panes, preparation, sequence, trace
+from readerstudy.reading import blinding, image_panes, onboarding, sequence, trace
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.answer import Answer
-from readerstudy.reading.context import owner_of
+from readerstudy.reading.case_page import next_page
+from readerstudy.reading.context_processors import owner_of
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
-from readerstudy.reading.page import next_page
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.submission import record_presentation, submit_reading
 
-NO_CHOICE = dict.fromkeys(("invalid_choice", "null"), gettext_lazy("Not one of the choices."))
+NO_CHOICE = dict.fromkeys(
+    ("invalid_choice", "null"), gettext_lazy("This is not one of the choices.")
+)
 
 
 class ReadingSerializer(serializers.Serializer):
     """A submitted reading. Errors do not repeat the input, which may not even be text."""
 
     code = serializers.RegexField(r"^[0-9a-f]{16}\Z")
-    key = serializers.UUIDField(error_messages={"invalid": gettext_lazy("Not a UUID.")})
+    key = serializers.UUIDField(
+        error_messages={"invalid": gettext_lazy("This is not a valid UUID.")}
+    )
     malignancy = serializers.ChoiceField(
         choices(Malignancy), allow_blank=True, error_messages=NO_CHOICE
     )
@@ -71,7 +75,7 @@ class BoundedJSONParser(JSONParser):
 
 
 @api_view(["GET"])
-def session(request: HttpRequest) -> Response:
+def session_owner_and_token(request: HttpRequest) -> Response:
     """Whose session this is, and a token that fits it: for diagnoses that waited in the browser."""
     return Response({"owner": owner_of(request.user), "token": get_token(request)})
 
@@ -82,7 +86,7 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
     """The current case, or null with the reader's progress. 409 while a step before it is left."""
     assignment = sequence.current_assignment(reader)
     if assignment:
-        preparation.require_prepared(reader, request.session)
+        onboarding.require_prepared(reader, request.session)
     return Response(
         {
             "case": assignment and _case(assignment),
@@ -97,7 +101,7 @@ def current_case(request: HttpRequest, reader: Reader) -> Response:
 @api_view(["POST"])
 @parser_classes([BoundedJSONParser])
 @reader_view
-def readings(request: HttpRequest, reader: Reader) -> Response:
+def store_reading(request: HttpRequest, reader: Reader) -> Response:
     """Store a reading: 201, or 200 when this very submit was stored before.
 
     With ``?next=page`` the answer brings what the next case's page has of its own; null where no
@@ -109,11 +113,11 @@ def readings(request: HttpRequest, reader: Reader) -> Response:
         reader=reader,
         code=sent.pop("code"),
         key=sent.pop("key"),
-        told=trace.understood(sent.pop("trace")),
+        trace_data=trace.parse_trace(sent.pop("trace")),
         answer=Answer(**sent),
         request=request,
         # Of a reader of whom more must be asked, no diagnosis waits for the answer.
-        shows_next=wants_next and preparation.is_known_prepared(reader, request.session),
+        shows_next=wants_next and onboarding.is_known_prepared(reader, request.session),
     )
     reading = submission.reading
     stored = {
@@ -139,7 +143,7 @@ def _understood(data: object) -> dict:
 
 @api_view(["GET"])
 @reader_view
-def upcoming(request: HttpRequest, reader: Reader) -> Response:
+def upcoming_images(request: HttpRequest, reader: Reader) -> Response:
     """The images of the case that comes next, to be fetched ahead of time; null where none is.
 
     Images alone: no diagnosis can be given, and no AI output asked for, before its turn.
@@ -147,25 +151,25 @@ def upcoming(request: HttpRequest, reader: Reader) -> Response:
     assignment = sequence.upcoming_assignment(reader)
     if assignment is None:
         return Response({"images": None})
-    preparation.require_prepared(reader, request.session)
-    return Response({"images": panes.images(slug=reader.study.slug, code=assignment.code)})
+    onboarding.require_prepared(reader, request.session)
+    return Response({"images": image_panes.images(slug=reader.study.slug, code=assignment.code)})
 
 
 def _case(assignment: Assignment) -> dict:
     aid = blinding.aid(assignment) if assignment.stage == Stage.AIDED else None
-    present(assignment)
+    record_presentation(assignment)
     case = blinding.blinded_case(assignment)
     place = {"slug": assignment.reader.study.slug, "code": case.code}
     return {
         "code": case.code,
         "stage": case.stage,
         "baseline": dict(case.baseline),
-        "images": panes.images(**place),
+        "images": image_panes.images(**place),
         "aid": aid and _aid(aid, place),
     }
 
 
-def _aid(aid: blinding.Aid, place: dict) -> dict:
+def _aid(aid: blinding.ModelAid, place: dict) -> dict:
     return {
         "model": aid.model,
         "model_is_trained": aid.model_is_trained,
@@ -180,9 +184,9 @@ def _aid(aid: blinding.Aid, place: dict) -> dict:
             {
                 "level": level,
                 "modality": m,
-                "url": panes.heatmap(**place, level=level, modality=m),
+                "url": image_panes.heatmap(**place, level=level, modality=m),
             }
-            for level in panes.LEVELS
+            for level in image_panes.LEVELS
             for m in Modality
             if aid.has_heatmaps
         ],
@@ -192,8 +196,8 @@ def _aid(aid: blinding.Aid, place: dict) -> dict:
 app_name = "api"
 # DRF wraps a view anew, so who may see it is said once more on the outside.
 urlpatterns = [
-    path("session/", audience(Audience.SIGNED_IN)(session), name="session"),
+    path("session/", audience(Audience.SIGNED_IN)(session_owner_and_token), name="session"),
     path("<slug:slug>/case/", audience(Audience.READER)(current_case), name="case"),
-    path("<slug:slug>/upcoming/", audience(Audience.READER)(upcoming), name="upcoming"),
-    path("<slug:slug>/readings/", audience(Audience.READER)(readings), name="readings"),
+    path("<slug:slug>/upcoming/", audience(Audience.READER)(upcoming_images), name="upcoming"),
+    path("<slug:slug>/readings/", audience(Audience.READER)(store_reading), name="readings"),
 ]

@@ -7,7 +7,19 @@ class ReadingConfig(AppConfig):
 
     def ready(self):
         from readerstudy.audit.verification import register_checker
-        from readerstudy.reading.checkers import CHECKERS
+        from readerstudy.reading import witnessed_rows  # noqa: F401 (it registers what is witnessed)
+        from readerstudy.reading.audit_checkers import (
+            OrderChecker,
+            PresentationChecker,
+            ReadingChecker,
+        )
+        from readerstudy.reading.state_checkers import RoleChecker, StateChecker
 
-        for checker in CHECKERS:
+        for checker in (
+            ReadingChecker,
+            PresentationChecker,
+            OrderChecker,
+            StateChecker,
+            RoleChecker,
+        ):
             register_checker(checker)

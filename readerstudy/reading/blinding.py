@@ -5,7 +5,7 @@ the own stage-1 reading of that case is stored, also that reading and the AI's o
 truth, the pathologic method, the cohort, the hospital, the instrument, a file name, a database
 id, or another reader's work. All functions take an assignment that ``sequence`` found current;
 only ``image_file`` also takes the upcoming one. Practice cases, which nobody is assigned, are
-``reading/preparation.py``'s; of them, too, a reader sees the images, ``baseline_of``
+``reading/onboarding.py``'s; of them, too, a reader sees the images, ``baseline_of``
 and ``spacing_of``.
 """
 
@@ -18,21 +18,21 @@ from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from inference.current_results import predictions_of
 from inference.models import ModelVersion, Prediction
-from inference.results import predictions_of
-from readerstudy.cohorts.models import Case, Image
-from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
-from readerstudy.reading.frozen import once, once_of_many
-from readerstudy.reading.labels import told
+from readerstudy.reading.frozen_cache import cached, cached_many
+from readerstudy.reading.labels import in_language
 from readerstudy.reading.models import Assignment, Reading, Stage
+from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, Sex
+from readerstudy.studies.models import Case, Image
 
 ASKED_AT_ONCE = 32  # cases: the one to be shown and those that come after it in the order
 NETWORK = "CLA-HDM"  # whatever its version, which is no reader's business
 NO_RESULT = gettext_lazy(
-    "The model's result for this case is missing, so stage 2 can't go on. Your submitted "
-    "diagnoses are safe. Please tell the study's investigator."
+    "The model's result for this case is missing, so stage 2 can't continue. Your submitted "
+    "diagnoses are safe. Tell the study's investigator."
 )
 
 
@@ -54,7 +54,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Aid:
+class ModelAid:
     """What stage 2 adds.
 
     Level 1 maps each Malignancy, level 2 the Etiologies of the branch that the gate chose, to
@@ -84,11 +84,11 @@ def blinded_case(assignment: Assignment) -> BlindedCase:
 def baseline_of(case: Case) -> tuple[tuple[str, str], ...]:
     """The baseline characteristics, as (label, value) pairs."""
     return (
-        (_("Sex"), told(Sex(case.sex))),
+        (_("Sex"), in_language(Sex(case.sex))),
         (_("Age"), _("%(years)s years") % {"years": case.age}),
         (_("Longitudinal diameter"), f"{case.diameter_mm:g} mm"),
-        (_("Location"), told(Location(case.location))),
-        (_("Neck level"), told(NeckLevel(case.neck_level))),
+        (_("Location"), in_language(Location(case.location))),
+        (_("Neck level"), in_language(NeckLevel(case.neck_level))),
     )
 
 
@@ -127,7 +127,7 @@ def own_stage_1_reading(assignment: Assignment) -> Diagnosis:
     raise NotRevealed(_("AI output is shown in stage 2, after your own stage-1 diagnosis."))
 
 
-def aid(assignment: Assignment) -> Aid:
+def aid(assignment: Assignment) -> ModelAid:
     """Everything that stage 2 shows beside the case.
 
     Raises NotRevealed before its time, AidMissing when the model has no result for the case.
@@ -136,7 +136,7 @@ def aid(assignment: Assignment) -> Aid:
     prediction = _prediction(assignment)
     p = prediction.probabilities()
     version = prediction.model_version
-    return Aid(
+    return ModelAid(
         model=f"{version.name} {version.version}" if version.is_external else NETWORK,
         is_imported=version.is_external,
         has_heatmaps=prediction.heatmap_set.exists(),
@@ -153,7 +153,7 @@ def heatmap_png(assignment: Assignment, *, level: int, modality: Modality) -> by
     own_stage_1_reading(assignment)
     heatmap = _prediction(assignment).heatmap_set.filter(level=level, modality=modality).first()
     if heatmap is None:
-        raise NoHeatmap(_("No heatmap was supplied with this model's result for this case."))
+        raise NoHeatmap(_("There are no heatmaps for this case."))
     return bytes(heatmap.png)
 
 
@@ -191,7 +191,7 @@ def _shown(assignment: Assignment) -> _Shown:
             by_case[image.case_id].append(image)
         return {case: _shown_of(images) for case, images in by_case.items()}
 
-    return once_of_many(assignment.reader, "case", member=assignment.case_id, ask=ask)
+    return cached_many(assignment.reader, "case", member=assignment.case_id, ask=ask)
 
 
 def _shown_of(images: list[Image]) -> _Shown:
@@ -210,7 +210,7 @@ def _version(assignment: Assignment) -> ModelVersion:
     def ask() -> ModelVersion:
         return ModelVersion.objects.get(studymodel__study=assignment.reader.study_id)
 
-    return once(assignment.reader, "model", ask=ask)
+    return cached(assignment.reader, "model", ask=ask)
 
 
 def _prediction(assignment: Assignment) -> Prediction:

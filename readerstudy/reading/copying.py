@@ -4,21 +4,19 @@ Rows are copied field by field, whatever fields they have, but for those that ar
 the study's own. What readers did, and what the model computed, stays with the study that it is of.
 """
 
-import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from django.conf import settings
 from django.db import models, transaction
 
 from inference.models import StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import (
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.reading.models import Reader
+from readerstudy.studies.file_staging import StagedFiles, staged_files
+from readerstudy.studies.models import (
     Case,
     Cohort,
     Image,
@@ -27,11 +25,9 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
-from readerstudy.cohorts.roles import Action, may
-from readerstudy.cohorts.screening.models import Exclusion, Screening
-from readerstudy.reading.lifecycle import NotPossible
-from readerstudy.reading.models import Reader
+from readerstudy.studies.permissions import Action, may
+from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.screening.models import Exclusion, Screening
 
 OWN = {
     Study: {"slug", "title", "state", "created_at", "opened_at", "locked_at", "unblinded_at",
@@ -53,7 +49,7 @@ class Copying:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class CopyPart:
     """Something that is copied if it is asked for, by whoever may do what it ``needs``."""
 
     name: str
@@ -63,33 +59,33 @@ class Part:
     needs: Action = Action.COPY
 
 
-_PARTS: dict[str, Part] = {}
+_PARTS: dict[str, CopyPart] = {}
 
 
-def register(part: Part) -> None:
-    """Offer a part; upper floors do so when their app is ready. In this order they are copied."""
+def register_part(part: CopyPart) -> None:
+    """Offer a part; later apps do so when they are ready. In this order they are copied."""
     _PARTS[part.name] = part
 
 
-def parts() -> list[Part]:
+def all_parts() -> list[CopyPart]:
     """All that there is."""
     return list(_PARTS.values())
 
 
-def parts_for(user: User, source: Study) -> list[Part]:
+def parts_for(user: User, source: Study) -> list[CopyPart]:
     """What this person may ask for. Who is blinded to a study's truth, be it for as long as it is
     sealed, could unblind a copy that has it."""
-    return [part for part in parts() if may(user, part.needs, source)]
+    return [part for part in all_parts() if may(user, part.needs, source)]
 
 
 def copy_study(
-    source: Study, *, slug: str, title: str, asked: set[str], by: str, same_seed: bool = False
+    source: Study, *, slug: str, title: str, part_names: set[str], by: str, same_seed: bool = False
 ) -> Study:
     """A new draft with the source's settings, and those parts that are asked for by name.
 
-    Raises NotPossible when a part can't be copied; nothing is copied then.
+    Raises StepNotPossible when a part can't be copied; nothing is copied then.
     """
-    with _linked_files() as link, transaction.atomic():
+    with staged_files("copy") as files, transaction.atomic():
         study = _copied(source, slug=slug, title=title)
         study.save()
         for protocol in Protocol.objects.filter(study=source):
@@ -97,14 +93,23 @@ def copy_study(
             _copied(protocol, study=study, **seed).save()
         for chosen in StudyModel.objects.filter(study=source):
             _copied(chosen, study=study).save()
-        copying = Copying(source=source, study=study, by=by, link=link)
-        for part in parts():
-            if part.name in asked:
+        copying = Copying(source=source, study=study, by=by, link=partial(_linked, files))
+        for part in all_parts():
+            if part.name in part_names:
                 part.copy(copying)
         _keep_own_role(copying)
-        told = {"from": source.slug, "parts": sorted(asked), "same_seed": same_seed}
-        record("study.copy", actor=by, study=slug, detail=told)
+        detail = {"from": source.slug, "parts": sorted(part_names), "same_seed": same_seed}
+        files.place()
+        record("study.copy", actor=by, study=slug, detail=detail)
     return study
+
+
+def _linked(files: StagedFiles, name: str) -> str:
+    """Store an image's file once more; its new name. Images are never written again."""
+    try:
+        return files.link(name)
+    except FileNotFoundError:
+        raise StepNotPossible([f"The image file {name} is missing. Nothing was copied."]) from None
 
 
 def _copied(row: models.Model, **changes) -> models.Model:
@@ -210,53 +215,25 @@ def _copy_screening(copying: Copying) -> None:
         )
 
 
-@contextmanager
-def _linked_files() -> Iterator[Callable[[str], str]]:
-    """Gives a function that stores a file once more under a new name; undone on failure.
-
-    A second name for the same bytes where the disk can: images are never written again.
-    """
-    made: list[Path] = []
-
-    def link(name: str) -> str:
-        new = f"images/{secrets.token_hex(16)}{Path(name).suffix}"
-        path = Path(settings.MEDIA_ROOT) / new
-        made.append(path)
-        try:
-            os.link(Path(settings.MEDIA_ROOT) / name, path)
-        except FileNotFoundError:
-            raise NotPossible([f"The image file {name} is missing: nothing was copied."]) from None
-        except OSError:
-            shutil.copyfile(Path(settings.MEDIA_ROOT) / name, path)
-        return new
-
-    try:
-        yield link
-    except BaseException:
-        for path in made:
-            path.unlink(missing_ok=True)
-        raise
-
-
-register(Part(name="cohorts", label="Cohorts", copy=_copy_cohorts, by_default=True))
-register(
-    Part(
+register_part(CopyPart(name="cohorts", label="Cohorts", copy=_copy_cohorts, by_default=True))
+register_part(
+    CopyPart(
         name="cases",
-        label="Cases of the cohorts, with images and screening",
+        label="Cases with images, and screening",
         copy=_copy_cases,
     )
 )
-register(
-    Part(
+register_part(
+    CopyPart(
         name="truth",
-        label="Reference standards of those cases",
+        label="Reference standards of these cases",
         copy=_copy_truth,
         needs=Action.SEE_TRUTH,
     )
 )
-register(Part(name="readers", label="Readers", copy=_copy_readers))
-register(
-    Part(
+register_part(CopyPart(name="readers", label="Readers", copy=_copy_readers))
+register_part(
+    CopyPart(
         name="members",
         label="Members: investigators, data managers and auditors",
         copy=_copy_members,

@@ -3,10 +3,10 @@ auditor should hear of it."""
 
 from django.utils.translation import gettext as _
 
-from readerstudy.cohorts.models import Study
+from readerstudy.studies.models import Study
 
 
-class Refused(Exception):
+class ReadingRefused(Exception):
     """Base of all refusals; the text is for the reader."""
 
     status = 403
@@ -15,41 +15,41 @@ class Refused(Exception):
     """Seconds after which the very same request may be taken."""
 
 
-class NotYours(Refused):
+class NotYours(ReadingRefused):
     """No such case for this reader. Tells nothing about whether another reader has it."""
 
     status = 404
 
 
-class OutOfOrder(Refused):
+class OutOfOrder(ReadingRefused):
     """The reader's own case, but not the one to be read now."""
 
 
-class NotPrepared(Refused):
+class NotPrepared(ReadingRefused):
     """A case before all that comes before the first one, or before this sign-in's display check."""
 
     status = 409
     audited = False
 
 
-class NotRevealed(Refused):
+class NotRevealed(ReadingRefused):
     """AI output before the stage-1 reading that unlocks it."""
 
 
-class AidMissing(Refused):
+class AidMissing(ReadingRefused):
     """Stage 2 without a model result: must not happen, since opening a study requires them all."""
 
     status = 409
 
 
-class NoHeatmap(Refused):
+class NoHeatmap(ReadingRefused):
     """A heatmap of a prediction that was imported without; no page asks for one."""
 
     status = 404
     audited = False
 
 
-class StudyNotOpen(Refused):
+class StudyNotOpen(ReadingRefused):
     """The study takes no readings now."""
 
     status = 409
@@ -63,32 +63,35 @@ class StudyPaused(StudyNotOpen):
     retry_after = 60
 
 
-def closed(state: str) -> StudyNotOpen:
-    """The refusal of a reading by a study in this state."""
-    if state == Study.State.PAUSED:
+def refusal_of_state(state: str) -> StudyNotOpen:
+    """The refusal of a reading by a study that is in this state now.
+
+    One that is open refused it all the same: it was paused for a moment, and goes on.
+    """
+    if state in (Study.State.PAUSED, Study.State.OPEN):
         return StudyPaused(
             _(
-                "The study is paused and takes no readings now. A diagnosis that is kept in this "
-                "browser stays there and is sent once the study goes on."
+                "The study is paused and does not accept readings at the moment. A diagnosis "
+                "kept in this browser stays there and is sent once the study resumes."
             )
         )
-    return StudyNotOpen(_("This study takes no readings now."))
+    return StudyNotOpen(_("This study does not accept readings now."))
 
 
-class AlreadyRead(Refused):
+class AlreadyRead(ReadingRefused):
     """This case has a submitted reading, which stands."""
 
     status = 409
     audited = False
 
 
-class KeyReused(Refused):
+class KeyReused(ReadingRefused):
     """An idempotency key that already stands for another submit."""
 
     status = 409
 
 
-class Invalid(Refused):
+class Invalid(ReadingRefused):
     """The submitted diagnosis is incomplete or inconsistent."""
 
     status = 400

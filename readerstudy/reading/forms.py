@@ -30,9 +30,11 @@ class DiagnosisForm(forms.Form):
     )
     quality_note = forms.CharField(label=gettext_lazy("Note (optional)"), required=False)
     trust = forms.IntegerField(
-        label=gettext_lazy("How far do you trust the AI's output here?"), required=False
+        label=gettext_lazy("How much do you trust the AI's output for this case?"), required=False
     )
-    usefulness = forms.IntegerField(label=gettext_lazy("How useful was it here?"), required=False)
+    usefulness = forms.IntegerField(
+        label=gettext_lazy("How useful was it for this case?"), required=False
+    )
 
     def __init__(self, *args, stage_1: Diagnosis | None = None, **kwargs):
         super().__init__(*args, **kwargs)
@@ -42,7 +44,7 @@ class DiagnosisForm(forms.Form):
         cleaned = super().clean()
         if cleaned.get("keep"):
             if cleaned.get("malignancy") or cleaned.get("etiology"):
-                raise forms.ValidationError(_("Either keep your diagnosis or choose another."))
+                raise forms.ValidationError(_("Either keep your diagnosis or choose another one."))
             if self.stage_1 is None:
                 raise forms.ValidationError(_("There is no stage-1 diagnosis to keep."))
             cleaned["malignancy"] = self.stage_1.malignancy
@@ -51,5 +53,5 @@ class DiagnosisForm(forms.Form):
 
     def answer(self) -> Answer:
         """What was said; the form is valid."""
-        said = {name: self.cleaned_data[name] for name in Answer.__dataclass_fields__}
-        return Answer(**said)
+        values = {name: self.cleaned_data[name] for name in Answer.__dataclass_fields__}
+        return Answer(**values)

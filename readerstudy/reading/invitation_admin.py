@@ -14,13 +14,14 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 
-from readerstudy.accounts.invitations import is_open
+from readerstudy.accounts.invitations import has_open_invitation
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.models import Membership, Study
-from readerstudy.cohorts.roles import Action, may
-from readerstudy.reading import invitations
-from readerstudy.reading.invitations import COLUMNS, InvitationsRefused, Sent
+from readerstudy.reading import invite_people
+from readerstudy.reading.invite_people import COLUMNS, InvitationsRefused, Sent
 from readerstudy.reading.models import Reader
+from readerstudy.reading.study_roles_admin import ROLE_CHOICES
+from readerstudy.studies.models import Study
+from readerstudy.studies.permissions import Action, may
 
 PROBLEMS_SHOWN = 200
 
@@ -35,16 +36,16 @@ class PersonForm(forms.Form):
 class ReaderForm(PersonForm):
     """One reader."""
 
-    code = forms.CharField(max_length=16, help_text="How tables name this reader, such as R1")
+    code = forms.CharField(max_length=16, help_text="Name of this reader in tables, such as R1")
     years = forms.IntegerField(
-        label="Years of ultrasound", min_value=0, max_value=invitations.MAX_YEARS
+        label="Years of ultrasound", min_value=0, max_value=invite_people.MAX_YEARS
     )
     group = forms.ChoiceField(choices=Reader.Group.choices)
 
     def invite(self, study: Study, request: HttpRequest) -> list[Sent]:
         line = StringIO()
         csv.writer(line).writerow(self.cleaned_data[name] for name in COLUMNS)
-        return invitations.invite_readers(study, line.getvalue(), request=request)
+        return invite_people.invite_readers(study, line.getvalue(), request=request)
 
 
 class ReadersForm(forms.Form):
@@ -54,20 +55,22 @@ class ReadersForm(forms.Form):
         max_length=200_000,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="One person a line: " + ", ".join(COLUMNS) + ". Tabs do instead of commas.",
+        help_text="One person per line: "
+        + ", ".join(COLUMNS)
+        + ". You can use tabs instead of commas.",
     )
 
     def invite(self, study: Study, request: HttpRequest) -> list[Sent]:
-        return invitations.invite_readers(study, self.cleaned_data["lines"], request=request)
+        return invite_people.invite_readers(study, self.cleaned_data["lines"], request=request)
 
 
 class MemberForm(PersonForm):
     """One member."""
 
-    role = forms.ChoiceField(choices=Membership.Role.choices)
+    role = forms.ChoiceField(choices=ROLE_CHOICES)
 
     def invite(self, study: Study, request: HttpRequest) -> list[Sent]:
-        return [invitations.invite_member(study, **self.cleaned_data, request=request)]
+        return [invite_people.invite_member(study, **self.cleaned_data, request=request)]
 
 
 class InvitesPeople:
@@ -106,16 +109,16 @@ class InvitesPeople:
             raise Http404
         if not self.may_invite(request, study):
             raise PermissionDenied
-        asked = request.POST.get("invite")
-        if asked == "again":
+        form_name = request.POST.get("invite")
+        if form_name == "again":
             self._again(request, study)
             return redirect("admin:cohorts_study_invite", study_id)
         shown = {
-            name: form(request.POST if asked == name else None, auto_id=f"{name}_%s")
+            name: form(request.POST if form_name == name else None, auto_id=f"{name}_%s")
             for name, form in self._forms(request, study).items()
         }
         problems: list[str] = []
-        form = shown.get(asked)
+        form = shown.get(form_name)
         if form and form.is_valid():
             try:
                 self._tell(request, form.invite(study, request))
@@ -138,15 +141,17 @@ class InvitesPeople:
         user = User.objects.filter(part, pk=number).first()
         if user is None or not user.email:
             raise Http404
-        self._tell(request, [invitations.send(study, user, request=request)])
+        self._tell(request, [invite_people.send(study, user, request=request)])
 
     def _tell(self, request: HttpRequest, sent: list[Sent]) -> None:
         for one in sent:
             if one.error:
-                text = f"{one.user.email}: added, but the mail could not be sent ({one.error}). "
+                text = (
+                    f"{one.user.email} was added, but the e-mail could not be sent ({one.error}). "
+                )
                 self.message_user(request, text + "Send it again later.", messages.ERROR)
             else:
-                self.message_user(request, f"{one.user.email}: the invitation is sent.")
+                self.message_user(request, f"Invitation sent to {one.user.email}.")
 
     def _invitation_page(
         self, request: HttpRequest, study: Study, shown: dict[str, forms.Form], problems: list[str]
@@ -161,7 +166,7 @@ class InvitesPeople:
             "opts": self.opts,
             "title": f"Invite people: {study}",
             "study": study,
-            "parts": [(part, user, is_open(user)) for part, user in parts],
+            "parts": [(part, user, has_open_invitation(user)) for part, user in parts],
             "problems": problems[:PROBLEMS_SHOWN],
             "problem_count": len(problems),
             "is_refused": any(form.errors for form in shown.values()),

@@ -1,7 +1,7 @@
 """What diagnoses, baseline characteristics and states are called on a reader's pages.
 
-Their labels are plain English (``readerstudy.diagnosis``, ``cohorts.vocabulary``), as manifests,
-tables and exports write them; a reader sees them in the reader's language.
+Their labels are plain English (``readerstudy.diagnosis``, ``studies.clinical_vocabulary``), as
+manifests, tables and exports write them; a reader sees them in the reader's language.
 """
 
 from enum import StrEnum
@@ -9,7 +9,7 @@ from enum import StrEnum
 from django.utils.translation import gettext, gettext_noop
 
 # Listed for the catalogue, which is gathered from the source; a test holds the list complete.
-TOLD = (
+IN_LANGUAGE = (
     gettext_noop("Benign"),
     gettext_noop("Malignant"),
     gettext_noop("Reactive hyperplasia"),
@@ -47,6 +47,6 @@ TOLD = (
 )
 
 
-def told(member: StrEnum) -> str:
+def in_language(member: StrEnum) -> str:
     """A member's label in the language that is active."""
     return gettext(member.label)

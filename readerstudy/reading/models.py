@@ -6,11 +6,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.audit.append_only import append_only, frozen_when, refuses
-from readerstudy.audit.history import keeps_history
-from readerstudy.cohorts.conditions import STUDY_UNDER_WAY, consistent_diagnosis
-from readerstudy.cohorts.models import Case, Study
+from readerstudy.audit.append_only import append_only, frozen_when, refuses_when
+from readerstudy.audit.row_history import tracks_history
 from readerstudy.diagnosis import Etiology, Malignancy, choices
+from readerstudy.studies.db_conditions import HAS_A_ROLE, STUDY_UNDER_WAY, consistent_diagnosis
+from readerstudy.studies.models import Case, Study
 
 # SQL: the study of the new row's assignment takes no readings now.
 _NOT_OPEN = (
@@ -28,8 +28,8 @@ class Stage(models.IntegerChoices):
     AIDED = 2, _("Stage 2, with AI")
 
 
-@keeps_history()
-@frozen_when(STUDY_UNDER_WAY)
+@tracks_history()
+@frozen_when(STUDY_UNDER_WAY, never=HAS_A_ROLE)
 class Reader(models.Model):
     """A radiologist in one study, with the experience that groups the analysis."""
 
@@ -108,7 +108,7 @@ class Assignment(models.Model):
         return f"{self.reader}, stage {self.stage}, place {self.position}"
 
 
-@refuses(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
+@refuses_when(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
 class Presentation(models.Model):
     """When a case was first shown to its reader, by the server's clock. In an open study alone."""
 
@@ -129,12 +129,17 @@ class QualityProblem(models.TextChoices):
     OTHER = "other", _("Another reason")
 
 
-@refuses(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
+@refuses_when(insert=_NOT_OPEN, update="1 = 1", delete="1 = 1")
 class Reading(models.Model):
     """A submitted diagnosis, taken while the study is open: stage and case are its assignment's.
 
     ``confidence`` is 1 to 5 or 0 to 100, by the protocol; the two ratings are 1 to 5.
     """
+
+    audit_hidden = (
+        "malignancy", "etiology", "confidence", "quality_problem", "quality_note", "trust",
+        "usefulness",
+    )  # fmt: skip
 
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT)
     malignancy = models.CharField(max_length=9, choices=choices(Malignancy))
@@ -177,6 +182,10 @@ class Trace(models.Model):
 
     Without times where what it told made no sense.
     """
+
+    audit_hidden = (
+        "active_ms", "elapsed_ms", "client_submitted_at", "events", "exposure", "flags",
+    )  # fmt: skip
 
     reading = models.OneToOneField(Reading, on_delete=models.PROTECT)
     active_ms = models.PositiveIntegerField(
@@ -281,7 +290,7 @@ class DisplayCheck(models.Model):
 class UnblindingRequest(models.Model):
     """One person asks for the unblinding, where the protocol wants two.
 
-    It stands until it is answered, or has lapsed (``reading/unblinding.py``).
+    It stands until it is answered, or has lapsed (``reading/two_person_unblinding.py``).
     """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT)
@@ -303,7 +312,7 @@ _SAME_PERSON = (
 )
 
 
-@refuses(insert=_SAME_PERSON, update="1 = 1", delete="1 = 1")
+@refuses_when(insert=_SAME_PERSON, update="1 = 1", delete="1 = 1")
 class UnblindingAnswer(models.Model):
     """What became of a request: another person confirmed it, or somebody took it back."""
 

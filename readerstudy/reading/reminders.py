@@ -16,9 +16,9 @@ from django.utils import timezone, translation
 
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Study
-from readerstudy.reading.activity import Activity, activity_of
 from readerstudy.reading.models import Reader, Stage
+from readerstudy.reading.reader_activity import Activity, activity_of
+from readerstudy.studies.models import Study
 
 ACTION = "reading.remind"
 AT_MOST_EVERY = timedelta(days=1)
@@ -36,7 +36,7 @@ class Remindable:
     reason: str
 
 
-def behind(study: Study, activity: list[Activity]) -> list[Remindable]:
+def remindable_readers(study: Study, activity: list[Activity]) -> list[Remindable]:
     """Those of an open study's readers who could be reading now; by one query."""
     late = [each for each in activity if each.is_behind]
     reminded = _reminded(study) if late else set()
@@ -54,11 +54,14 @@ def remind(
         # Two who ask at once are one after the other: the second finds the first one's event.
         readers = dict(Reader.objects.filter(study=study).values_list("code", "pk"))
         if code not in readers:
-            raise NotReminded("There is no such reader in this study.")
+            raise NotReminded("This study has no such reader.")
         Reader.objects.select_for_update().get(pk=readers[code])
-        found = {each.activity.reader.code: each for each in behind(study, activity_of(study))}
+        found = {
+            each.activity.reader.code: each
+            for each in remindable_readers(study, activity_of(study))
+        }
         if code not in found:
-            raise NotReminded(f"{code} has nothing to read now.")
+            raise NotReminded(f"{code} has nothing to read at the moment.")
         if found[code].reason:
             raise NotReminded(f"{code} {found[code].reason}.")
         _note(study, code, by=by, request=request)
@@ -68,7 +71,7 @@ def remind(
         send_mail(subject, text, settings.DEFAULT_FROM_EMAIL, [activity.reader.user.email])
     except OSError as failure:
         _note(study, code, by=by, request=request, failure=type(failure).__name__)
-        raise NotReminded(f"The e-mail to {code} could not be sent; try again later.") from failure
+        raise NotReminded(f"The e-mail to {code} could not be sent. Try again later.") from failure
 
 
 def _reminded(study: Study) -> set[str]:
@@ -85,7 +88,7 @@ def _against(reader: Reader, reminded: set[str]) -> str:
         return "has no e-mail address"
     if not reader.user.is_active:
         return "can't sign in"
-    return "was reminded within the last day" if reader.code in reminded else ""
+    return "has already been reminded within the last day" if reader.code in reminded else ""
 
 
 def _note(study: Study, code: str, *, by: str, request, failure: str = "") -> None:

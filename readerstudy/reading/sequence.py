@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from readerstudy.cohorts.models import Protocol, Study
-from readerstudy.prepared import Prepared
-from readerstudy.reading.errors import NotYours, OutOfOrder, closed
-from readerstudy.reading.frozen import once
+from readerstudy.reading.errors import NotYours, OutOfOrder, refusal_of_state
+from readerstudy.reading.frozen_cache import cached
 from readerstudy.reading.models import Assignment, Reader, Reading, Stage
+from readerstudy.reading.sql_statements import next_assignments
+from readerstudy.studies.models import Protocol, Study
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,15 @@ def progress_at(assignment: Assignment) -> StageProgress:
     def ask() -> int:
         return Assignment.objects.filter(reader=assignment.reader_id, stage=stage).count()
 
-    total = once(assignment.reader, "total", assignment.reader_id, stage, ask=ask)
+    total = cached(assignment.reader, "total", assignment.reader_id, stage, ask=ask)
     return StageProgress(stage, assignment.position - 1, total)
 
 
 @dataclass(frozen=True)
-class Line:
+class ReadingPosition:
     """What a reader may read now, and what comes next in the order; None where nothing does.
 
+    Either bears ``shown_at`` (``sql_statements.next_assignments``), and its reader with the study.
     What comes next may be of stage 2, whose time may not have come once the current one is read.
     """
 
@@ -79,50 +81,41 @@ class Line:
     following: Assignment | None
 
 
-def line(reader: Reader) -> Line:
+def reading_position(reader: Reader) -> ReadingPosition:
     """Where this reader is in the stored order.
 
     Nothing is current when all is read, the study is not open, or the washout still runs.
     """
     if reader.study.state != Study.State.OPEN:
-        return Line(None, None)
-    left = _LINES[reader.study.protocol.design](reader.pk)
-    current, following = (*left, None, None)[:2]
+        return ReadingPosition(None, None)
+    in_order = attrgetter(*_ORDERS[reader.study.protocol.design])
+    current, following = (*sorted(next_assignments(reader.pk), key=in_order), None, None)[:2]
     if current is None or (current.stage == Stage.AIDED and washout_ends(reader)):
-        return Line(None, None)
+        return ReadingPosition(None, None)
     for assignment in (current, following):
         if assignment:
             assignment.reader = reader  # whose study and protocol need not be asked for again
-    return Line(current, following)
+    return ReadingPosition(current, following)
 
 
 def current_assignment(reader: Reader) -> Assignment | None:
-    """The one case that this reader may read now; None when there is none (``line``)."""
-    return line(reader).current
+    """The one case that this reader may read now; None when there is none
+    (``reading_position``)."""
+    return reading_position(reader).current
 
 
-def unread(reader: Reader) -> QuerySet[Assignment]:
+def unread_assignments(reader: Reader) -> QuerySet[Assignment]:
     """All that is left to this reader, in the order in which it will be read."""
-    return _unread(reader.pk, design=reader.study.protocol.design)
-
-
-def _unread(reader_id: int, *, design: str) -> QuerySet[Assignment]:
-    order = ("stage", "position")
-    if design == Protocol.Design.SEQUENTIAL:
-        order = ("position", "stage")
     # As a join the database would go through all readings of all readers each time.
     read = Exists(Reading.objects.filter(assignment=OuterRef("pk")))
-    return Assignment.objects.filter(~read, reader=reader_id).order_by(*order)
+    order = _ORDERS[reader.study.protocol.design]
+    return Assignment.objects.filter(~read, reader=reader).order_by(*order)
 
 
-def _prepared_line(design: str) -> Prepared[Assignment]:
-    def shape(reader_id: int) -> QuerySet[Assignment]:
-        return _unread(reader_id, design=design).select_related("presentation")[:2]
-
-    return Prepared(shape, sample=-1)
-
-
-_LINES = {design: _prepared_line(design) for design in Protocol.Design}
+_ORDERS = {
+    Protocol.Design.TWO_SESSION: ("stage", "position"),
+    Protocol.Design.SEQUENTIAL: ("position", "stage"),
+}
 
 
 def upcoming_assignment(reader: Reader) -> Assignment | None:
@@ -130,7 +123,7 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
     None where the stage ends with the current case: what comes then may not begin today.
     """
-    here = line(reader)
+    here = reading_position(reader)
     sequential = reader.study.protocol.design == Protocol.Design.SEQUENTIAL
     if here.following and (sequential or here.following.stage == here.current.stage):
         return here.following
@@ -139,10 +132,10 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
 def washout_ends(reader: Reader) -> datetime | None:
     """When stage 2 begins, while that is still to come; None when nothing is to be waited for."""
-    return washouts([reader]).get(reader.pk)
+    return washout_ends_of([reader]).get(reader.pk)
 
 
-def washouts(readers: Iterable[Reader]) -> dict[int, datetime]:
+def washout_ends_of(readers: Iterable[Reader]) -> dict[int, datetime]:
     """When stage 2 begins for those readers (by primary key) who wait for it, in one query."""
     days = {
         reader.pk: reader.study.protocol.washout_days
@@ -164,10 +157,10 @@ def washouts(readers: Iterable[Reader]) -> dict[int, datetime]:
     return {reader: end for reader, end in ends.items() if end > now}
 
 
-def require_at_hand(reader: Reader, code: str) -> Assignment:
+def require_current_or_upcoming(reader: Reader, code: str) -> Assignment:
     """The current assignment or the upcoming one, which must bear this code: for images alone.
 
-    Raises as ``require_line`` does.
+    Raises as ``require_position`` does.
     """
     try:
         return require_current(reader, code)
@@ -179,20 +172,20 @@ def require_at_hand(reader: Reader, code: str) -> Assignment:
 
 
 def require_current(reader: Reader, code: str) -> Assignment:
-    """The current assignment, which must bear this code. Raises as ``require_line`` does."""
-    return require_line(reader, code).current
+    """The current assignment, which must bear this code. Raises as ``require_position`` does."""
+    return require_position(reader, code).current
 
 
-def require_line(reader: Reader, code: str) -> Line:
+def require_position(reader: Reader, code: str) -> ReadingPosition:
     """The line of this reader, whose current assignment must bear this code.
 
     Raises StudyNotOpen, NotYours (unknown code, or another reader's) or OutOfOrder.
     """
     if reader.study.state != Study.State.OPEN:
-        raise closed(reader.study.state)
-    here = line(reader)
+        raise refusal_of_state(reader.study.state)
+    here = reading_position(reader)
     if here.current and here.current.code == code:
         return here
     if not Assignment.objects.filter(reader=reader, code=code).exists():
-        raise NotYours(_("There is no such case for you."))
-    raise OutOfOrder(_("This case is not the one to be read now."))
+        raise NotYours(_("This case is not assigned to you."))
+    raise OutOfOrder(_("This is not your current case."))

@@ -13,27 +13,25 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from readerstudy.audit.append_only import is_refused_by_guard
 from readerstudy.audit.log import record
-from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import is_consistent
-from readerstudy.prepared import Prepared
-from readerstudy.reading import blinding, sequence, trace, witness
+from readerstudy.outages import outage
+from readerstudy.reading import audit_digests, blinding, sequence, trace
 from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import (
     AlreadyRead,
     Invalid,
     KeyReused,
     OutOfOrder,
-    Refused,
-    closed,
+    ReadingRefused,
+    refusal_of_state,
 )
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
+from readerstudy.reading.sql_statements import lock_reader
+from readerstudy.studies.models import Study
 
 logger = logging.getLogger(__name__)
-
-_lock = Prepared(
-    lambda pk: Reader.objects.select_for_update().filter(pk=pk).only("pk").order_by(), sample=-1
-)
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,19 @@ class SimulatedReading:
     submitted_at: datetime
 
 
-def present(assignment: Assignment) -> None:
+def record_presentation(assignment: Assignment) -> None:
     """Note when a case was first shown; the server's time of its reading starts there.
 
-    Raises StudyNotOpen if the study was shut since its state was read.
+    The assignment is one of ``sequence.reading_position``. Raises StudyNotOpen if the study was
+    shut since its state was read.
     """
-    if hasattr(assignment, "presentation"):
+    if assignment.shown_at:
         return  # without a transaction, which on SQLite would wait for whoever writes
     try:
         with transaction.atomic():
             _note_shown(assignment)
     except IntegrityError:  # the database shows no case of a study that was shut meanwhile
-        raise closed(_state_now(assignment.reader)) from None
+        raise refusal_of_state(_state_now(assignment.reader)) from None
 
 
 def _answered_once(store: Callable[..., Submission]) -> Callable[..., Submission]:
@@ -84,12 +83,13 @@ def _answered_once(store: Callable[..., Submission]) -> Callable[..., Submission
     def submit(*, reader: Reader, code: str, key: UUID, answer: Answer, **more) -> Submission:
         try:
             return store(reader=reader, code=code, key=key, answer=answer, **more)
-        except (Refused, IntegrityError) as refusal:
+        except (ReadingRefused, IntegrityError) as refusal:
             reader.study.state = _state_now(reader)  # it may have been shut meanwhile
-            if first := _first(key, reader=reader, code=code, answer=answer):
+            if first := _first_reading(key, reader=reader, code=code, answer=answer):
                 return Submission(first, replayed=True)
-            if isinstance(refusal, IntegrityError) and reader.study.state != Study.State.OPEN:
-                raise closed(reader.study.state) from None  # the database itself took no reading
+            if isinstance(refusal, IntegrityError) and is_refused_by_guard(refusal):
+                # The database itself took no reading.
+                raise refusal_of_state(reader.study.state) from None
             raise
 
     return submit
@@ -103,13 +103,13 @@ def submit_reading(
     code: str,
     key: UUID,
     answer: Answer,
-    told: dict | None = None,
+    trace_data: dict | None = None,
     request: HttpRequest | None = None,
     shows_next: bool = False,
 ) -> Submission:
     """Store the diagnosis of the reader's current case.
 
-    ``told`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
+    ``trace_data`` is what the browser tells of how the reading went (``trace.TraceSerializer``); a
     page without scripts tells nothing. The audit log has the address of ``request``. With
     ``shows_next`` the next case is noted as shown by the same transaction, and so by the same wait
     for the disk. A repetition of the same submit (same key) returns the first answer, even after
@@ -117,23 +117,22 @@ def submit_reading(
     """
     # One reader's submits queue up here, so that two tabs at once are one after the other. Whoever
     # shuts a study takes the same locks first.
-    _lock(reader.pk)
-    line = _unread_line(reader, code)
+    lock_reader(reader.pk)
+    line = _unread_position(reader, code)
     assignment = line.current
     require_complete(answer, protocol=reader.study.protocol, stage=assignment.stage)
-    shown = getattr(assignment, "presentation", None)
-    if shown is None:
-        raise OutOfOrder(_("Open the case before you read it."))
+    if assignment.shown_at is None:
+        raise OutOfOrder(_("Open the case before you submit a diagnosis."))
     if assignment.stage == Stage.AIDED:
         blinding.aid(assignment)  # a reading with AI is one in which there was AI to see
     reading = Reading.objects.create(
         assignment=assignment,
         **asdict(answer),
         idempotency_key=key,
-        started_at=shown.at,
-        submitted_at=max(shown.at, timezone.now()),  # whatever two servers' clocks say
+        started_at=assignment.shown_at,
+        submitted_at=max(assignment.shown_at, timezone.now()),  # whatever two servers' clocks say
     )
-    kept = trace.keep(reading, told=told) if told is not None else None
+    kept = trace.store_trace(reading, trace_data=trace_data) if trace_data is not None else None
     following = _present_next(line) if shows_next else None
     record(
         "reading.submit",
@@ -141,7 +140,7 @@ def submit_reading(
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=f"{reader.code} stage {assignment.stage} place {assignment.position}",
-        detail=witness.of_reading(reading, kept),
+        detail=audit_digests.reading_digest(reading, kept),
     )
     return Submission(reading, replayed=False, following=following)
 
@@ -182,33 +181,33 @@ def submit_simulated(*, reader: Reader, readings: Sequence[SimulatedReading]) ->
         actor=reader.user.get_username(),
         study=reader.study.slug,
         target=reader.code,
-        detail=witness.of_readings((reading, None) for reading in stored),
+        detail=audit_digests.readings_digest((reading, None) for reading in stored),
     )
 
 
 def require_unread(reader: Reader, code: str) -> Assignment:
     """The current assignment, which must bear this code.
 
-    Raises AlreadyRead, or as ``sequence.require_line`` does.
+    Raises AlreadyRead, or as ``sequence.require_position`` does.
     """
-    return _unread_line(reader, code).current
+    return _unread_position(reader, code).current
 
 
-def _unread_line(reader: Reader, code: str) -> sequence.Line:
+def _unread_position(reader: Reader, code: str) -> sequence.ReadingPosition:
     try:
-        return sequence.require_line(reader, code)
-    except Refused:
+        return sequence.require_position(reader, code)
+    except ReadingRefused:
         if Reading.objects.filter(assignment__reader=reader, assignment__code=code).exists():
             raise AlreadyRead(
                 _(
-                    "You have already read this case, perhaps in another tab. "
-                    "The diagnosis that you submitted first stands; this one was not stored."
+                    "You have already read this case, perhaps in another tab. Your first "
+                    "diagnosis counts; this one was not stored."
                 )
             ) from None
         raise
 
 
-def _present_next(line: sequence.Line) -> Assignment | None:
+def _present_next(line: sequence.ReadingPosition) -> Assignment | None:
     """Note that the case after the one just read is shown; None where it can't be.
 
     Whatever is wrong with it, the reading before it is stored: its reader finds it out next.
@@ -224,9 +223,11 @@ def _present_next(line: sequence.Line) -> Assignment | None:
                 blinding.aid(following)
             # Before the diagnosis is committed: what that has to wait for counts as reading, too.
             _note_shown(following)
-    except Refused:
+    except ReadingRefused:
         return None
-    except Exception:
+    except Exception as error:
+        if outage(error):  # then the reading before it is not stored either
+            raise
         logger.exception("the case after %s can't be shown", line.current)
         return None
     return following
@@ -234,21 +235,23 @@ def _present_next(line: sequence.Line) -> Assignment | None:
 
 def _note_shown(assignment: Assignment) -> None:
     # Two tabs at once are shown it at the same moment: the first one counts.
-    Presentation.objects.bulk_create([Presentation(assignment=assignment)], ignore_conflicts=True)
+    shown = Presentation(assignment=assignment)
+    Presentation.objects.bulk_create([shown], ignore_conflicts=True)
+    assignment.shown_at = shown.at
 
 
 def _state_now(reader: Reader) -> str:
     return Study.objects.values_list("state", flat=True).get(pk=reader.study_id)
 
 
-def _first(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading | None:
+def _first_reading(key: UUID, *, reader: Reader, code: str, answer: Answer) -> Reading | None:
     """The reading that this very submit has made, if any. Raises KeyReused where it is another."""
     first = Reading.objects.select_related("assignment").filter(idempotency_key=key).first()
     if first is None:
         return None
     of = first.assignment
     if (of.reader_id, of.code) != (reader.pk, code) or not answer.is_of(first):
-        raise KeyReused(_("This submit was already used for another diagnosis, which stands."))
+        raise KeyReused(_("This submission was already used for another diagnosis, which counts."))
     return first
 
 
@@ -257,10 +260,10 @@ def _require_simulated(reader: Reader, readings: Sequence[SimulatedReading]) -> 
     if not reader.study.is_synthetic or reader.user.is_active:
         raise Invalid("Only a reader of a synthetic study who can't sign in is simulated.")
     if reader.study.state != Study.State.OPEN:
-        raise closed(reader.study.state)
+        raise refusal_of_state(reader.study.state)
     if reader.study.protocol.washout_days:
         raise Invalid("A washout is not simulated.")
-    assignments = list(sequence.unread(reader).select_related("case"))
+    assignments = list(sequence.unread_assignments(reader).select_related("case"))
     if [reading.code for reading in readings] != [assignment.code for assignment in assignments]:
         raise OutOfOrder("These are not the cases left to this reader, in their order.")
     return assignments

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from readerstudy.cohorts.models import Study
 from readerstudy.reading.models import Reading, Trace
+from readerstudy.studies.models import Study
 
 MAX_EVENTS = 2000
 CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -30,17 +30,19 @@ UNREADABLE = {"unreadable": True}  # what the browser told made no sense
 
 CLOCK, SPAN, GAP, UNTOLD = "clock", "span", "gap", "untold"
 REASONS = {
-    CLOCK: "the browser's clock is not the server's",
-    SPAN: "the browser tells of a longer reading than the server can have seen",
-    GAP: "the case was open before, in another tab, browser or computer: that time is missing",
-    UNTOLD: "what the browser told of the time made no sense: the server's is taken",
+    CLOCK: "the browser's clock differs from the server's",
+    SPAN: "the browser's stopwatch shows more time than the server can have seen",
+    GAP: "the case was open earlier in another tab, browser or computer, and that time is missing",
+    UNTOLD: "the browser sent no plausible time, so the server's is used",
 }
 
 
 class EventField(serializers.Field):
     """[milliseconds since the page came, name, detail]."""
 
-    default_error_messages = {"event": gettext_lazy("An event is [milliseconds, name, detail].")}
+    default_error_messages = {
+        "event": gettext_lazy("An event must be [milliseconds, name, detail].")
+    }
 
     def to_internal_value(self, data):
         match data:
@@ -72,9 +74,7 @@ class TraceSerializer(serializers.Serializer):
 
     def validate(self, attrs):
         if attrs["active_ms"] > attrs["elapsed_ms"]:
-            raise serializers.ValidationError(
-                _("A reading is not active for longer than it lasts.")
-            )
+            raise serializers.ValidationError(_("Active time can't be longer than the reading."))
         return attrs
 
 
@@ -119,48 +119,52 @@ def disagreements(study: Study) -> list[Disagreement]:
     ]
 
 
-def understood(told: object) -> dict | None:
+def parse_trace(submitted: object) -> dict | None:
     """What a browser told of a reading, validated; None where it told nothing.
 
     UNREADABLE where it makes no sense, which must not cost the diagnosis.
     """
-    if told is None:
+    if submitted is None:
         return None
     try:
-        return _OWN.trace.run_validation(told)
+        return _OWN.trace.run_validation(submitted)
     except serializers.ValidationError:
         return UNREADABLE
 
 
-def keep(reading: Reading, *, told: dict) -> Trace:
-    """Store beside its reading what ``understood`` made of the browser's words."""
-    if told is UNREADABLE:
+def store_trace(reading: Reading, *, trace_data: dict) -> Trace:
+    """Store beside its reading what ``parse_trace`` made of the browser's words."""
+    if trace_data is UNREADABLE:
         return Trace.objects.create(reading=reading, events=[], exposure=[], flags=UNTOLD)
     return Trace.objects.create(
         reading=reading,
-        active_ms=told["active_ms"],
-        elapsed_ms=told["elapsed_ms"],
-        client_submitted_at=told["submitted_at"],
-        events=told["events"],
-        exposure=[dict(shown) for shown in told["exposure"]],
-        flags=" ".join(_flags(reading, told)),
+        active_ms=trace_data["active_ms"],
+        elapsed_ms=trace_data["elapsed_ms"],
+        client_submitted_at=trace_data["submitted_at"],
+        events=trace_data["events"],
+        exposure=[dict(shown) for shown in trace_data["exposure"]],
+        flags=" ".join(_flags(reading, trace_data)),
     )
 
 
-def _flags(reading: Reading, told: dict) -> list[str]:
+def _flags(reading: Reading, trace_data: dict) -> list[str]:
     """Where the browser and the server can't both be right.
 
     A diagnosis that waited for the line arrives late: only a browser's clock that is ahead of
     the server's, or behind the first showing, is wrong for certain.
     """
-    said: datetime = told["submitted_at"]
+    client_time: datetime = trace_data["submitted_at"]
     flags = []
-    if not (reading.started_at - CLOCK_TOLERANCE <= said <= reading.submitted_at + CLOCK_TOLERANCE):
+    if not (
+        reading.started_at - CLOCK_TOLERANCE
+        <= client_time
+        <= reading.submitted_at + CLOCK_TOLERANCE
+    ):
         flags.append(CLOCK)
     seen = reading.submitted_at - reading.started_at
-    if timedelta(milliseconds=told["elapsed_ms"]) > seen + SPAN_TOLERANCE:
+    if timedelta(milliseconds=trace_data["elapsed_ms"]) > seen + SPAN_TOLERANCE:
         flags.append(SPAN)
-    unseen = said - reading.started_at - timedelta(milliseconds=told["elapsed_ms"])
+    unseen = client_time - reading.started_at - timedelta(milliseconds=trace_data["elapsed_ms"])
     if CLOCK not in flags and unseen > GAP_TOLERANCE:
         flags.append(GAP)
     return flags

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from readerstudy.diagnosis import Modality
-from readerstudy.reading import preparation_views, views
+from readerstudy.reading import onboarding_views, views
 
 
 class ModalityConverter:
@@ -30,18 +30,18 @@ register_converter(LevelConverter, "level")
 app_name = "reading"
 urlpatterns = [
     path("<slug:slug>/", views.current_case, name="current"),
-    path("<slug:slug>/before/consent/", preparation_views.consent, name="consent"),
-    path("<slug:slug>/before/profile/", preparation_views.profile, name="profile"),
-    path("<slug:slug>/before/display/", preparation_views.display, name="display"),
-    path("<slug:slug>/before/practice/", preparation_views.practice, name="practice"),
+    path("<slug:slug>/before/consent/", onboarding_views.consent, name="consent"),
+    path("<slug:slug>/before/profile/", onboarding_views.profile, name="profile"),
+    path("<slug:slug>/before/display/", onboarding_views.display, name="display"),
+    path("<slug:slug>/before/practice/", onboarding_views.practice, name="practice"),
     path(
         "<slug:slug>/before/practice/<int:number>/",
-        preparation_views.practice_case,
+        onboarding_views.practice_case,
         name="practice_case",
     ),
     path(
         "<slug:slug>/before/practice/<int:number>/<modality:modality>.png",
-        preparation_views.practice_image,
+        onboarding_views.practice_image,
         name="practice_image",
     ),
     path("<slug:slug>/<slug:code>/", views.submit, name="submit"),

@@ -1,6 +1,6 @@
 """The radiologist's pages: my studies, the current case, its images.
 
-What comes before a case is ``preparation_views``'s; none is shown while a step of it is left.
+What comes before a case is ``onboarding_views``'s; none is shown while a step of it is left.
 """
 
 from django.http import FileResponse, HttpRequest, HttpResponse
@@ -8,28 +8,25 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.access import Audience, audience
-from readerstudy.cohorts.models import Membership
 from readerstudy.diagnosis import Modality
-from readerstudy.reading import blinding, overview, preparation, sequence
+from readerstudy.reading import blinding, my_studies, onboarding, sequence
 from readerstudy.reading.access import reader_view
+from readerstudy.reading.case_page import case_page
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.forms import DiagnosisForm
 from readerstudy.reading.models import Assignment, Reader, Stage
-from readerstudy.reading.page import case_page
 from readerstudy.reading.submission import require_unread, submit_reading
+from readerstudy.studies.models import Membership
 
 
 @audience(Audience.SIGNED_IN)
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """My studies: those I read, with progress, and those in whose running I have a role."""
-    readers = (
-        Reader.objects.filter(user=request.user, user__is_staff=False)
-        .exclude(study__state="draft")
-        .select_related("study__protocol")
-    )
+    readers = Reader.objects.filter(user=request.user, user__is_staff=False)
+    readers = readers.select_related("study__protocol")
     context = {
-        "readings": overview.overview(readers, request.session.session_key),
+        "readings": my_studies.overview(readers, request.session.session_key),
         "memberships": Membership.objects.filter(user=request.user).select_related("study"),
     }
     return render(request, "reading/my_studies.html", context)
@@ -41,9 +38,9 @@ def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
     """The case to be read now, or why there is none."""
     assignment = sequence.current_assignment(reader)
     if assignment is None:
-        [line] = overview.overview([reader], request.session.session_key)
+        [line] = my_studies.overview([reader], request.session.session_key)
         return render(request, "reading/no_case.html", {"study": reader.study, "line": line})
-    if step := preparation.step_left(reader, request.session):
+    if step := onboarding.next_step_cached(reader, request.session):
         return redirect(f"reading:{step}", slug=reader.study.slug)
     return HttpResponse(case_page(request, assignment))
 
@@ -66,7 +63,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
         except Invalid as refusal:
             form.add_error(None, str(refusal))
     assignment = require_unread(reader, code)
-    preparation.require_prepared(reader, request.session)
+    onboarding.require_prepared(reader, request.session)
     return HttpResponse(case_page(request, assignment, form=form), status=400)
 
 
@@ -74,8 +71,8 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
 @reader_view
 def image(request: HttpRequest, reader: Reader, *, code: str, modality: str) -> FileResponse:
     """One image of the current case, or of the one that comes next."""
-    assignment = sequence.require_at_hand(reader, code)
-    preparation.require_prepared(reader, request.session)
+    assignment = sequence.require_current_or_upcoming(reader, code)
+    onboarding.require_prepared(reader, request.session)
     file = blinding.image_file(assignment, Modality(modality))
     return _png(FileResponse(file, content_type="image/png"))
 
@@ -87,7 +84,7 @@ def heatmap(
 ) -> HttpResponse:
     """One heatmap of the current case, in stage 2 alone."""
     assignment = sequence.require_current(reader, code)
-    preparation.require_prepared(reader, request.session)
+    onboarding.require_prepared(reader, request.session)
     png = blinding.heatmap_png(assignment, level=level, modality=Modality(modality))
     return _png(HttpResponse(png, content_type="image/png"))
 

@@ -1,6 +1,6 @@
 // The figures that can be explored: a button beside the picture puts a chart in its place. The chart
 // library and the numbers are fetched only then. Without this module there is the picture.
-import { layOut } from "./chart-layout.js";
+import { layOut } from "./echarts-options.js";
 
 const LIBRARY = "../vendor/echarts/6.1.0/echarts.min.js";
 const NEAR_POINT_PX = 12;
@@ -104,7 +104,11 @@ function explore(panel, init, found) {
     if (near) show(near);
     else hide();
   });
-  chart.getZr().on("globalout", hide);
+  // The chart's own "out" is not always sent when what was under the mouse was drawn anew.
+  document.addEventListener("pointermove", ({ target }) => {
+    if (!sheet.contains(target)) hide();
+  });
+  sheet.addEventListener("pointerleave", hide);
   sheet.addEventListener("blur", hide);
   document.addEventListener("keydown", ({ key }) => {
     if (key === "Escape") hide();

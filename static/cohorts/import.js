@@ -16,7 +16,7 @@ async function look() {
     bar.value = now.progress;
     words.textContent = `${now.progress} of ${now.rows} rows`;
   } catch {
-    words.textContent = "The server does not answer; trying again.";
+    words.textContent = "The server does not answer. Trying again…";
   }
   setTimeout(look, EVERY_MS);
 }

@@ -66,7 +66,7 @@ function mountTick(cards) {
   const passed = (card) => {
     unseen.delete(card);
     tick.disabled = unseen.size > 0;
-    left.textContent = unseen.size ? `${unseen.size} not in view yet.` : "All were in view.";
+    left.textContent = unseen.size ? `${unseen.size} not viewed yet.` : "All images viewed.";
   };
   const watcher = new IntersectionObserver(
     (entries) => {

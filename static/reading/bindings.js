@@ -1,6 +1,6 @@
 // Which key does what: the standard keys are in the page (data-action, data-key), a reader's own
 // are kept in the browser.
-import { recall, retain } from "./settings.js";
+import { readSettings, saveSettings } from "./local-storage.js";
 
 // Standard keys of what submits or changes a diagnosis or its aid, in whichever stage. They do
 // nothing else in the other stage either: a habit from there would store a diagnosis here.
@@ -12,7 +12,7 @@ const STANDARD = { off: false, own: {} };
 
 export class Bindings {
   #root;
-  #settings = recall("keys", STANDARD);
+  #settings = readSettings("keys", STANDARD);
 
   constructor(root) {
     this.#root = root;
@@ -78,7 +78,7 @@ export class Bindings {
 
   #keep(changed) {
     Object.assign(this.#settings, changed);
-    retain("keys", this.#settings);
+    saveSettings("keys", this.#settings);
   }
 }
 

@@ -1,6 +1,6 @@
 // Reading time: from both images painted to the submit, on the browser's monotonic clock, with
 // hidden and idle spans left out. What happened is kept as raw events too, over a reload.
-import { forgetAll, remember, remembered } from "./memory.js";
+import { readFromTab, removeFromTab, saveInTab } from "./tab-storage.js";
 
 const IDLE_MS = 60000;
 const MAX_EVENTS = 1900;
@@ -45,7 +45,7 @@ export class Clock {
   }
 
   // What the server is told with the reading.
-  told() {
+  report() {
     this.#count();
     this.note("submit");
     return {
@@ -59,7 +59,7 @@ export class Clock {
   // The case is over: nothing of it stays in this browser.
   forget() {
     this.#isOver = true;
-    forgetAll(this.#name);
+    removeFromTab(this.#name);
   }
 
   #live() {
@@ -97,12 +97,12 @@ export class Clock {
       running: this.#running,
       events: this.#events,
     };
-    remember(this.#name, state);
+    saveInTab(this.#name, state);
   }
 
   // Time between two loads of the page has passed, but nobody has read in it.
   #resume() {
-    const kept = remembered(this.#name);
+    const kept = readFromTab(this.#name);
     if (!kept) return;
     const away = Math.max(0, Date.now() - kept.at);
     this.#before = kept.passed + away;

@@ -1,7 +1,7 @@
 // Sends what waits in the outbox, and says where the reader's diagnoses are: what it says is
 // always true. Runs on every page of a reader.
-import { forget, keep, kept, send } from "./outbox.js";
-import { word } from "./words.js";
+import { forget, isUnwritten, keep, kept, send } from "./outbox.js";
+import { scriptMessage } from "./script-messages.js";
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
 
@@ -50,7 +50,7 @@ async function sendAll(token) {
   const answers = [];
   for (const entry of await mine()) {
     if (entry.refused) continue;
-    say(word("sending"));
+    say(scriptMessage("sending"));
     const wantsNext = isOnScreen(entry);
     const answer = { entry, ...(await send(entry, { token, wantsNext })) };
     answers.push(answer);
@@ -69,26 +69,40 @@ const isOnScreen = (entry) => document.getElementById("diagnosis")?.dataset.code
 
 async function report(answers) {
   const last = answers.at(-1);
-  const held = answers.find((answer) => answer.outcome === "held");
   const all = await kept();
   const own = all.filter((entry) => entry.owner === line.dataset.owner);
-  const unsent = own.filter((entry) => !entry.refused).length;
+  const unsent = own.filter((entry) => !entry.refused);
   const others = all.filter((entry) => entry.owner !== line.dataset.owner && !entry.refused).length;
   failures = ["waiting", "held"].includes(last?.outcome) ? failures + 1 : 0;
-  if (unsent && last?.outcome === "signed-out") {
-    say(word("signed-out", { count: unsent }), signIn());
-  } else if (unsent) {
-    say(held && last.outcome !== "waiting" ? held.message : word("waiting", { count: unsent }));
-    timer = setTimeout(look, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]);
+  if (unsent.length) {
+    sayWhereabouts(unsent, answers);
   } else if (last?.outcome === "stored") {
-    say(word("stored", { time: timeOf(last.at) }));
+    say(scriptMessage("stored", { time: timeOf(last.at) }));
   } else if (others) {
-    say(word("of-another", { count: others }));
+    say(scriptMessage("of-another", { count: others }));
   } else if (last || line.dataset.state === "waiting") {
     say("");
   }
-  line.dataset.state = unsent ? "waiting" : "at-rest";
+  line.dataset.state = unsent.length ? "waiting" : "at-rest";
   refusals.replaceChildren(...own.filter((entry) => entry.refused).map(refusal));
+}
+
+function sayWhereabouts(unsent, answers) {
+  const count = unsent.length;
+  const isUnsafe = unsent.some(isUnwritten);
+  const { outcome } = answers.at(-1) ?? {};
+  const held = answers.find((answer) => answer.outcome === "held");
+  if (outcome === "signed-out") {
+    const state = isUnsafe ? "unwritten" : "signed-out";
+    say(scriptMessage(state, { count }), signIn({ elsewhere: isUnsafe }));
+  } else {
+    const reason = held && outcome !== "waiting" ? held.message : "";
+    const safe = reason ? "" : scriptMessage("waiting", { count });
+    say(`${reason} ${isUnsafe ? scriptMessage("unwritten") : safe}`.trim());
+  }
+  if (outcome !== "signed-out" || isUnsafe) {
+    timer = setTimeout(look, RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]);
+  }
 }
 
 function say(text, ...controls) {
@@ -97,31 +111,34 @@ function say(text, ...controls) {
 
 const timeOf = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang);
 
-function signIn() {
+// Elsewhere: in a tab of its own, where what this page alone keeps stays here.
+function signIn({ elsewhere = false } = {}) {
   const link = document.createElement("a");
   link.href = `${line.dataset.signIn}?next=${encodeURIComponent(location.pathname)}`;
-  link.textContent = word("sign-in");
+  link.textContent = scriptMessage("sign-in");
+  if (elsewhere) Object.assign(link, { target: "_blank", rel: "noopener" });
   return link;
 }
 
 function refusal(entry) {
-  const told = document.createElement("p");
+  const notice = document.createElement("p");
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet";
-  button.textContent = word("understood");
+  button.textContent = scriptMessage("understood");
   button.addEventListener("click", async () => {
     await forget(entry.key);
-    told.remove();
+    notice.remove();
   });
-  told.append(word("refused", { time: timeOf(entry.since), reason: entry.refused }), " ", button);
-  return told;
+  const values = { time: timeOf(entry.since), reason: entry.refused };
+  notice.append(scriptMessage("refused", values), " ", button);
+  return notice;
 }
 
 // A browser whose database fails is asked again: what it kept may still be there.
 function look(token = null) {
   return deliver(token).catch(() => {
-    say(word("keeps-nothing"));
+    say(scriptMessage("keeps-nothing"));
     timer = setTimeout(look, RETRY_MS.at(-1));
   });
 }

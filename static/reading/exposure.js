@@ -1,6 +1,6 @@
 // What of the AI was on the screen, for how long and how opaque. Time in which the page was
 // hidden does not count. It is kept over a reload, as the clock is.
-import { forgetAll, remember, remembered } from "./memory.js";
+import { readFromTab, removeFromTab, saveInTab } from "./tab-storage.js";
 
 export class Exposure {
   #name;
@@ -11,7 +11,7 @@ export class Exposure {
 
   constructor(code, { signal }) {
     this.#name = `exposure ${code}`;
-    this.#spans = new Map(remembered(this.#name) ?? []);
+    this.#spans = new Map(readFromTab(this.#name) ?? []);
     document.addEventListener("visibilitychange", () => this.#close(document.hidden), { signal });
     window.addEventListener("pagehide", () => this.#close(!document.hidden), { signal });
   }
@@ -23,7 +23,7 @@ export class Exposure {
     this.#since = performance.now();
   };
 
-  told() {
+  report() {
     this.#close(!document.hidden);
     return [...this.#spans.values()].map((span) => ({ ...span, ms: Math.round(span.ms) }));
   }
@@ -31,7 +31,7 @@ export class Exposure {
   // The case is over: nothing of it stays in this browser.
   forget() {
     this.#isOver = true;
-    forgetAll(this.#name);
+    removeFromTab(this.#name);
   }
 
   #close(wasShown) {
@@ -42,6 +42,6 @@ export class Exposure {
       this.#spans.set(name, { ...span, ms: span.ms + now - this.#since });
     }
     this.#since = now;
-    if (!this.#isOver) remember(this.#name, [...this.#spans]);
+    if (!this.#isOver) saveInTab(this.#name, [...this.#spans]);
   }
 }

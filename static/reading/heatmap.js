@@ -1,10 +1,11 @@
 // Colour an 8-bit map and lay it over its image.
-import { tableOf } from "./colourmaps.js";
+import { tableOf } from "./colour-maps.js";
+import { decoded } from "./image-retries.js";
 
-export async function loadMap(url) {
+export async function loadMap(url, { signal }) {
   const image = new Image();
   image.src = url;
-  await image.decode();
+  await decoded(image, { signal });
   return image;
 }
 

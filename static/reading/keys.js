@@ -1,8 +1,8 @@
 // Single-key shortcuts for what is on the page: a key clicks its button, radio or link. Off while
 // somebody types, and off altogether for who wishes so.
 import { Bindings } from "./bindings.js";
-import { mountKeysDialog } from "./keysdialog.js";
-import { capOf, nameOf } from "./keynames.js";
+import { mountKeysDialog } from "./key-bindings-dialog.js";
+import { capOf, nameOf } from "./key-names.js";
 
 const TYPED_IN = "select, textarea, [contenteditable], input:not([type=radio], [type=checkbox], " +
   "[type=range], [type=button], [type=submit], [type=reset])";

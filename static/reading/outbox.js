@@ -34,17 +34,42 @@ async function transact(mode, act, durability = "strict") {
   });
 }
 
+// What this browser's database would not take, by key: kept as long as this page is open.
+const unwritten = new Map();
+
+export const isUnwritten = (entry) => unwritten.has(entry.key);
+
 // An entry: {key, owner, code, address, body, since}, with `refused` (why) once the server will not
 // take it; `body` is what the API takes.
-export const keep = (entry) => transact("readwrite", (store) => store.put(entry));
+export async function keep(entry) {
+  try {
+    await transact("readwrite", (store) => store.put(entry));
+    unwritten.delete(entry.key);
+  } catch {
+    unwritten.set(entry.key, entry);
+  }
+}
+
 // What a crash brings back after this is sent once more, and changes nothing.
-export const forget = (key) => transact("readwrite", (store) => store.delete(key), "relaxed");
+export async function forget(key) {
+  const away = transact("readwrite", (store) => store.delete(key), "relaxed");
+  if (!unwritten.delete(key)) await away;
+  else await away.catch(() => {}); // it may have been written after all, too late to be told
+}
 
 // All that is kept in this browser, oldest first, whosever it is.
 export async function kept() {
-  const entries = await transact("readonly", (store) => store.getAll());
+  const written = await transact("readonly", (store) => store.getAll()).catch((error) => {
+    if (unwritten.size) return [];
+    throw error;
+  });
+  const entries = [...written.filter((entry) => !isUnwritten(entry)), ...unwritten.values()];
   return entries.sort((a, b) => a.since - b.since);
 }
+
+window.addEventListener("beforeunload", (event) => {
+  if (unwritten.size) event.preventDefault(); // the browser asks before the page goes
+});
 
 // The status and the body of an answer, which must come whole and in time.
 export async function ask(address, read, options = {}) {

@@ -1,12 +1,13 @@
 // Heatmaps over the images: which level, how opaque, in which colours; gone while held away.
-import { drawScale, isKnown } from "./colourmaps.js";
+import { drawScale, isKnown } from "./colour-maps.js";
 import { drawHeatmap, loadMap } from "./heatmap.js";
-import { recall, retain } from "./settings.js";
+import { decoded } from "./image-retries.js";
+import { readSettings, saveSettings } from "./local-storage.js";
 
 const STANDARD = { opacity: 50, colourMap: "inferno" };
 
 export function mountOverlay(root, { signal, note, shown }) {
-  const overlay = new Overlay(root, { note, shown });
+  const overlay = new Overlay(root, { signal, note, shown });
   const on = (selector, name, listener) => {
     for (const element of root.querySelectorAll(selector)) {
       element.addEventListener(name, listener, { signal });
@@ -39,12 +40,13 @@ function mountHolding(on, overlay) {
 
 class Overlay {
   #root;
+  #signal;
   #note;
   #shown;
   #canvases;
   #opacity;
   #colourMap;
-  #set = recall("overlay", STANDARD);
+  #set = readSettings("overlay", STANDARD);
   #maps = new Map(); // by address; each is fetched once
   #drawn = 0; // the level that the canvases bear; 0 while it is on its way
   #holders = new Set();
@@ -52,8 +54,9 @@ class Overlay {
   #turn = 0;
   #last = "";
 
-  constructor(root, { note, shown }) {
+  constructor(root, { signal, note, shown }) {
     this.#root = root;
+    this.#signal = signal;
     this.#note = note;
     this.#shown = shown;
     this.#canvases = [...root.querySelectorAll("canvas.overlay")];
@@ -89,7 +92,7 @@ class Overlay {
       const bases = this.#canvases.map((each) => each.parentElement.querySelector("img"));
       const [loaded] = await Promise.all([
         Promise.all(urls.map((url) => this.#fetch(url))),
-        Promise.all(bases.map((base) => base.decode())),
+        Promise.all(bases.map((base) => decoded(base, { signal: this.#signal }))),
       ]);
       if (turn !== this.#turn) return; // another level has been switched on meanwhile
       this.#canvases.forEach((each, i) => drawHeatmap(each, loaded[i], this.#set.colourMap));
@@ -128,7 +131,7 @@ class Overlay {
   }
 
   async #fetch(url) {
-    if (!this.#maps.has(url)) this.#maps.set(url, loadMap(url));
+    if (!this.#maps.has(url)) this.#maps.set(url, loadMap(url, { signal: this.#signal }));
     try {
       return await this.#maps.get(url);
     } catch (error) {
@@ -144,7 +147,7 @@ class Overlay {
 
   #keep(changed) {
     Object.assign(this.#set, changed);
-    retain("overlay", this.#set);
+    saveSettings("overlay", this.#set);
   }
 
   // Show or hide the maps, and tell what is on the screen now.
@@ -159,8 +162,8 @@ class Overlay {
     for (const canvas of this.#canvases) canvas.hidden = !level;
     const { opacity, colourMap } = this.#set;
     const state = { level, opacity: level ? opacity : 0, colourMap };
-    const told = JSON.stringify(state);
-    if (told !== this.#last) this.#shown(state);
-    this.#last = told;
+    const text = JSON.stringify(state);
+    if (text !== this.#last) this.#shown(state);
+    this.#last = text;
   }
 }

@@ -1,6 +1,6 @@
 // One image in its pane: where it lies, through which window it is seen, and its scale bar.
-import { drawScaleBar } from "./scalebar.js";
-import { boxOf, FITTED, fitting } from "./view.js";
+import { drawScaleBar } from "./scale-bar.js";
+import { boxOf, FITTED, fitting } from "./zoom-and-pan.js";
 import { Filter, FULL } from "./windowing.js";
 
 export class Pane {

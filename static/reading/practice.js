@@ -1,5 +1,5 @@
 // A practice case: the viewer, the panel and the keys of a case, and a plain submit.
-import { Panel } from "./diagnosis.js";
+import { Panel } from "./diagnosis-panel.js";
 import { mountKeys } from "./keys.js";
 import { mountViewer } from "./viewer.js";
 

@@ -1,8 +1,8 @@
 // The two images side by side. Linked, what is done to one is done to both.
 import { mountGestures } from "./gestures.js";
 import { Pane } from "./pane.js";
-import { recall, retain } from "./settings.js";
-import { actual, FITTED, panned, zoomed } from "./view.js";
+import { readSettings, saveSettings } from "./local-storage.js";
+import { actual, FITTED, panned, zoomed } from "./zoom-and-pan.js";
 import { FULL, moved } from "./windowing.js";
 
 const STANDARD = { linked: true, tool: "window" };
@@ -37,7 +37,7 @@ class Viewer {
   #note;
   #panes;
   #active;
-  #set = recall("viewer", STANDARD);
+  #set = readSettings("viewer", STANDARD);
 
   constructor(root, { signal, note }) {
     this.#root = root;
@@ -152,7 +152,7 @@ class Viewer {
 
   #choose(chosen) {
     Object.assign(this.#set, chosen);
-    retain("viewer", this.#set);
+    saveSettings("viewer", this.#set);
     if (chosen.tool) this.#note("tool", chosen.tool);
     this.#mark();
   }

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from urllib.parse import unquote
 
 import pytest
@@ -10,13 +11,13 @@ from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import SharedCache, User
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.members import is_member
+from readerstudy.studies.second_factor_rule import is_member
 from tests import factories
 from tests.accounts.authenticator import code, recovery_codes, set_up
 from tests.rules.matrix import SITE, STAFF, TABLE
-from tests.rules.test_access import addresses, send, world  # noqa: F401 (fixtures)
+from tests.rules.test_access import addresses, cookies_of, send, site, world  # noqa: F401 (fixtures)
 from tests.servers import ROOT, site_environment
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,7 @@ def give(client: Client, given: str):
 
 @pytest.mark.parametrize("person", ["admin", "clerk", "investigator", "other_investigator"])
 def test_without_it_they_see_nothing_but_where_to_set_it_up(person, world, addresses):  # noqa: F811
+    addresses |= {person: cookies_of(person)}  # signed in since it is required
     whole = TABLE if person in STAFF else SITE
     opened = []
     for route, row in whole.items():
@@ -117,6 +119,55 @@ def test_a_code_signs_in_once_and_an_old_one_never():
     assert give(sign_in("root"), code(secret, periods_ahead=1)).status_code == 302
 
 
+def test_the_code_that_set_it_up_is_used(time_machine_session):
+    factories.make_user("root", is_staff=True)
+    first = sign_in("root")
+    used = code(set_up(first))
+    assert give(sign_in("root"), used).status_code == 200
+    time_machine_session(first, seconds=600)
+    confirmed = first.post("/accounts/confirm/code/?next=/accounts/mine/", {"code": used})
+    assert "Incorrect code" in confirmed.content.decode()
+
+
+def test_a_code_is_used_however_its_digits_are_written(monkeypatch):
+    factories.make_user("root", is_staff=True)
+    secret = set_up(sign_in("root"))
+    used = code(secret, periods_ahead=1)
+    assert give(sign_in("root"), f"{used[:3]} {used[3:]}").status_code == 302
+    # allauth forgets a code after half a minute, and it is good for longer.
+    SharedCache.objects.filter(cache_key__contains="allauth").delete()
+    for written in (used, f"{used[:3]}-{used[3:]}", f" {used} ", f"{used[:1]} {used[1:]}"):
+        assert give(sign_in("root"), written).status_code == 200
+
+
+def test_a_code_that_confirmed_signs_nobody_in(time_machine_session):
+    factories.make_user("root", is_staff=True)
+    first = sign_in("root")
+    secret = set_up(first)
+    time_machine_session(first, seconds=600)
+    used = code(secret, periods_ahead=1)
+    confirmed = first.post("/accounts/confirm/code/?next=/accounts/mine/", {"code": used})
+    assert confirmed.status_code == 302
+    assert give(sign_in("root"), used).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["password", "is_active"])
+def test_a_sign_in_that_waits_for_its_code_ends_with_a_changed_password(change):
+    user = factories.make_user("root", is_staff=True)
+    secret = set_up(sign_in("root"))
+    waiting = sign_in("root")
+    user.refresh_from_db()
+    if change == "password":
+        user.set_password("another long password")
+    else:
+        user.is_active = False
+    user.save()
+    answer = give(waiting, code(secret, periods_ahead=1))
+    assert answer["Location"] == "/accounts/sign-in/"
+    assert waiting.get("/").status_code == 302
+    assert waiting.get("/accounts/sign-in/").status_code == 200
+
+
 def test_a_recovery_code_signs_in_once():
     factories.make_user("root", is_staff=True)
     first = sign_in("root")
@@ -163,7 +214,9 @@ def test_the_picture_of_the_secret_is_its_owners_and_kept_by_no_cache():
     assert client.get(picture).status_code == 404
 
 
-def test_other_sessions_end_when_it_is_set_up_or_removed_or_codes_are_renewed():
+def test_other_sessions_end_when_it_is_set_up_or_removed_or_codes_are_renewed(monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # a slow machine outlives the codes
     user = factories.make_user("anna")
     this, other = sign_in("anna"), sign_in("anna")
     secret = set_up(this)
@@ -230,10 +283,10 @@ def test_its_secret_does_not_lie_open_in_the_database(settings):
     secret = set_up(sign_in("root"))
     for row in Authenticator.objects.all():
         assert secret not in str(row.data)
-    # Under another secret key of the site it is worth nothing, and the person is told so.
+    # Under a different secret key of the site it is worth nothing, and the person is told so.
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [], "another " * 8
     answer = give(sign_in("root"), code(secret, periods_ahead=1))
-    assert "another secret key" in answer.content.decode()
+    assert "a different secret key" in answer.content.decode()
 
 
 def test_an_admin_helps_someone_whose_telephone_is_lost():
@@ -245,7 +298,7 @@ def test_an_admin_helps_someone_whose_telephone_is_lost():
     clerk = User.objects.get(username="clerk")
     form = {"action": "remove_second_factor", "_selected_action": [clerk.pk]}
     page = root.post("/admin/accounts/user/", form, follow=True).content.decode()
-    assert "Clerk: the second factor is removed." in page
+    assert "Removed the second factor of clerk." in page
     assert lost.get("/")["Location"].startswith("/accounts/sign-in/")
     assert sign_in("clerk").get("/")["Location"] == SET_UP
     event = AuditEvent.objects.filter(action="account.second_factor_removed").get()

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from analysis import results
+from analysis import compute_results
 from analysis.exports.provenance import Provenance
 from analysis.plan import Intervals, Plan
 from analysis.study_data import StudyData
@@ -26,7 +26,7 @@ def make_document(
     data: StudyData, *, plan: Plan = QUICK, registered: Plan | None = QUICK, notice: str = ""
 ) -> dict:
     """What a run computes; ``notice`` makes the study a synthetic one."""
-    return results.compute(
+    return compute_results.compute(
         study={"slug": "invented", "is_synthetic": bool(notice), "notice": notice},
         data=data,
         plan=plan,

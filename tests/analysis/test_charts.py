@@ -5,16 +5,17 @@ import json
 import pytest
 
 from analysis import charts, figures
-from analysis.document import records, section
 from analysis.plan import Plan
+from analysis.results_document import records, section
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import Etiology
+from readerstudy.studies.models import Study
 from tests import factories
 from tests.analysis.documents import make_document, whole
-from tests.analysis.invented import make_study, of_patients, unread, without_model
-from tests.analysis.test_figures import nobody, odd_names, one_patient
+from tests.analysis.invented import make_study, unread
+from tests.analysis.odd import odd
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 RUN = "/results/study/runs/1/"
 STAGES = ("without AI", "with AI")
@@ -93,13 +94,12 @@ def test_a_name_that_is_no_charts_is_refused(name):
 
 
 @pytest.mark.parametrize(
-    "make",
-    [one_patient, nobody, odd_names, lambda: unread(make_study()),
-     lambda: without_model(make_study()), lambda: unread(without_model(make_study())),
-     lambda: of_patients(make_study(), make_study().testing.truth == 0)],
+    "name",
+    ["one patient", "nobody", "odd names", "unread", "no model", "unread, no model",
+     "one etiology"],
 )  # fmt: skip
-def test_an_odd_study_has_a_chart_wherever_it_has_the_figure(make):
-    document = make_document(make())
+def test_an_odd_study_has_a_chart_wherever_it_has_the_figure(name):
+    document = odd(name)
     offers = [offer for offer in figures.offered(document) if offer.kind in charts.CHARTS]
     assert {offer.kind for offer in offers} == set(charts.CHARTS)
     for offer in offers:
@@ -116,8 +116,8 @@ def test_an_odd_study_has_a_chart_wherever_it_has_the_figure(make):
 # By URL.
 
 
-@pytest.fixture
-def study():
+def make_finished() -> Study:
+    """An unblinded study, and ivan who investigates it."""
     study = factories.make_open(cases=8)
     factories.read_all(study)
     factories.finish(study)
@@ -125,14 +125,23 @@ def study():
     return study
 
 
+study = shared(make_finished)
+
+
+@shared
+def run():
+    return factories.analyse(make_finished())
+
+
 @pytest.mark.django_db
-def test_the_url_gives_the_chart_and_is_audited(study):
-    run, ivan = factories.analyse(study), sign_in("ivan")
+def test_the_url_gives_the_chart_and_is_audited(run):
+    ivan = sign_in("ivan")
+    factories.draw(run, "charts/")
     for name in ("roc-1", "etiologies"):
         answer = ivan.get(f"{RUN}charts/{name}.json")
         assert answer["Content-Type"] == "application/json"
         assert "no-store" in answer["Cache-Control"]
-        assert answer.json() == charts.chart(name, json.loads(run.results))
+        assert json.loads(answer.getvalue()) == charts.chart(name, json.loads(run.results))
         event = AuditEvent.objects.first()
         assert (event.action, event.outcome) == ("results.download", "done")
         assert event.target == f"Run 1 of study, {name}.json"
@@ -152,8 +161,8 @@ def test_a_run_without_the_section_has_no_chart(study):
 
 
 @pytest.mark.django_db
-def test_the_page_offers_a_chart_beside_its_picture_and_asks_for_none(study):
-    document = json.loads(factories.analyse(study).results)
+def test_the_page_offers_a_chart_beside_its_picture_and_asks_for_none(run):
+    document = json.loads(run.results)
     page = sign_in("ivan").get(RUN).content.decode()
     drawn = [offer for offer in figures.offered(document) if not offer.reason]
     some = [offer for offer in drawn if offer.kind in charts.CHARTS]
@@ -166,8 +175,7 @@ def test_the_page_offers_a_chart_beside_its_picture_and_asks_for_none(study):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("person", ["stranger", "anna"])
-def test_a_chart_is_for_the_studys_investigators(person, study):
-    factories.analyse(study)
+def test_a_chart_is_for_the_studys_investigators(person, run):
     factories.make_user("stranger")
     assert sign_in(person).get(f"{RUN}charts/roc-1.json").status_code == 404
     event = AuditEvent.objects.first()

@@ -12,21 +12,30 @@ from analysis.plan import Plan
 from readerstudy.audit.models import AuditEvent
 from tests import factories
 from tests.factories import QUICK
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 start_child = dispatch.start_child  # before tests are kept from starting any
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """Runs whose files would have been made: tests/analysis/test_run_files.py does it."""
+    runs = []
+    monkeypatch.setattr("analysis.make_run_files.make_run_files", runs.append)
+    return runs
+
+
+@shared
 def draft():
     return factories.make_draft(cases=2, readers=("anna",))
 
 
-@pytest.fixture
-def study(draft):
-    factories.lifecycle.open_study(draft, by="test")
-    factories.finish(draft)
-    return draft
+@shared
+def study():
+    study = factories.make_open(cases=2, readers=("anna",))
+    factories.finish(study)
+    return study
 
 
 @pytest.fixture
@@ -62,11 +71,12 @@ def test_another_plan_is_run_as_exploratory(study, plan_file, capsys):
     assert "not as registered before unblinding" in capsys.readouterr().out
 
 
-def test_a_queued_run_is_executed_by_its_number(study):
+def test_a_queued_run_is_executed_by_its_number(study, drawn):
     run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
     call_command("analyse", "study", run=run.number)
     run.refresh_from_db()
     assert (run.state, run.created_by) == ("done", "ivan")
+    assert drawn == [run]
     with pytest.raises(CommandError, match="is not queued"):
         call_command("analyse", "study", run=run.number)
 
@@ -89,7 +99,9 @@ def test_what_is_wrong_is_told(command, arguments, message, study):
 
 def test_a_bad_plan_file_is_told_with_its_problems(study, tmp_path):
     (tmp_path / "plan.json").write_text('{"seed": -1, "x": 1}')
-    with pytest.raises(CommandError, match=r"plan\.json is no plan:\n'x': no such setting"):
+    with pytest.raises(
+        CommandError, match=r"plan\.json is not a valid plan:\n'x': there is no such setting"
+    ):
         call_command("analyse", "study", plan=tmp_path / "plan.json")
     (tmp_path / "plan.json").write_bytes(b"\xff\xfe")
     with pytest.raises(CommandError, match="can't be read"):
@@ -129,7 +141,13 @@ def test_a_child_is_started_once_the_run_is_committed(
 def messages(monkeypatch, settings):
     settings.CELERY_BROKER_URL = "redis://nowhere"
     sent = []
-    monkeypatch.setattr(tasks.execute, "delay", sent.append)
+
+    def send(task, calls) -> bool:
+        sent.extend(pk for (pk,) in calls if task is tasks.execute)
+        return True
+
+    for module in (tasks, dispatch):
+        monkeypatch.setattr(module, "send", send)
     return sent
 
 

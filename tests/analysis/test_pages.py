@@ -14,30 +14,35 @@ from analysis.plan import Intervals, Plan
 from analysis.registration import register
 from readerstudy.audit.models import AuditEvent
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Study
 from tests import factories
 from tests.factories import QUICK
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 PAGE, PLAN, RUNS = "/results/study/", "/results/study/plan/", "/results/study/runs/"
 
 
-@pytest.fixture
-def opened():
+def make_opened() -> Study:
     study = factories.make_open(cases=4, readers=("anna", "boris"))
     factories.read_all(study)
     factories.make_investigator(study)
     return study
 
 
-@pytest.fixture
-def study(opened):
-    factories.finish(opened)
-    return opened
+opened = shared(make_opened)
+
+
+@shared
+def study():
+    study = make_opened()
+    factories.finish(study)
+    return study
 
 
 @pytest.fixture
-def ivan(opened):
+def ivan(db):
     return sign_in("ivan")
 
 
@@ -99,7 +104,7 @@ def test_the_plan_that_counts_is_not_registered_again(opened, ivan):
     register(opened, Plan(), by="ivan")
     response = ivan.post(PLAN, {"document": Plan().to_document()})
     assert response.status_code == 400
-    assert "registered already" in text(response)
+    assert "already registered" in text(response)
 
 
 def test_no_plan_is_registered_after_the_unblinding(study, ivan):
@@ -123,10 +128,10 @@ def test_the_button_queues_the_registered_plan(
     [run] = children
     assert (run.state, run.planned, run.created_by) == ("queued", True, "ivan")
     assert run.plan_sha256 == QUICK.sha256()
-    assert "It waits for a process" in text(ivan.get(f"{RUNS}1/"))
-    execution.execute(run.pk)
+    assert "Waiting for a worker." in text(ivan.get(f"{RUNS}1/"))
+    factories.draw(execution.execute(run.pk), "pages/")
     page = text(ivan.get(f"{RUNS}1/"))
-    assert "By the plan that was registered before the study was unblinded." in page
+    assert "Plan registered before the study was unblinded." in page
     assert "xploratory" not in page
 
 
@@ -134,10 +139,10 @@ def test_another_plan_is_run_as_exploratory(study, ivan, children):
     ivan.post(RUNS, {"document": QUICK.to_document()})
     run = AnalysisRun.objects.get()
     assert (run.plan_sha256, run.planned) == (QUICK.sha256(), False)
-    execution.execute(run.pk)
+    factories.draw(execution.execute(run.pk), "pages/")
     page = text(ivan.get(f"{RUNS}1/"))
     assert "Exploratory: this plan was not registered" in page
-    assert "Nothing here was planned" in page
+    assert "No section was planned" in page
     assert "exploratory" in text(ivan.get(PAGE))
 
 
@@ -168,16 +173,17 @@ def test_no_run_is_started_before_the_unblinding(state, opened, ivan, children):
 
 def test_the_first_visit_after_the_unblinding_offers_to_run(study, ivan):
     page = text(ivan.get(PAGE))
-    assert "no analysis was run yet" in page
+    assert "No analysis has been run yet" in page
     assert "Run analysis" in page
     assert not AnalysisRun.objects.exists()
 
 
 def test_pages_show_what_is_stored_and_compute_nothing(study, ivan, monkeypatch):
     run = factories.analyse(study)
+    factories.draw(run, "metrics.csv", "tests.csv")
     for heavy in (
-        "analysis.dataset.load",
-        "analysis.results.compute",
+        "analysis.load_study_data.load",
+        "analysis.compute_results.compute",
         "analysis.execution.execute",
     ):
         monkeypatch.setattr(heavy, lambda *_args, **_kwargs: 1 / 0)
@@ -193,7 +199,7 @@ def test_the_page_has_the_digests_and_the_primary_endpoint(study, ivan):
     run = factories.analyse(study)
     page = text(ivan.get(f"{RUNS}1/"))
     for told in (run.plan_sha256, run.data_sha256, run.results_sha256, run.code_version,
-                 QUICK.primary.text, "numpy", "adjusted for no other test"):  # fmt: skip
+                 QUICK.primary.text, "numpy", "not adjusted for multiple testing"):  # fmt: skip
         assert told in page
 
 
@@ -212,27 +218,28 @@ def test_the_caption_names_the_plans_methods(method, study, ivan):
         method=method, level=0.9, resamples=20), multiplicity="none"))  # fmt: skip
     page = text(ivan.get(f"{RUNS}1/"))
     assert f"with 90% bootstrap intervals ({method}" in page
-    assert ("the published recipe, whose limits may lie outside" in page) == (method == "basic")
-    assert "No p is adjusted" in page
+    assert ("the published method, whose limits may lie outside" in page) == (method == "basic")
+    assert "P-values are not adjusted" in page
 
 
 @pytest.mark.parametrize("sections", [("flow",), ("table3",), ("primary", "roc")])
 def test_a_plan_of_few_sections_has_a_page_and_files(sections, study, ivan):
-    factories.analyse(study, replace(QUICK, sections=sections))
+    run = factories.analyse(study, replace(QUICK, sections=sections))
+    factories.draw(run, "metrics.csv", "tests.csv")
     for url in (f"{RUNS}1/", f"{RUNS}1/metrics.csv", f"{RUNS}1/tests.csv"):
         assert ivan.get(url).status_code == 200
 
 
 def test_readers_are_shown_a_page_at_a_time(study, ivan, monkeypatch):
+    monkeypatch.setattr("analysis.run_page_context.READERS_SHOWN", 1)
     factories.analyse(study)
-    monkeypatch.setattr("analysis.presentation.READERS_SHOWN", 1)
     first = ivan.get(f"{RUNS}1/").content.decode()
     second = ivan.get(f"{RUNS}1/?readers=2").content.decode()
     assert 'data-subject="R1"' in first
     assert 'data-subject="R2"' not in first
     assert 'data-subject="R2"' in second
     assert 'data-subject="R1"' not in second
-    assert "Readers 2 to 2 of 2; the files have all." in second
+    assert "Readers 2 to 2 of 2. The files contain all readers." in second
     for odd in ("0", "99", "x", "", "-1", "\x00"):
         assert ivan.get(f"{RUNS}1/", {"readers": odd}).status_code == 200
 
@@ -262,7 +269,7 @@ def test_whoever_looks_at_a_run_whose_process_died_sees_that(url, study, ivan):
 def test_a_run_under_way_shows_how_far_it_is(study, ivan):
     run = runs.start(study, QUICK, by="ivan")
     claimed = runs.claim(run.pk)
-    runs.tell(claimed, steps_done=3, step="Table 1")
+    runs.note_progress(claimed, steps_done=3, step="Table 1")
     page = ivan.get(f"{RUNS}1/").content.decode()
     assert '<progress max="14" value="3"' in page
     assert "now: Table 1" in page
@@ -282,7 +289,7 @@ def test_a_run_is_of_its_own_study(study, ivan):
 
 
 def test_views_and_downloads_are_audited(study, ivan):
-    factories.analyse(study)
+    factories.draw(factories.analyse(study), "tests.csv")
     ivan.get(f"{RUNS}1/")
     ivan.get(f"{RUNS}1/tests.csv")
     download, view = AuditEvent.objects.all()[:2]
@@ -292,19 +299,19 @@ def test_views_and_downloads_are_audited(study, ivan):
     )  # fmt: skip
 
 
-def test_files_of_a_synthetic_study_say_so(ivan):
+def test_files_of_a_synthetic_study_say_so(opened, ivan):
     draft = factories.make_draft("made-up")
     type(draft).objects.filter(pk=draft.pk).update(is_synthetic=True)
     lifecycle.open_study(draft, by="test")
     factories.finish(draft)
     factories.make_investigator(draft)
-    factories.analyse(draft)
+    factories.draw(factories.analyse(draft), "metrics.csv")
     answer = ivan.get("/results/made-up/runs/1/metrics.csv")
     assert 'filename="made-up-synthetic-run-1-metrics.csv"' in answer["Content-Disposition"]
     assert json.loads(AnalysisRun.objects.get().results)["study"]["is_synthetic"]
 
 
-def test_progress_is_counted_anew_while_a_study_takes_readings(ivan):
+def test_progress_is_counted_anew_while_a_study_takes_readings(opened, ivan):
     study = factories.make_open("busy", cases=2, readers=("carla",))
     factories.make_investigator(study)
     for read in (0, 1):

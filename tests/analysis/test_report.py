@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from analysis import figures
-from analysis.exports.contents import printed_tables
-from analysis.exports.printed import Printed, row, small
+from analysis.exports.print_table import PrintedTable, print_row, small_print_row
+from analysis.exports.printed_sections import printed_tables
 from analysis.figures import theme
 from analysis.report import pages, report_pdf
-from analysis.report.typeset import table_pages
+from analysis.report.table_pages import table_pages
 from tests.analysis.documents import PROVENANCE, QUICK, make_document, whole
 from tests.analysis.invented import make_study, unread, without_model
 
@@ -25,14 +25,14 @@ def written(figure) -> list[str]:
     return [text.get_text() for text in found]
 
 
-def set_tables(tables: list[Printed]) -> list[list[str]]:
+def set_tables(tables: list[PrintedTable]) -> list[list[str]]:
     with theme.applied():
         return [written(sheet) for sheet in table_pages(tables)]
 
 
-def a_table(rows: int, name: str = "t", notes: tuple[str, ...] = ("A note.",)) -> Printed:
-    lines = tuple(row(f"{name}{number}", "1") for number in range(rows))
-    return Printed(name, f"Table {name}", 1, ((("Stub", 1), ("Number", 1)),), lines, notes)
+def a_table(rows: int, name: str = "t", notes: tuple[str, ...] = ("A note.",)) -> PrintedTable:
+    lines = tuple(print_row(f"{name}{number}", "1") for number in range(rows))
+    return PrintedTable(name, f"Table {name}", 1, ((("Stub", 1), ("Number", 1)),), lines, notes)
 
 
 def test_the_report_is_the_same_bytes_each_time_with_a_page_for_each_figure():
@@ -115,7 +115,11 @@ def test_a_long_table_goes_on_with_its_head_and_loses_no_row():
 
 @pytest.mark.parametrize("rows", range(50, 62))
 def test_notes_and_small_rows_stay_with_what_they_belong_to(rows):
-    lines = tuple(line for n in range(rows // 2) for line in (row(f"t{n}", "1"), small("", "s")))
+    lines = tuple(
+        line
+        for n in range(rows // 2)
+        for line in (print_row(f"t{n}", "1"), small_print_row("", "s"))
+    )
     table = replace(a_table(0, notes=("A note.",) * 6), lines=lines)
     with theme.applied():
         for sheet in table_pages([table]):
@@ -129,7 +133,7 @@ def test_notes_and_small_rows_stay_with_what_they_belong_to(rows):
 def test_a_table_that_is_too_wide_is_set_smaller():
     wide = replace(
         a_table(0), head=(tuple((f"Column {n}", 1) for n in range(30)),),
-        lines=(row(*["123.4 (56.7-89.0)"] * 30),),
+        lines=(print_row(*["123.4 (56.7-89.0)"] * 30),),
     )  # fmt: skip
     with theme.applied():
         [sheet] = table_pages([wide])

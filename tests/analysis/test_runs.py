@@ -13,20 +13,21 @@ from analysis import canonical, execution, runs, sections
 from analysis.models import AnalysisRun
 from analysis.plan import Intervals, Plan
 from analysis.registration import register
-from analysis.sealing import Sealed
+from analysis.unblinding_guard import ResultsSealed
 from readerstudy.audit.models import AuditEvent
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment, Reading
+from readerstudy.studies.models import Study
 from tests import factories
 from tests.factories import QUICK
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 FEW = replace(QUICK, sections=("flow", "table2"))
 State = AnalysisRun.State
 
 
-@pytest.fixture
-def locked():
+def make_locked() -> Study:
     study = factories.make_open(cases=4, readers=("anna", "boris"))
     for reader in study.reader_set.all():
         for _ in range(5):
@@ -36,10 +37,14 @@ def locked():
     return study
 
 
-@pytest.fixture
-def study(locked):
-    factories.unblind(locked)
-    return locked
+locked = shared(make_locked)
+
+
+@shared
+def study():
+    study = make_locked()
+    factories.unblind(study)
+    return study
 
 
 def test_a_run_keeps_its_results_and_where_they_come_from(study):
@@ -95,11 +100,11 @@ def test_a_later_reading_changes_no_stored_run(study):
 
 
 def test_no_run_before_the_unblinding(locked):
-    with pytest.raises(Sealed):
+    with pytest.raises(ResultsSealed):
         runs.start(locked, FEW, by="ivan")
     stale = type(locked).objects.get(pk=locked.pk)
     stale.state = "unblinded"  # whatever somebody has in memory
-    with pytest.raises(Sealed):
+    with pytest.raises(ResultsSealed):
         runs.start(stale, FEW, by="ivan")
     with pytest.raises(IntegrityError), transaction.atomic():
         AnalysisRun.objects.create(
@@ -260,7 +265,7 @@ def test_an_interrupted_run_says_so(study, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         factories.analyse(study, FEW)
     run = AnalysisRun.objects.get()
-    assert (run.state, run.reason[:19]) == ("failed", "It was interrupted.")
+    assert (run.state, run.reason[:29]) == ("failed", "The analysis was interrupted.")
 
 
 def silent(run: AnalysisRun) -> None:
@@ -317,5 +322,7 @@ def test_start_and_end_are_audited(study):
     run = factories.analyse(study, FEW)
     done, started = AuditEvent.objects.all()[:2]
     assert (started.action, started.actor, started.study) == ("analysis.start", "test", "study")
-    assert started.detail == {"plan": FEW.sha256()}
-    assert (done.action, done.detail) == ("analysis.done", {"results": run.results_sha256})
+    assert started.detail["plan"] == FEW.sha256()
+    assert list(started.detail["stored"]) == ["analysis-request/1"]
+    assert (done.action, done.detail["results"]) == ("analysis.done", run.results_sha256)
+    assert list(done.detail["stored"]) == ["analysis-run/1"]

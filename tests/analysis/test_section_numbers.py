@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analysis import sections, stats
-from analysis.document import records
 from analysis.plan import Intervals, McNemar, Mrmc, Plan, PrimaryEndpoint
+from analysis.results_document import records
 from analysis.study_data import MISSING, ScreeningFacts
 from tests.analysis import invented
 
@@ -295,7 +295,7 @@ def test_groups_too_large_for_an_exact_test_are_tested_by_random_exchanges(monke
     exact = the_row("table3", "tests", cohort="All cohorts", subject="senior",
                     question="group vs model")  # fmt: skip
     assert exact["test"] == "exact paired permutation, two-sided"
-    monkeypatch.setattr("analysis.sections.permutation.MAX_SUPPORT", 0)
+    monkeypatch.setattr("analysis.sections._permutation.MAX_SUPPORT", 0)
     drawn = the_row("table3", "tests", plan=replace(QUICK), cohort="All cohorts", subject="senior",
                     question="group vs model")  # fmt: skip
     assert drawn["test"] == "Monte Carlo paired permutation, two-sided"

@@ -7,11 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from analysis import canonical, results, sections
-from analysis.document import records, section
+from analysis import canonical, compute_results, sections
 from analysis.plan import Intervals, Multiplicity, Plan, SectionName
+from analysis.results_document import records, section
 from analysis.sections import was_planned
-from analysis.sections.rows import MetricRow, TestRow
+from analysis.sections._row_types import MetricRow, TestRow
 from readerstudy.diagnosis import Etiology
 from tests.analysis import invented
 
@@ -149,7 +149,7 @@ def test_a_section_is_planned_if_all_that_it_reads_is_as_registered():
 def test_the_document_holds_the_plans_sections_in_its_order():
     plan = replace(QUICK, sections=("times", "flow"))
     told = []
-    document = results.compute(
+    document = compute_results.compute(
         study={"slug": "study", "is_synthetic": True},
         data=invented.make_study(),
         plan=plan,
@@ -166,8 +166,10 @@ def test_the_document_holds_the_plans_sections_in_its_order():
 
 def test_a_section_that_fails_is_named(monkeypatch):
     monkeypatch.setattr(sections.SECTIONS["flow"], "compute", lambda data, plan: 1 / 0)
-    with pytest.raises(results.SectionFailed, match="Patients and readings: ZeroDivisionError"):
-        results.compute(
+    with pytest.raises(
+        compute_results.SectionFailed, match="Patients and readings: ZeroDivisionError"
+    ):
+        compute_results.compute(
             study={}, data=STUDY, plan=QUICK, registered=None, begin=lambda number, title: None
         )
 

@@ -5,7 +5,7 @@ from django.core.management.sql import emit_post_migrate_signal, emit_pre_migrat
 from django.db import OperationalError, connection, models
 
 from readerstudy.audit.append_only import guarded_models
-from readerstudy.cohorts.models import Study
+from readerstudy.studies.models import Study
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DATABASE = dict(verbosity=0, interactive=False, db="default")

@@ -9,14 +9,14 @@ from inference.clahdm.evaluation import (
     CLAHDM_ROW,
     auc,
     auc_statistic,
+    branch_and_positives,
     calibration,
     decisions,
     evaluate,
     gated_probabilities,
     heatmap_attention,
-    members_of,
 )
-from inference.clahdm.hierarchy import HierarchicalProbabilities
+from inference.clahdm.gating import HierarchicalProbabilities
 from readerstudy.diagnosis import Etiology
 
 
@@ -166,7 +166,7 @@ def test_heatmap_attention_by_hand():
 def test_members(cohort):
     truth, _ = cohort
     for name, branch, positive in (("benign", (0, 1), 1), ("malignant", (2, 3), 3)):
-        members, positives = members_of(name, truth)
+        members, positives = branch_and_positives(name, truth)
         assert np.array_equal(members, np.isin(truth, branch))
         assert np.array_equal(positives, truth == positive)
 

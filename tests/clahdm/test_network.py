@@ -1,6 +1,6 @@
 import torch
 
-from inference.clahdm.hierarchy import SUB_MODELS
+from inference.clahdm.gating import SUB_MODELS
 from inference.clahdm.network import CLAHDM, SubModel, positive_probability
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from inference.clahdm import checkpoint
+from inference.clahdm import training_checkpoint
 from inference.clahdm.data import (
     ImagePairs,
     TrainingError,
@@ -28,7 +28,13 @@ from inference.clahdm.data import (
 from inference.clahdm.network import SubModel
 from inference.clahdm.preprocess import normalise
 from inference.clahdm.recipe import Recipe
-from inference.clahdm.training import CHECKPOINT_NAME, LOG_NAME, Learner, spread, train_sub_model
+from inference.clahdm.train_sub_model import (
+    CHECKPOINT_NAME,
+    LOG_NAME,
+    Learner,
+    spread,
+    train_sub_model,
+)
 from readerstudy.diagnosis import Etiology
 
 ROOT = Path(__file__).parents[2]
@@ -162,7 +168,7 @@ def test_the_last_weights_are_kept_on_request(tmp_path):
     against = ImagePairs(bus=against.bus, cdfi=against.cdfi, label=1 - against.label)
     recipe = replace(RECIPE, epochs=4, patience=1, keep="last")
     found = train(tmp_path, validation=against, recipe=recipe)
-    parts, _ = checkpoint.load(tmp_path / CHECKPOINT_NAME)
+    parts, _ = training_checkpoint.load(tmp_path / CHECKPOINT_NAME)
     assert found.kept.epoch == len(found.log) == 4
     assert same(found.state, parts["average"])
 
@@ -204,7 +210,7 @@ def test_the_average_of_the_weights_is_kept(tmp_path):
     for averaging in (0.0, 0.9):
         work = tmp_path / str(averaging)
         kept[averaging] = train(work, recipe=replace(recipe, averaging=averaging)).state
-        parts, _ = checkpoint.load(work / CHECKPOINT_NAME)
+        parts, _ = training_checkpoint.load(work / CHECKPOINT_NAME)
         learner = {k.removeprefix("sub_model."): v for k, v in parts["learner"].items()}
         assert same(kept[averaging], learner) == (averaging == 0)
     steps = [recipe.memory_at(step) for step in range(2000)]

@@ -11,8 +11,8 @@ from readerstudy.demo.phantoms import (
     Flow,
     Sign,
     Technique,
-    draw_findings,
     draw_phantom,
+    sample_findings,
 )
 from readerstudy.diagnosis import Etiology
 
@@ -31,7 +31,7 @@ def seeds(etiology, wanted, count):
     seed = 0
     while len(found) < count:
         rng = np.random.default_rng([seed, etiology.class_index]).spawn(1)[0]
-        if wanted(draw_findings(etiology=etiology, rng=rng)):
+        if wanted(sample_findings(etiology=etiology, rng=rng)):
             found.append(seed)
         seed += 1
     return found

@@ -14,9 +14,15 @@ from analysis.stats import (
     micro_metrics,
     paired_permutation,
 )
-from readerstudy.demo.published import Agreement, compare, count, overlaps, reconstruct
+from readerstudy.demo.published import (
+    Agreement,
+    compare,
+    correct_case_search,
+    count_from_cases,
+    reconstruct,
+)
 from readerstudy.demo.published.comparison import percentage_agreement
-from readerstudy.demo.published.tables import right_of, rows
+from readerstudy.demo.published.tables import correct_count, printed_rows
 from readerstudy.diagnosis import Etiology
 
 GROUPS = {"senior": [0, 1], "middle": [2, 3], "junior": [4, 5]}
@@ -41,7 +47,7 @@ UNMEETABLE = {(reader, "external2", "Accuracy", "vs_model_stars") for reader in 
 
 @pytest.fixture(scope="module")
 def figures(rebuilt):
-    return compare(count(rebuilt))
+    return compare(count_from_cases(rebuilt))
 
 
 def percent(truth, decision, metric):
@@ -58,7 +64,7 @@ def marks(test, sign):
 
 
 def test_the_cases_are_those_of_the_testing_cohorts(rebuilt):
-    for row in rows("cohorts"):
+    for row in printed_rows("cohorts"):
         truth = rebuilt.truth[rebuilt.cohort == row["cohort"]]
         assert np.bincount(truth).tolist() == [int(row[etiology]) for etiology in Etiology]
     assert len(set(rebuilt.case_id)) == len(rebuilt.baselines) == 368
@@ -68,7 +74,7 @@ def test_the_cases_are_those_of_the_testing_cohorts(rebuilt):
 
 def test_every_cell_of_table_2(rebuilt):
     off = set()
-    for row in rows("table2"):
+    for row in printed_rows("table2"):
         here = rebuilt.cohort == row["cohort"]
         for name, stage in STAGES.items():
             decision = rebuilt.decisions[int(row["reader"]) - 1, stage, here]
@@ -77,13 +83,13 @@ def test_every_cell_of_table_2(rebuilt):
             if round(10 * printed) not in as_printed(exact):
                 assert 0 < exact - printed < 0.1
                 off.add((row["reader"], row["cohort"], row["metric"], name))
-    assert len(rows("table2")) == 54
+    assert len(printed_rows("table2")) == 54
     assert off == CUT_OFF
 
 
 def test_every_cell_of_table_3_but_the_misprint(rebuilt):
     off = {}
-    for row in rows("table3"):
+    for row in printed_rows("table3"):
         here = rebuilt.cohort == row["cohort"]
         for name, stage in STAGES.items():
             decisions = rebuilt.decisions[GROUPS[row["group"]], stage][:, here]
@@ -98,7 +104,7 @@ def test_every_cell_of_table_3_but_the_misprint(rebuilt):
 
 def test_every_mark_but_four(rebuilt):
     unmet = set()
-    for row in rows("table2"):
+    for row in printed_rows("table2"):
         here = rebuilt.cohort == row["cohort"]
         unaided, aided = rebuilt.decisions[int(row["reader"]) - 1][:, here]
         for column, sign, other in (
@@ -116,7 +122,7 @@ def test_every_mark_but_four(rebuilt):
 def p_values(rebuilt):
     """(group, cohort, column of Table 3): the exact p-value and the three printed ones."""
     printed = {}
-    for row in rows("table3"):
+    for row in printed_rows("table3"):
         for column in ("p1_model_vs_group_without", "p2_group_with_vs_senior_without"):
             if row[column]:
                 key = (row["group"], row["cohort"], column[:2])
@@ -219,10 +225,10 @@ def test_the_comparison_notices_a_changed_decision(rebuilt):
     case = np.flatnonzero(decisions[0, 0] == rebuilt.truth)[0]
     decisions[0, 0, case] = (rebuilt.truth[case] + 1) % 4
     values = {field.name: getattr(rebuilt, field.name) for field in fields(rebuilt)}
-    before = {f for f in compare(count(rebuilt)) if f.agreement is Agreement.UNMET}
+    before = {f for f in compare(count_from_cases(rebuilt)) if f.agreement is Agreement.UNMET}
     changed = {
         f
-        for f in compare(count(type(rebuilt)(**{**values, "decisions": decisions})))
+        for f in compare(count_from_cases(type(rebuilt)(**{**values, "decisions": decisions})))
         if f.agreement is Agreement.UNMET
     } - before
     assert {("R1", "Sensitivity without AI"), ("senior", "Sensitivity without AI")} <= {
@@ -272,17 +278,17 @@ def test_another_seed_gives_another_study_with_the_same_tables(rebuilt):
     assert not np.array_equal(other.decisions, rebuilt.decisions)
 
     def hard(study):
-        return [f.agreement for f in compare(count(study)) if not f.name.endswith(", p")]
+        return [f.agreement for f in compare(count_from_cases(study)) if not f.name.endswith(", p")]
 
     assert hard(other) == hard(rebuilt)
 
 
 def test_a_search_that_misses_a_mark_says_so(monkeypatch):
-    monkeypatch.setattr(overlaps, "STEPS", 1)
+    monkeypatch.setattr(correct_case_search, "STEPS", 1)
     with pytest.raises(RuntimeError, match="out of bounds; try another seed"):
         reconstruct()
 
 
 def test_a_row_that_is_no_number_of_cases_is_refused():
     with pytest.raises(ValueError, match="are 0 numbers of 171 cases, not one"):
-        right_of({"Accuracy": 77.8, "Sensitivity": 58.8, "Specificity": 85.2}, n=171)
+        correct_count({"Accuracy": 77.8, "Sensitivity": 58.8, "Specificity": 85.2}, n=171)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from inference.clahdm.evaluation import evaluate
-from inference.clahdm.hierarchy import HierarchicalProbabilities
+from inference.clahdm.gating import HierarchicalProbabilities
 from readerstudy.demo.published.model import POINT_CUT_OFF, _ladder, shortfall
-from readerstudy.demo.published.tables import published_cohorts, rows
+from readerstudy.demo.published.tables import printed_rows, published_cohorts
 
 NAMES = {
     "malignancy": "Sub-model 1",
@@ -21,7 +21,7 @@ CUT_OFF = ("Sub-model 1", "external1", "spec")
 
 def unmet(rebuilt, threshold):
     """Cells of Table 1 that are not the counted value rounded, and AUCs that are not."""
-    table1 = {(row["model"], row["cohort"]): row for row in rows("table1")}
+    table1 = {(row["model"], row["cohort"]): row for row in printed_rows("table1")}
     for cohort in rebuilt.cohorts:
         here = rebuilt.cohort == cohort.name
         evaluation = evaluate(
@@ -73,7 +73,7 @@ def test_external_1_contradicts_itself():
             cohort.size - first - benign - malignant + same
             for same in range(min(first, benign + malignant) + 1)
         ]
-        found[cohort.name] = (cohort.model_right, cohort.model_right in possible, min(possible))
+        found[cohort.name] = (cohort.model_correct, cohort.model_correct in possible, min(possible))
     assert found == {
         "internal": (127, True, 122),
         "external1": (69, False, 74),

@@ -89,7 +89,8 @@ def enter(page: Page, slug: str) -> None:
     card = page.locator(
         "section.card", has=page.get_by_role("heading", name=f"Study {slug}", exact=True)
     )
-    card.get_by_role("link", name="Go on reading").click()
+    with page.expect_navigation():  # and until its scripts run
+        card.get_by_role("link", name="Continue reading").click()
 
 
 def age(page: Page) -> int:

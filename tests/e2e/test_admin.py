@@ -27,9 +27,9 @@ def test_from_set_up_to_the_archive(browser, served, tmp_path):
         _read_with_a_pause(page, site, address)
         _sealed(browser, address)
         _take(page, "Lock the study")
-        _take(page, "Ask for the unblinding", reason="All is read")
-        expect(page.locator("#standing")).to_contain_text("root asked for the unblinding")
-        expect(page.get_by_role("link", name="Confirm the unblinding")).to_have_count(0)
+        _take(page, "Request unblinding", reason="All is read")
+        expect(page.locator("#standing")).to_contain_text("root requested the unblinding")
+        expect(page.get_by_role("link", name="Confirm unblinding")).to_have_count(0)
         _accessible(page, "admin-unblinding-asked")
         _sealed(browser, address)
         _confirm(browser, address)
@@ -65,8 +65,8 @@ def _line(page: Page, title: str) -> Locator:
 
 
 def _set_up(page: Page, browser, site: Site, address: str) -> None:
-    expect(_line(page, "Model and its results")).to_contain_text(
-        "2 cases have no model result yet; run the model first."
+    expect(_line(page, "Model results")).to_contain_text(
+        "2 cases have no model result yet. Run the model first."
     )
     expect(_line(page, "Analysis plan")).to_contain_text("Missing")
     _accessible(page, "admin-study-draft")
@@ -78,11 +78,11 @@ def _set_up(page: Page, browser, site: Site, address: str) -> None:
     _accessible(page, "admin-step-open", within="#content-main")
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Open the study").click()
-    expect(page.get_by_role("alert")).to_contain_text("Refused. Nothing was done:")
-    expect(page.locator("#content-main > .errorlist")).to_contain_text("run the model first")
+    expect(page.get_by_role("alert")).to_contain_text("This step was refused. Nothing was changed:")
+    expect(page.locator("#content-main > .errorlist")).to_contain_text("Run the model first")
     page.get_by_role("link", name="Back to the study").click()
     page.get_by_role("button", name="Run the model on all testing cases").click()
-    expect(page.locator(".messagelist .info")).to_contain_text("the model's jobs are queued")
+    expect(page.locator(".messagelist .info")).to_contain_text("the model jobs are queued")
     wait_for_jobs(site, "life", "done")
     _register_plan(browser, address)
     page.reload()
@@ -90,7 +90,7 @@ def _set_up(page: Page, browser, site: Site, address: str) -> None:
     page.get_by_role("link", name="Open the study…").click()
     page.get_by_label("Your password").fill("not the password")
     page.keyboard.press("Enter")
-    expect(page.locator(".errorlist")).to_contain_text("That is not your password")
+    expect(page.locator(".errorlist")).to_contain_text("Wrong password")
     page.get_by_role("link", name="Back to the study").click()
     _take(page, "Open the study")
     expect(page.locator(".field-frozen_sha256")).to_contain_text(
@@ -121,7 +121,7 @@ def _confirm(browser, address: str) -> None:
         sign_in(page, "ivo")
         page.goto("/admin/cohorts/study/")
         page.get_by_role("link", name="life", exact=True).click()
-        confirm = page.get_by_role("link", name="Confirm the unblinding…")
+        confirm = page.get_by_role("link", name="Confirm unblinding…")
         confirm.focus()
         page.keyboard.press("Enter")
         expect(page.get_by_text("by root on")).to_be_visible()
@@ -155,11 +155,11 @@ def _register_plan(browser, address: str) -> None:
         page.get_by_role("link", name="Progress and results").click()
         fits_the_width(page)
         page.get_by_label("Plan (JSON)").fill('{"seed": -1}')
-        page.get_by_role("button", name="Register this plan").click()
+        page.get_by_role("button", name="Register plan").click()
         expect(page.get_by_role("alert")).to_contain_text("seed: must be at least 0, not -1.")
         screenshot(page, "plan-refused")
         page.get_by_label("Plan (JSON)").fill('{"intervals": {"resamples": 200}}')
-        page.get_by_role("button", name="Register this plan").click()
+        page.get_by_role("button", name="Register plan").click()
         expect(page.locator("#plan")).to_contain_text("Registered by irene")
         page.get_by_text("The registered plan", exact=True).click()
         expect(page.locator("#plan pre")).to_contain_text('"resamples": 200')
@@ -170,11 +170,12 @@ def _results(browser, address: str, folder) -> None:
     with window(browser, address) as page:
         sign_in(page, "irene")
         page.get_by_role("link", name="Progress and results").click()
-        expect(page.get_by_text("no analysis was run yet")).to_be_visible()
+        expect(page.get_by_text("No analysis has been run yet")).to_be_visible()
         page.get_by_role("button", name="Run analysis").click()
         # The page shows them by itself, once the child process has stored them.
         expect(page.locator("#cohort-1")).to_be_visible(timeout=120_000)
-        expect(page.get_by_text("By the plan that was registered before")).to_be_visible()
+        expect(page.locator("#preparing")).to_have_count(0, timeout=240_000)
+        expect(page.get_by_text("Plan registered before")).to_be_visible()
         screenshot(page, "results")
         fits_the_width(page)
         for section in ("#baseline", "#mrmc"):

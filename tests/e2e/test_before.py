@@ -39,15 +39,15 @@ def go_on(page: Page, name: str) -> None:
 
 def consent(page: Page) -> None:
     page.get_by_role("checkbox").check()
-    go_on(page, "Go on")
+    go_on(page, "Continue")
 
 
 def profile(page: Page, *, of_neck: str = "4") -> None:
     page.get_by_label("Years of ultrasound").fill("9")
     page.get_by_label("Years of neck ultrasound").fill(of_neck)
-    page.get_by_label("Neck ultrasound scans a week").fill("30")
+    page.get_by_label("Neck ultrasound scans per week").fill("30")
     page.get_by_label("Tried it").check()
-    go_on(page, "Store and go on")
+    go_on(page, "Save and continue")
 
 
 def look(page: Page, *, steps: str = "18") -> None:
@@ -55,7 +55,7 @@ def look(page: Page, *, steps: str = "18") -> None:
         group = page.get_by_role("group", name=f"inside the {square} one")
         group.get_by_label("Yes").check()
     page.get_by_label("How many of the steps").fill(steps)
-    go_on(page, "Store and go on")
+    go_on(page, "Save and continue")
 
 
 def practise(page: Page, number: int) -> None:
@@ -72,7 +72,7 @@ def practise(page: Page, number: int) -> None:
     told = page.locator(".feedback")
     expect(told).to_contain_text(f"Benign or malignant: {truth.malignancy.label}")
     expect(told).to_contain_text(f"Etiology: {truth.label}")
-    expect(told).to_contain_text("✗ Wrong: your diagnosis was Lymphoma.")
+    expect(told).to_contain_text("✗ Incorrect: your diagnosis was Lymphoma.")
     images_painted(page)
     screenshot(page, f"practice-{number}-answer")
 
@@ -83,14 +83,14 @@ def test_a_new_reader_walks_to_the_first_case(browser, served):
     with window(browser, address, refusals=[400, 400]) as page:
         sign_in(page, "berta")
         expect(page.get_by_text("Next: Study information and consent")).to_be_visible()
-        expect(page.get_by_text("4 diagnoses still to give.")).to_be_visible()
+        expect(page.get_by_text("4 diagnoses left.")).to_be_visible()
         screenshot(page, "my-studies-before")
         enter(page, "prepared")
         at(page, f"{root}/consent/")
         screenshot(page, "consent")
         page.get_by_role("link", name="Not now: back to my studies").click()
         enter(page, "prepared")
-        go_on(page, "Go on")  # without the tick
+        go_on(page, "Continue")  # without the tick
         expect(page.get_by_role("alert")).to_contain_text("Tick the box")
         consent(page)
         at(page, f"{root}/profile/")
@@ -107,10 +107,10 @@ def test_a_new_reader_walks_to_the_first_case(browser, served):
         look(page)
         at(page, f"{root}/practice/1/")
         practise(page, 1)
-        page.get_by_role("link", name="To the next practice case").click()
+        page.get_by_role("link", name="Go to the next practice case").click()
         at(page, f"{root}/practice/2/")
         practise(page, 2)
-        page.get_by_role("link", name="To the first case").click()
+        page.get_by_role("link", name="Go to the first case").click()
         expect(page.locator("header")).to_contain_text("Case 1 of 2")
         images_painted(page)
         screenshot(page, "first-case")
@@ -150,7 +150,7 @@ def test_the_same_way_without_javascript(browser, served):
         look(page)
         choose(page, Etiology.REACTIVE)
         go_on(page, "Submit and see the answer")
-        page.get_by_role("link", name="To the first case").click()
+        page.get_by_role("link", name="Go to the first case").click()
         expect(page.locator("header")).to_contain_text("Case 1 of 1")
     assert site.value(
         "SELECT display FROM reading_displaycheck x JOIN reading_reader r ON r.id = x.reader_id"
@@ -213,7 +213,7 @@ def test_the_washout_counts_down(browser, served):
         left = page.locator("[data-seconds]")
         expect(left).to_have_text("14 days")
         screenshot(page, "washout")
-        page.get_by_role("link", name="To my studies").click()
+        page.get_by_role("link", name="Back to my studies").click()
         expect(left).to_have_text("14 days")
         screenshot(page, "my-studies-washout")
         page.clock.fast_forward(26 * 60 * MINUTE)

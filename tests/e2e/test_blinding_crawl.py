@@ -154,7 +154,7 @@ def test_whatever_a_browser_can_fetch_tells_nothing(browser, served, design):
             look.storage(page)
             look.aided = following == 2
             _read(page, aided=stage == 2)
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
         look.storage(page)
     assert look.found == []
     assert {"text/html", "application/json", "image/png", "text/javascript"} <= look.kinds

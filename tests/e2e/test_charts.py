@@ -31,7 +31,7 @@ def address(served):
         site.manage("study", "explored", step)
     plan = json.dumps({"intervals": {"resamples": 200}, "sections": ["table2", "roc"]})
     Client(address, "ines").start_run("explored", document=plan)
-    wait_until(lambda: site.run("explored", 1).state == "done", what="the analysis", patience=120)
+    wait_until(lambda: site.files_are_made("explored", 1), what="the run's files", patience=240)
     return address
 
 

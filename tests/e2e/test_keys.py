@@ -70,7 +70,7 @@ def test_a_case_takes_three_keys_alone_and_one_with_the_ai(browser, served):
         heatmaps_drawn(page, level=2)
         for key in ("m", "3", "Enter"):
             page.keyboard.press(key)
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
     assert _stored(site, "keyed") == [
         (1, Etiology.METASTATIC),
         (2, Etiology.METASTATIC),
@@ -192,7 +192,7 @@ def test_digits_go_by_their_place_and_letters_by_what_is_written_on_them(browser
     with window(browser, address) as page:
         _open(page, "rekeyed")
         names = page.evaluate(
-            "async () => { const { nameOf } = await import('/static/reading/keynames.js');"
+            "async () => { const { nameOf } = await import('/static/reading/key-names.js');"
             " const press = (key, code, shiftKey = false) => nameOf({ key, code, shiftKey });"
             " return [press('!', 'Digit1', true), press('1', 'Digit1', true),"
             "  press('&', 'Digit1'), press('1', 'Numpad1'), press('B', 'KeyB'),"
@@ -211,20 +211,20 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
     with window(browser, address) as page:
         _open(page, "rekeyed")
         dialog = _dialog(page)
-        for action in ("Invert", "Zoom in", "Benign", "Lymphoma", "Submit and go on", "Clear"):
+        for action in ("Invert", "Zoom in", "Benign", "Lymphoma", "Submit and continue", "Clear"):
             expect(dialog.get_by_role("rowheader", name=action, exact=True)).to_be_visible()
         screenshot(page, "keys-dialog")
         said = dialog.get_by_role("status")
         _change(dialog, "Invert", "w")
-        expect(said).to_contain_text("W is the key of “Window” already. Nothing was changed")
+        expect(said).to_contain_text("W is already used for “Window”. Nothing was changed")
         page.keyboard.press("b")
-        expect(said).to_contain_text("B is kept for the diagnosis")
+        expect(said).to_contain_text("B is reserved for the diagnosis")
         page.keyboard.press("F5")
-        expect(said).to_contain_text("F5 belongs to the browser")
+        expect(said).to_contain_text("F5 is reserved for the browser")
         page.keyboard.press("x")
-        expect(said).to_have_text("“Invert” has the key X now.")
+        expect(said).to_have_text("“Invert” now has the key X.")
         _change(dialog, "Benign", "i")  # free since then
-        expect(said).to_have_text("“Benign” has the key I now.")
+        expect(said).to_have_text("“Benign” now has the key I.")
         _change(dialog, "Fit", "Escape")
         expect(said).to_have_text("")
         dialog.get_by_role("button", name="Close").click()
@@ -240,7 +240,7 @@ def test_keys_are_listed_changed_kept_and_given_back(browser, served):
         expect(invert).to_have_attribute("aria-pressed", "true")
         expect(invert).to_have_attribute("aria-keyshortcuts", "x")
         dialog = _dialog(page)
-        dialog.get_by_role("button", name="Standard keys").click()
+        dialog.get_by_role("button", name="Restore default keys").click()
         page.keyboard.press("Escape")
         page.keyboard.press("i")
         expect(invert).to_have_attribute("aria-pressed", "false")
@@ -254,10 +254,10 @@ def test_a_key_that_submits_in_stage_2_is_given_to_nothing_in_stage_1(browser, s
         dialog = _dialog(page)
         said = dialog.get_by_role("status")
         _change(dialog, "Fit", "k")
-        expect(said).to_contain_text("K is kept for the diagnosis")
+        expect(said).to_contain_text("K is reserved for the diagnosis")
         for key in ("7", "h", "Shift+1", "c"):
             page.keyboard.press(key)
-            expect(said).to_contain_text(f"{key[-1].upper()} is kept for the diagnosis")
+            expect(said).to_contain_text(f"{key[-1].upper()} is reserved for the diagnosis")
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         _store_own_key(page, action="invert", key="k")
@@ -271,7 +271,7 @@ def test_a_key_that_submits_in_stage_2_is_given_to_nothing_in_stage_1(browser, s
         _is_at(page, stage=2, number=1)
         assert _unkept(page) == []
         page.keyboard.press("k")
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
     assert _stored(site, "given-away") == [(1, Etiology.LYMPHOMA), (2, Etiology.LYMPHOMA)]
 
 
@@ -282,14 +282,15 @@ def test_an_own_key_of_stage_2_is_given_to_nothing_in_stage_1(browser, served):
         _store_own_key(page, action="keep", key="j")
         dialog = _dialog(page)
         _change(dialog, "Fit", "j")
-        expect(dialog.get_by_role("status")).to_contain_text("J is kept for the diagnosis")
+        expect(dialog.get_by_role("status")).to_contain_text("J is reserved for the diagnosis")
 
 
 def _store_own_key(page: Page, *, action: str, key: str) -> None:
     """As an earlier visit left it."""
     page.evaluate(
-        "async (own) => { const { retain } = await import('/static/reading/settings.js');"
-        " retain('keys', { off: false, own }); }",
+        "async (own) => {"
+        " const { saveSettings } = await import('/static/reading/local-storage.js');"
+        " saveSettings('keys', { off: false, own }); }",
         {action: key},
     )
     page.reload()
@@ -316,7 +317,7 @@ def test_all_can_be_switched_off(browser, served):
         hints = page.locator("kbd.hint")
         assert hints.count() > 10
         dialog = _dialog(page)
-        dialog.get_by_label("Shortcuts are on").uncheck()
+        dialog.get_by_label("Use shortcuts").uncheck()
         page.keyboard.press("Escape")
         expect(hints).to_have_count(0)
         for key in ("b", "i", "?", "+"):
@@ -327,7 +328,7 @@ def test_all_can_be_switched_off(browser, served):
         expect(_radio(page, "Benign")).not_to_be_checked()
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("button", name="Invert")).to_have_attribute("aria-pressed", "false")
-        _dialog(page).get_by_label("Shortcuts are on").check()
+        _dialog(page).get_by_label("Use shortcuts").check()
         page.keyboard.press("Escape")
         page.keyboard.press("b")
         expect(_radio(page, "Benign")).to_be_checked()

@@ -30,7 +30,8 @@ from tests.services.site import Site, Sketch
 pytestmark = pytest.mark.e2e
 
 SLUGS = ("offline", "killed", "expired", "another", "lost", "reload", "crash", "locked", "late",
-         "slow", "hidden", "paused", "proxy-200", "proxy-403", "proxy-404")  # fmt: skip
+         "slow", "hidden", "paused", "full-disk", "proxy-200", "proxy-403",
+         "proxy-404")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_cut_line_keeps_the_diagnosis_and_sends_it_when_it_is_back(browser, se
         read(page, "offline")
         page.context.set_offline(True)
         give(page)
-        says(page, "1 diagnosis is kept in this browser")
+        says(page, "Diagnoses kept in this browser: 1.")
         screenshot(page, "offline")
         assert stored(server, "offline") == []
         assert outbox(page) == 1
@@ -94,7 +95,7 @@ def test_a_server_that_is_killed_takes_it_once_it_is_up_again(browser, server):
         read(page, "killed")
         server.kill()
         give(page)
-        says(page, "No answer from the server")
+        says(page, "No connection to the server")
         server.start()
         on_case(page, 2)
         assert outbox(page) == 0
@@ -163,7 +164,7 @@ def test_a_page_of_some_proxy_is_no_answer(browser, server, status):
         page.route(READINGS, lambda route: route.fulfill(**html))
         page.route("**/api/v1/session/", lambda route: route.fulfill(**html))
         give(page)
-        says(page, "No answer from the server")
+        says(page, "No connection to the server")
         assert stored(server, slug) == []
         page.unroute_all()
         on_case(page, 2)
@@ -203,7 +204,7 @@ def test_a_browser_that_crashes_sends_it_when_it_is_opened_again(browser, server
     read(page, "crash")
     page.context.set_offline(True)
     give(page)
-    says(page, "1 diagnosis is kept in this browser")
+    says(page, "Diagnoses kept in this browser: 1.")
     _kill_browser(tmp_path)
     with closing(launch()) as context:
         page = context.new_page()
@@ -231,13 +232,13 @@ def test_a_study_that_was_locked_meanwhile_says_that_it_was_not_stored(browser, 
         read(page, "locked")
         page.context.set_offline(True)
         give(page)
-        says(page, "1 diagnosis is kept")
+        says(page, "Diagnoses kept in this browser: 1.")
         server.site.manage("study", "locked", "lock")
         page.context.set_offline(False)
         refusals = page.locator("#refusals")
-        expect(refusals).to_contain_text("not stored: This study takes no readings now")
+        expect(refusals).to_contain_text("not stored: This study does not accept readings now")
         screenshot(page, "locked-meanwhile")
-        page.get_by_role("button", name="Understood").click()
+        page.get_by_role("button", name="OK", exact=True).click()
         expect(refusals).to_have_text("")
         assert outbox(page) == 0
     assert stored(server, "locked") == []
@@ -253,7 +254,7 @@ def test_a_diagnosis_waits_in_the_browser_while_the_study_is_paused(browser, ser
         assert outbox(page) == 1
         page.reload()
         expect(page.get_by_role("heading", name="The study is paused")).to_be_visible()
-        says(page, "sent once the study goes on")
+        says(page, "sent once the study resumes")
         screenshot(page, "paused")
         assert stored(server, "paused") == []
         server.site.manage("study", "paused", "resume")
@@ -318,3 +319,33 @@ def test_time_in_which_the_page_was_hidden_is_no_reading_time(browser, server):
     told = trace(server, "hidden")
     assert told["elapsed"] - told["active"] >= 2900
     assert {"painted", "hidden", "shown", "submit"} <= set(told["events"])
+
+
+FULL_DISK = """
+const put = IDBObjectStore.prototype.put;
+IDBObjectStore.prototype.put = function (...values) {
+  if (!window.diskHasSpace) throw new DOMException("no space", "QuotaExceededError");
+  return put.apply(this, values);
+};
+"""
+
+
+def test_a_browser_whose_disk_is_full_keeps_it_in_its_page(browser, server):
+    """It says so, asks before the page is left, and sends it once the line is back."""
+    with window(browser, server.address, troubled=True) as page:
+        page.add_init_script(FULL_DISK)
+        sign_in(page, "gerd")
+        read(page, "full-disk")
+        page.context.set_offline(True)
+        give(page)
+        says(page, "Leave this page open")
+        assert outbox(page) == 0
+        asked = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.close(run_before_unload=True)
+        page.wait_for_timeout(300)
+        assert asked == ["beforeunload"]
+        page.context.set_offline(False)
+        on_case(page, 2)
+        says(page, "Stored at")
+    assert stored(server, "full-disk") == [Etiology.LYMPHOMA]

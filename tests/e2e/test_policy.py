@@ -63,7 +63,10 @@ def test_pages_without_a_case(browser, served):
     with window(browser, address) as page:
         sign_in(page, "clara")
         expect(page.get_by_text("Reading in this study has ended")).to_be_visible()
-        for slug, heading in (("unread", "No reading now"), ("draft", "No reading now")):
+        for slug, heading in (
+            ("unread", "No reading at the moment"),
+            ("draft", "No reading at the moment"),
+        ):
             page.goto(f"/read/{slug}/")
             expect(page.get_by_role("heading", name=heading)).to_be_visible()
             screenshot(page, f"no-case-{slug}")

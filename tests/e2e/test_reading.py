@@ -106,7 +106,7 @@ def test_two_sessions_stopped_and_resumed_in_both(browser, served):
         assert (code(page), age(page)) != left
         for number in (2, 3):
             _read_aided(page, site, number=number)
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
         screenshot(page, "end")
     _six_readings(site)
 
@@ -174,7 +174,7 @@ def test_sequential_stage_2_follows_each_case_and_its_overlay_can_be_set(browser
             _stage_2(page, number=number, total=2, stage_1=Etiology.TUBERCULOUS)
             _overlay_can_be_set(page, opacity=(0.5, 0.8)[number - 1])  # kept from case to case
             keep(page)
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
     stored = [(stage, case_id) for _, stage, case_id, *_ in site.readings("pairs")]
     assert [stage for stage, _ in stored] == [1, 2, 1, 2]
     assert stored[0][1] == stored[1][1] != stored[2][1] == stored[3][1]
@@ -201,7 +201,7 @@ def test_a_case_can_be_read_without_javascript(browser, served):
         sign_in(page, "anna")
         enter(page, "plain")
         page.get_by_role("radio", name="Malignant").check()
-        page.get_by_role("button", name="Submit and go on").click()
+        page.get_by_role("button", name="Submit and continue").click()
         expect(page.get_by_role("alert")).to_contain_text("Choose benign or malignant")
         expect(page.get_by_role("radio", name="Malignant")).to_be_checked()
         choose(page, Etiology.METASTATIC)
@@ -211,7 +211,7 @@ def test_a_case_can_be_read_without_javascript(browser, served):
         expect(page.locator(".probabilities meter")).to_have_count(4)
         screenshot(page, "stage-2-without-javascript")
         keep(page)
-        expect(page.get_by_role("heading", name="All cases are read")).to_be_visible()
+        expect(page.get_by_role("heading", name="You have read all cases")).to_be_visible()
     assert [(stage, etiology) for _, stage, _, _, etiology in site.readings("plain")] == [
         (1, Etiology.METASTATIC),
         (2, Etiology.METASTATIC),

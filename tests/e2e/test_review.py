@@ -63,11 +63,11 @@ def test_a_box_is_drawn_with_the_mouse_and_typed(browser, waiting):
         card.get_by_label("Left", exact=True).fill("50")
         assert card.locator("rect.crop").get_attribute("x") == "50"
         drawn = edges(card)
-        card.get_by_role("button", name="Keep what is in the box").click()
-        expect(page.get_by_text("Look at the result.")).to_be_visible()
+        card.get_by_role("button", name="Crop to this box").click()
+        expect(page.get_by_text("Review the result.")).to_be_visible()
         card = page.locator("[data-image]", has=page.get_by_role("heading", name=name))
         assert size(card) == (drawn[2] - drawn[0], drawn[3] - drawn[1])
-        expect(card).to_contain_text("Cropped by hand: look at the result")
+        expect(card).to_contain_text("Cropped by hand: review the result")
 
 
 def test_a_whole_page_is_approved_once_it_was_seen(browser, waiting):
@@ -79,11 +79,11 @@ def test_a_whole_page_is_approved_once_it_was_seen(browser, waiting):
         for card in page.locator("[data-image]").all():
             card.locator("svg.preview").scroll_into_view_if_needed()
             page.wait_for_timeout(900)
-        expect(page.get_by_text("All were in view.")).to_be_visible()
+        expect(page.get_by_text("All images viewed.")).to_be_visible()
         tick.focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_text("6 images approved.")).to_be_visible()
-        expect(page.get_by_text("There are none here.")).to_be_visible()
+        expect(page.get_by_text("There are no images here.")).to_be_visible()
     assert site.value("SELECT count(*) FROM cohorts_imagereview WHERE state = %s", "approved") == 6

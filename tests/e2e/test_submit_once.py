@@ -114,7 +114,7 @@ def test_two_tabs_at_once_store_one_reading_and_the_second_is_told(browser, serv
         assert code(page) == code(other)
         page.reload()
         expect(told).to_be_visible()  # until it is understood, by whichever tab
-        page.get_by_role("button", name="Understood").click()
+        page.get_by_role("button", name="OK", exact=True).click()
         expect(page.locator("#refusals")).to_have_text("")
         page.reload()
         images_painted(page)

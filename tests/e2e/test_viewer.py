@@ -341,7 +341,7 @@ def test_the_heatmap_is_gone_while_it_is_held_away(browser, served):
         expect(overlays).to_have_count(2)
         assert np.abs(covered - bare).max() > 30
         assert np.array_equal(_pixels(page, BUS), covered)
-        page.get_by_role("button", name="Hide while held").hover()
+        page.get_by_role("button", name="Hold to hide").hover()
         page.mouse.down()
         expect(overlays).to_have_count(0)
         page.mouse.up()

@@ -4,13 +4,13 @@ from dataclasses import asdict
 import pytest
 
 from inference.clahdm import weights
-from inference.importer import import_predictions
+from inference.model_registration import CheckedWeights, register
 from inference.models import ModelVersion
-from inference.registry import CheckedWeights, register
-from readerstudy.cohorts.ingest import ImportRefused
+from inference.predictions_import import import_predictions
+from readerstudy.imaging import ImportRefused
 from tests import factories
-from tests.cohorts.ingest_files import write_folder
-from tests.inference.bundle_files import NAME, files_for, nothing_was_imported
+from tests.imaging.example_files import write_folder
+from tests.inference.prediction_files import NAME, files_for, nothing_was_imported
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from inference import evaluating, queue, runner
+from inference import evaluation_predictions, queue, runner
 from inference.models import InferenceJob, ModelVersion, StudyModel
-from inference.outcome import Outcome
-from readerstudy.cohorts.models import Case
+from inference.worker_outcome import WorkerOutcome
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Case
 from tests import factories
-from tests.inference.bundle_files import external, rows_for
+from tests.inference.prediction_files import external, rows_for
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
-REFUSAL = "predictions are imported, not computed"
+draft = shared(factories.make_draft)  # three testing cases in two cohorts
+REFUSAL = "predictions were imported"
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_it_is_not_queued(study):
         with pytest.raises(queue.NotComputed, match=REFUSAL):
             attempt()
     for step in (lifecycle.queue_model, lambda study: lifecycle.run_model(study, by="test")):
-        with pytest.raises(lifecycle.NotPossible, match=REFUSAL):
+        with pytest.raises(lifecycle.StepNotPossible, match=REFUSAL):
             step(study)
     with pytest.raises(CommandError, match=REFUSAL):
         call_command("study", "study", "run-model")
@@ -50,7 +52,7 @@ def test_the_admins_page_says_why_it_is_not_run(study, client):
     client.force_login(factories.make_user("admin", is_staff=True, is_superuser=True))
     address = f"/admin/cohorts/study/{study.pk}/run-model/"
     page = client.post(address, follow=True).content.decode()
-    assert "predictions are imported, not computed" in page
+    assert "predictions were imported" in page
     assert not InferenceJob.objects.exists()
 
 
@@ -60,27 +62,28 @@ def test_a_job_that_was_forced_on_it_fails_with_the_reason(forced_job):
     forced_job.refresh_from_db()
     assert (forced_job.state, forced_job.attempts) == (InferenceJob.State.FAILED, 1)
     assert REFUSAL in forced_job.reason
-    assert runner.run([forced_job.pk]) == Outcome()
+    assert runner.run([forced_job.pk]) == WorkerOutcome()
     assert queue.reap().again == []
 
 
 @pytest.mark.parametrize(
     "change", [{"weights": "weights/x.safetensors"}, {"is_external": False}]
 )  # fmt: skip
-def test_the_database_keeps_it_without_weights(study, change):
-    with pytest.raises(IntegrityError), transaction.atomic():
-        ModelVersion.objects.filter(is_external=True).update(**change)
+def test_the_database_keeps_it_without_weights(change):
+    unused = factories.make_model(is_external=True, weights="")
+    with pytest.raises(IntegrityError, match="model_weights"), transaction.atomic():
+        ModelVersion.objects.filter(pk=unused.pk).update(**change)
 
 
-def test_a_version_that_is_run_here_has_weights(draft):
-    own = ModelVersion.objects.filter(pk=draft.studymodel.model_version_id)
+def test_a_version_that_is_run_here_has_weights():
+    unused = factories.make_model()
     for change in ({"weights": ""}, {"is_external": True}):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            own.update(**change)
+        with pytest.raises(IntegrityError, match="model_weights"), transaction.atomic():
+            ModelVersion.objects.filter(pk=unused.pk).update(**change)
 
 
 def test_its_predictions_are_evaluated_like_any_others(study, capsys):
-    cohorts, threshold = evaluating.stored(study)
+    cohorts, threshold = evaluation_predictions.stored_predictions(study)
     assert threshold == 0.5
     assert sorted(p for c in cohorts for p in c.probabilities[:, 0]) == [0.125, 0.225, 0.325]
     call_command("evaluate_clahdm", "study", resamples=20)
@@ -90,10 +93,12 @@ def test_its_predictions_are_evaluated_like_any_others(study, capsys):
 def test_a_study_that_has_none_of_its_predictions_is_told_to_import(study):
     other = factories.make_draft("other", cases=1)
     StudyModel.objects.filter(study=other).update(model_version=external())
-    with pytest.raises(evaluating.NotNow, match="import its predictions first"):
-        evaluating.stored(other)
+    with pytest.raises(
+        evaluation_predictions.EvaluationNotPossible, match="First import its predictions"
+    ):
+        evaluation_predictions.stored_predictions(other)
     [reason] = lifecycle.missing_to_open(other)
-    assert "import those of Their CLA-HDM 2.1 (predictions imported) for this study" in reason
+    assert "Import predictions of Their CLA-HDM 2.1 (predictions imported) for this study" in reason
 
 
 def test_the_frozen_protocol_names_it_as_imported(study):

@@ -7,19 +7,21 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from inference import admin as pages
 from inference.models import StudyModel
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Study
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Study
 from tests import factories
-from tests.cohorts.ingest_files import write_zip
-from tests.inference.bundle_files import (
+from tests.imaging.example_files import write_zip
+from tests.inference.prediction_files import (
     NAME,
     external,
     files_for,
     nothing_was_imported,
     rows_for,
 )
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
+draft = shared(factories.make_draft)  # three testing cases in two cohorts
 LIST = "/admin/inference/modelversion/"
 PAGE = LIST + "import-predictions/"
 
@@ -42,7 +44,7 @@ def test_an_upload_is_imported_and_said_so(draft, send):
     response = send(draft, files_for(rows_for(draft, heatmaps=False)))
     assert response.redirect_chain == [(LIST, 302)]
     page = response.content.decode()
-    assert "3 predictions are stored as Their CLA-HDM 2.1 (predictions imported)." in page
+    assert "3 predictions were imported as Their CLA-HDM 2.1 (predictions imported)." in page
     assert "3 of 3 cases have no heatmaps" in page
     assert StudyModel.objects.get(study=draft).model_version == external()
     assert external().threshold == 0.3
@@ -92,13 +94,13 @@ def test_what_is_no_archive_is_refused_by_its_own_name(draft, send):
 def test_a_form_that_is_wrong_is_marked(draft, send, fields, words):
     page = send(draft, files_for(rows_for(draft)), **fields).content.decode()
     assert words in page
-    assert "Please correct what is marked below" in page
+    assert "Please correct the errors below" in page
     assert nothing_was_imported()
 
 
 def test_an_upload_that_is_too_large_is_not_opened(draft, send, monkeypatch):
     monkeypatch.setattr(pages, "MAX_UPLOAD_BYTES", 100)
-    assert "The file is over" in send(draft, files_for(rows_for(draft))).content.decode()
+    assert "The file is larger than" in send(draft, files_for(rows_for(draft))).content.decode()
     assert nothing_was_imported()
 
 

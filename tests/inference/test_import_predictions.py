@@ -8,19 +8,19 @@ from django.core.management import CommandError, call_command
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 
-from inference import importer
-from inference.importer import import_predictions
+from inference import predictions_import
+from inference.current_results import predictions_of
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
-from inference.results import predictions_of
+from inference.predictions_import import import_predictions
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.ingest import ImportRefused
-from readerstudy.cohorts.models import Case, Cohort, Image, ImageReview
-from readerstudy.cohorts.models import testing_cases as cases_to_read
 from readerstudy.diagnosis import Etiology
+from readerstudy.imaging import ImportRefused
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Case, Cohort, Image, ImageReview
+from readerstudy.studies.models import testing_cases as cases_to_read
 from tests import factories
-from tests.cohorts.ingest_files import write_folder, write_zip
-from tests.inference.bundle_files import (
+from tests.imaging.example_files import write_folder, write_zip
+from tests.inference.prediction_files import (
     NAME,
     external,
     files_for,
@@ -31,8 +31,10 @@ from tests.inference.bundle_files import (
     rows_for,
     table_text,
 )
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
+draft = shared(factories.make_draft)  # three testing cases in two cohorts
 
 
 # What comes in.
@@ -100,7 +102,7 @@ def test_heatmaps_and_digests_may_be_left_out_and_the_importer_is_told(draft, ta
     rows[0] |= dict.fromkeys([column for column in rows[0] if column.startswith("level")], "")
     said = " ".join(take(rows).sentences())
     assert "1 of 3 cases have no heatmaps" in said
-    assert "3 of 3 rows do not name the SHA-256 of both images" in said
+    assert "3 of 3 rows do not give the SHA-256 of both images" in said
     assert Heatmap.objects.filter(prediction__model_version=external()).count() == 8
     assert lifecycle.missing_to_open(draft) == []
 
@@ -152,7 +154,7 @@ def test_other_predictions_under_the_same_version_are_refused(what, draft, take)
         files = files_for(rows_for(draft, digests=False))
     else:
         fields["threshold"] = 0.4
-    with pytest.raises(ImportRefused, match="never replaced, so give these another version"):
+    with pytest.raises(ImportRefused, match="never replaced; give these another version"):
         take(files, **fields)
     assert Prediction.objects.filter(model_version=external()).count() == 3
     assert take(files, version="2.2", **fields).stored == 3
@@ -160,14 +162,14 @@ def test_other_predictions_under_the_same_version_are_refused(what, draft, take)
 
 def test_the_same_predictions_have_one_name(draft, take):
     take(rows_for(draft))
-    with pytest.raises(ImportRefused, match=r"here already, as Their CLA-HDM 2\.1"):
+    with pytest.raises(ImportRefused, match=r"already exist as Their CLA-HDM 2\.1"):
         take(rows_for(draft), version="2.2")
 
 
 def test_a_version_with_weights_here_takes_no_imported_predictions(draft, refused):
     own = draft.studymodel.model_version
     [problem] = refused(rows_for(draft), name=own.name, version=own.version)
-    assert "has its weights here" in problem.message
+    assert "has weights on this site" in problem.message
 
 
 def test_another_study_with_the_same_cases_takes_the_same_bundle(draft, take):
@@ -186,13 +188,15 @@ def test_a_case_whose_images_were_replaced_needs_its_import_anew(draft, take):
     replaced.update(sha256="f" * 64)
     ImageReview.objects.filter(image__in=replaced).update(sha256="f" * 64)
     [reason] = lifecycle.missing_to_open(draft)
-    assert "1 cases have no prediction that fits their images; import those of Their" in reason
+    assert (
+        "1 cases have no prediction for their current images. Import predictions of Their" in reason
+    )
     assert take(rows).stored == 1
     assert lifecycle.missing_to_open(draft) == []
 
 
 def test_a_failure_while_storing_leaves_nothing(draft, take, monkeypatch):
-    monkeypatch.setattr(importer, "record", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(predictions_import, "record", lambda *args, **kwargs: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         take(rows_for(draft))
     assert nothing_was_imported()
@@ -210,7 +214,7 @@ def test_cases_that_change_while_a_bundle_is_read_refuse_it(draft, refused):
         return rows
 
     [problem] = refused(rows_for(draft), progress=progress)
-    assert "changed meanwhile" in problem.message
+    assert "changed in the meantime" in problem.message
 
 
 # The command.
@@ -224,9 +228,9 @@ def test_the_command_imports_and_says_what_it_did(draft, tmp_path, capsys):
     source = write_folder(tmp_path / "bundle", files_for(rows_for(draft, heatmaps=False)))
     command(draft, source, threshold=0.4, by="ada")
     told = capsys.readouterr().out
-    assert "3 predictions are stored as Their CLA-HDM 2.1 (predictions imported)." in told
+    assert "3 predictions were imported as Their CLA-HDM 2.1 (predictions imported)." in told
     assert "3 of 3 cases have no heatmaps" in told
-    assert "stage 2 now shows them instead of CLA-HDM" in told
+    assert "Stage 2 of the study now shows them instead of CLA-HDM" in told
     assert external().threshold == 0.4
     command(draft, source, threshold=0.4)
     assert "Nothing was changed." in capsys.readouterr().out

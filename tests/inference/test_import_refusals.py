@@ -7,13 +7,13 @@ import zlib
 import pytest
 from PIL import Image as PillowImage
 
-from inference.importer import import_predictions
 from inference.models import StudyModel
-from readerstudy.cohorts.ingest import ImportRefused
+from inference.predictions_import import import_predictions
+from readerstudy.imaging import ImportRefused
 from readerstudy.reading import lifecycle
 from tests import factories
-from tests.cohorts.ingest_files import write_zip
-from tests.inference.bundle_files import (
+from tests.imaging.example_files import write_zip
+from tests.inference.prediction_files import (
     NAME,
     files_for,
     grey_png,
@@ -22,8 +22,10 @@ from tests.inference.bundle_files import (
     rows_for,
     table_text,
 )
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
+draft = shared(factories.make_draft)  # three testing cases in two cohorts
 
 
 # When it is too late, or the name is no name.
@@ -33,7 +35,7 @@ def test_only_a_draft_takes_predictions(draft, refused):
     lifecycle.open_study(draft, by="test")
     before = StudyModel.objects.get(study=draft).model_version
     assert [p.message for p in refused(rows_for(draft))] == [
-        "the study is open; only a draft takes predictions"
+        "the study is open; only a draft accepts predictions"
     ]
     factories.finish(draft)
     assert "the study is unblinded" in refused(rows_for(draft))[0].message
@@ -46,7 +48,7 @@ def test_only_a_draft_takes_predictions(draft, refused):
         ({"name": ""}, "the name must be 1 to 64"),
         ({"name": "n" * 65}, "the name must be 1 to 64"),
         ({"name": "a\nb"}, "printable"),
-        ({"version": " 1"}, "no space around"),
+        ({"version": " 1"}, "without spaces at the start or end"),
         ({"version": "v" * 33}, "the version must be 1 to 32"),
         ({"threshold": 1.01}, "from 0 to 1"),
         ({"threshold": -0.01}, "from 0 to 1"),
@@ -93,7 +95,7 @@ def test_a_case_has_one_row(draft, refused):
         ("p_tuberculous", "nan", "from 0 to 1"),
         ("p_metastatic", "inf", "from 0 to 1"),
         ("p_metastatic", "1e999", "from 0 to 1"),
-        ("p_malignant", "0,73", "with a point"),
+        ("p_malignant", "0,73", "with a decimal point"),
         ("p_malignant", "73%", "no percent sign"),
         ("p_malignant", "=1/2", "not a probability"),
         ("p_malignant", "\u0660.\u0665", "not a probability"),
@@ -102,11 +104,11 @@ def test_a_case_has_one_row(draft, refused):
         ("cohort", '=HYPERLINK("http://x")', "no cohort"),
         ("bus_sha256", "0" * 64, "another image"),
         ("cdfi_sha256", "123", "64 hexadecimal digits"),
-        ("level1_bus", "../../etc/passwd", "leaves the folder"),
+        ("level1_bus", "../../etc/passwd", "outside the folder"),
         ("level1_bus", "/etc/passwd", "absolute path"),
         ("level1_bus", "nowhere.png", 'no file "nowhere.png"'),
         ("level1_bus", "Heatmaps/2-level1_bus.png", 'there is "heatmaps/2-level1_bus.png"'),
-        ("level2_cdfi", "", "all four heatmaps or none"),
+        ("level2_cdfi", "", "all four heatmaps of a case or none"),
         ("level2_cdfi", "heatmaps/2-level2_bus.png", "already used in row 3, column level2_bus"),
     ],
 )
@@ -206,13 +208,13 @@ def in_bits(bits: int) -> bytes:
         (in_bits(4), "not 8-bit greyscale"),
         (picture("I;16"), "not 8-bit greyscale"),
         (picture("L", transparency=0), "not 8-bit greyscale"),
-        (animated(), "several pictures"),
-        (picture("L", (1, 7)), "1 by 7 pixels is too small; the least is 2 by 2"),
-        (picture("L", (513, 2)), "513 by 2 pixels is too large; the most is 512 by 512"),
+        (animated(), "several images"),
+        (picture("L", (1, 7)), "1 by 7 pixels is too small; the minimum is 2 by 2"),
+        (picture("L", (513, 2)), "513 by 2 pixels is too large; the maximum is 512 by 512"),
         (picture("L", (2, 60_000)), "too large"),
-        (grey_png(heatmap(1))[:-20], "cut short"),
+        (grey_png(heatmap(1))[:-20], "incomplete"),
         (grey_png(heatmap(1)).replace(b"IDAT", b"IDAX"), "damaged"),
-        (grey_png(heatmap(1)) + bytes(2**20), "has more than the 1.0 MiB allowed"),
+        (grey_png(heatmap(1)) + bytes(2**20), "is larger than the 1.0 MiB allowed"),
     ],
 )
 def test_refuses_a_heatmap_that_is_none(draft, refused, data, words):
@@ -243,10 +245,10 @@ def test_the_largest_and_the_smallest_heatmap_are_taken(draft, take):
 def test_refuses_a_hostile_archive(draft, tmp_path):
     files = files_for(rows_for(draft))
     for name, extra, words in (
-        ("out", {"../../outside.png": b"x"}, "leaves the folder"),
+        ("out", {"../../outside.png": b"x"}, "outside the folder"),
         ("absolute", {"/etc/cron.d/x": b"x"}, "absolute path"),
         ("bomb", {"bomb.png": bytes(20 * 2**20)}, "decompression bomb"),
-        ("large", {"large.png": bytes(33 * 2**20)}, "may have"),
+        ("large", {"large.png": bytes(33 * 2**20)}, "allowed for one file"),
     ):
         source = write_zip(tmp_path / f"{name}.zip", files | extra)
         with pytest.raises(ImportRefused, match=words):

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 
 from inference import queue, runner
 from inference.models import InferenceJob, Prediction
-from readerstudy.cohorts.models import Image
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Image
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def test_it_says_how_many_it_did_and_how_fast(jobs, capsys):
     said = infer(capsys)
     assert re.search(rf"Cases done: {CASES} in [\d.]+ s, [\d.]+ a second\.", said)
     assert "still in the queue" not in said
-    assert infer(capsys) == "No inference job is waiting.\n"
+    assert infer(capsys) == "No inference jobs are waiting.\n"
 
 
 def test_it_lists_the_cases_with_poor_images(jobs, capsys):
@@ -94,7 +94,7 @@ def test_it_names_the_cases_that_another_worker_has(jobs, capsys):
     queue.claim(jobs[0])
     said = infer(capsys)
     assert f"Cases done: {CASES - 1} in" in said
-    assert "Cases in the hands of other workers: 1." in said
+    assert "Cases running in other workers: 1." in said
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

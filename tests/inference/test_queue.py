@@ -11,9 +11,9 @@ from django.utils import timezone
 from inference import queue, runner, tasks
 from inference.clahdm.predict import NonFiniteError
 from inference.models import Heatmap, InferenceJob, Prediction
-from readerstudy.cohorts.models import Image
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
+from readerstudy.studies.models import Image
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_a_job_ends_with_one_prediction_and_four_maps(jobs):
 def test_a_message_that_comes_twice_finds_nothing_to_do(jobs):
     tasks.run_jobs(jobs[:1])
     before = (Prediction.objects.count(), Heatmap.objects.count())
-    assert runner.run(jobs[:1]) == runner.Outcome()
+    assert runner.run(jobs[:1]) == runner.WorkerOutcome()
     assert (Prediction.objects.count(), Heatmap.objects.count()) == before
     assert state(jobs[0]).attempts == 1
 
@@ -95,7 +95,7 @@ def test_a_worker_given_up_for_dead_can_store_nothing(jobs, settings):
 
 def die(job_id, settings, *, alone=True):
     """A worker takes the job and is never heard of again."""
-    assert queue.claim(job_id, alone=alone)
+    assert queue.claim(job_id, counts_as_strike=alone)
     age_heartbeat(job_id, settings)
     return queue.reap()
 
@@ -119,7 +119,7 @@ def test_a_death_in_company_tells_against_no_case(jobs, settings):
 
 def test_a_job_that_was_tried_is_not_taken_in_company(jobs, settings):
     die(jobs[0], settings, alone=False)
-    assert queue.claim(jobs[0], alone=False) is None
+    assert queue.claim(jobs[0], counts_as_strike=False) is None
     assert queue.claim(jobs[0])
 
 
@@ -230,26 +230,38 @@ def test_a_study_with_a_failed_case_does_not_open(study, jobs, media_root):
     with pytest.raises(CommandError):
         call_command("infer")
     job = state(jobs[0])
-    with pytest.raises(lifecycle.NotPossible) as refusal:
+    with pytest.raises(lifecycle.StepNotPossible) as refusal:
         lifecycle.open_study(study, by="test")
     [reason] = refusal.value.reasons
-    assert reason.startswith("The model failed on 1 cases;")
+    assert reason.startswith("The model failed on 1 cases.")
     assert f"{job.case.cohort.name} / {job.case.case_id}: {job.reason}" in reason
 
 
-def test_the_worker_starts_by_sending_for_what_waits(jobs, monkeypatch):
-    sent = []
-    monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
-    monkeypatch.setattr(tasks.reap, "delay", tasks.reap)
+@pytest.fixture
+def sent(monkeypatch) -> list[list[int]]:
+    """The batches that were sent for; another task that is sent for is done at once."""
+    batches = []
+
+    def send(task, calls) -> bool:
+        for arguments in calls:
+            if task is tasks.run_jobs:
+                batches.append(*arguments)
+            else:
+                task(*arguments)
+        return True
+
+    monkeypatch.setattr(tasks.background, "send", send)
+    return batches
+
+
+def test_the_worker_starts_by_sending_for_what_waits(jobs, sent):
     tasks._catch_up()
     assert sent == [jobs]
     assert InferenceJob.objects.filter(state=State.QUEUED).count() == len(jobs)
 
 
-def test_while_another_worker_is_busy_only_what_was_lost_is_sent_for(jobs, settings, monkeypatch):
+def test_while_another_worker_is_busy_only_what_was_lost_is_sent_for(jobs, settings, sent):
     """What waits has its messages then; sending again would double them."""
-    sent = []
-    monkeypatch.setattr(tasks.run_jobs, "delay", sent.append)
     queue.claim(jobs[0])
     tasks.reap()
     assert sent == []
@@ -274,10 +286,10 @@ def test_batches_are_of_bounded_size_and_tried_jobs_go_alone(study, settings):
     for left in range(4, 0, -1):
         everything = queue.batches(ids)
         assert len(everything) == left
-        assert queue.next_batch() == everything[0]
+        assert queue.peek_batch() == everything[0]
         assert queue.count_waiting() == sum(map(len, everything))
         InferenceJob.objects.filter(pk__in=everything[0]).update(state=State.DONE)
-    assert (queue.next_batch(), queue.count_waiting()) == ([], 0)
+    assert (queue.peek_batch(), queue.count_waiting()) == ([], 0)
 
 
 def test_a_batch_gives_each_case_what_it_would_get_alone(study, jobs):

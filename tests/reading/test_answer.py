@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from readerstudy.accounts.models import User
 from readerstudy.reading.models import Reading, Trace
 from tests import factories
+from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -19,11 +20,24 @@ TRACE = {"active_ms": 900, "elapsed_ms": 1000, "submitted_at": "2026-01-01T00:00
          "exposure": []}  # fmt: skip
 
 
+@shared
+def plain():
+    return factories.make_open(cases=1)
+
+
+@shared
+def on_five_points():
+    return factories.make_open(cases=1, confidence="five_point")
+
+
+@shared
+def in_percent():
+    return factories.make_open(cases=1, confidence="percent")
+
+
 def open_study(**asked) -> Client:
     factories.make_open(cases=1, **asked)
-    client = Client()
-    client.force_login(User.objects.get(username="anna"))
-    return client
+    return sign_in("anna")
 
 
 def submit(client: Client, **said):
@@ -32,22 +46,33 @@ def submit(client: Client, **said):
     return client.post("/api/v1/study/readings/", json.dumps(body), content_type="application/json")
 
 
-@pytest.mark.parametrize(
-    ("scale", "said", "status"),
-    [
-        ("none", {}, 201), ("none", {"confidence": 3}, 400),
-        ("five_point", {}, 400), ("five_point", {"confidence": 0}, 400),
-        ("five_point", {"confidence": 1}, 201), ("five_point", {"confidence": 5}, 201),
-        ("five_point", {"confidence": 6}, 400),
-        ("percent", {"confidence": 0}, 201), ("percent", {"confidence": 100}, 201),
-        ("percent", {"confidence": 101}, 400), ("percent", {"confidence": -1}, 400),
-        ("percent", {"confidence": 10**30}, 400),
-    ],
-)  # fmt: skip
-def test_confidence_is_on_the_protocols_scale(scale, said, status):
-    answer = submit(open_study(confidence=scale), **said)
-    assert answer.status_code == status
+def is_taken(said: dict) -> bool:
+    """Whether a diagnosis is stored with this beside it; else it is refused as incomplete."""
+    status = submit(sign_in("anna"), **said).status_code
+    assert status in (201, 400)
     assert Reading.objects.count() == (status == 201)
+    return status == 201
+
+
+@pytest.mark.parametrize(("said", "taken"), [({}, True), ({"confidence": 3}, False)])
+def test_no_confidence_where_none_is_asked(said, taken, plain):
+    assert is_taken(said) is taken
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [({}, False), ({"confidence": 0}, False), ({"confidence": 1}, True), ({"confidence": 5}, True),
+     ({"confidence": 6}, False)],
+)  # fmt: skip
+def test_confidence_on_five_points(said, taken, on_five_points):
+    assert is_taken(said) is taken
+
+
+@pytest.mark.parametrize(
+    ("confidence", "taken"), [(0, True), (100, True), (101, False), (-1, False), (10**30, False)]
+)
+def test_confidence_in_percent(confidence, taken, in_percent):
+    assert is_taken({"confidence": confidence}) is taken
 
 
 def test_ratings_are_asked_in_stage_2_alone():
@@ -74,12 +99,12 @@ def test_ratings_are_asked_in_stage_2_alone():
         ({"quality_problem": "other", "quality_note": "a\x00b"}, 400),
     ],
 )
-def test_poor_images_are_reported_with_a_reason(said, status):
-    assert submit(open_study(), **said).status_code == status
+def test_poor_images_are_reported_with_a_reason(said, status, plain):
+    assert submit(sign_in("anna"), **said).status_code == status
 
 
-def test_a_refusal_is_told_in_each_readers_language():
-    client, wrong = open_study(), {"quality_problem": "other", "quality_note": "x" * 201}
+def test_a_refusal_is_told_in_each_readers_language(plain):
+    client, wrong = sign_in("anna"), {"quality_problem": "other", "quality_note": "x" * 201}
     in_english = [submit(client, **wrong).json()["detail"]]
     client.cookies["django_language"] = "zh-hans"
     in_chinese = submit(client, **wrong).json()["detail"]
@@ -90,8 +115,8 @@ def test_a_refusal_is_told_in_each_readers_language():
     assert "Ensure" not in in_chinese
 
 
-def test_a_trace_is_kept_with_its_reading():
-    assert submit(open_study(), trace=TRACE).status_code == 201
+def test_a_trace_is_kept_with_its_reading(plain):
+    assert submit(sign_in("anna"), trace=TRACE).status_code == 201
     kept = Trace.objects.get()
     assert (kept.active_ms, kept.elapsed_ms) == (900, 1000)
     assert kept.events == TRACE["events"]
@@ -111,16 +136,16 @@ def test_a_trace_is_kept_with_its_reading():
     ],
     ids=str,
 )  # fmt: skip
-def test_a_trace_that_makes_no_sense_costs_no_diagnosis(changes):
-    answer = submit(open_study(), trace=json.loads(json.dumps(TRACE | changes, allow_nan=False)))
+def test_a_trace_that_makes_no_sense_costs_no_diagnosis(changes, plain):
+    answer = submit(sign_in("anna"), trace=json.loads(json.dumps(TRACE | changes, allow_nan=False)))
     assert answer.status_code == 201
     assert Reading.objects.count() == 1
     kept = Trace.objects.get()
     assert (kept.flags, kept.active_ms, kept.events) == ("untold", None, [])
 
 
-def test_a_repetition_that_says_something_else_is_refused():
-    client = open_study(confidence="five_point")
+def test_a_repetition_that_says_something_else_is_refused(on_five_points):
+    client = sign_in("anna")
     code = client.get("/api/v1/study/case/").json()["case"]["code"]
     key = str(uuid4())
     said = [submit(client, code=code, key=key, confidence=number) for number in (2, 2, 3)]
@@ -139,12 +164,16 @@ def test_the_page_asks_what_the_protocol_asks():
 FORM = {"confidence": "3", "trust": "4", "usefulness": "2"}
 
 
-@pytest.fixture
-def aided_client() -> Client:
+@shared
+def aided():
     """Before the case with AI, in a study that asks for everything."""
     client = open_study(confidence="five_point", rates_aid=True)
     assert submit(client, confidence=1).status_code == 201
-    return client
+
+
+@pytest.fixture
+def aided_client(aided) -> Client:
+    return sign_in("anna")
 
 
 def post_form(client: Client, **said: str) -> str:
@@ -171,7 +200,7 @@ def test_a_refused_form_keeps_what_was_chosen(aided_client):
         ({"confidence": "abc"}, "How confident are you? · Enter a whole number."),
         (
             {"trust": "abc"},
-            "How far do you trust the AI&#x27;s output here? · Enter a whole number.",
+            "How much do you trust the AI&#x27;s output for this case? · Enter a whole number.",
         ),
         ({"etiology": "flu"}, "Etiology · Select a valid choice. flu is not one"),
         ({"quality_problem": "ugly"}, "The image quality is insufficient · Select a valid choice."),

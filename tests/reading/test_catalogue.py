@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from readerstudy.cohorts.models import Study
-from readerstudy.cohorts.vocabulary import Location, NeckLevel, Sex
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
-from readerstudy.reading.labels import TOLD
+from readerstudy.reading.labels import IN_LANGUAGE
+from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, Sex
+from readerstudy.studies.models import Study
 from tests.servers import ROOT
 
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
@@ -76,7 +76,7 @@ def test_the_compiled_catalogue_is_the_written_one(tmp_path):
     "kind", [Malignancy, Etiology, Modality, Sex, Location, NeckLevel, Study.State]
 )
 def test_every_label_that_a_reader_may_meet_is_in_the_catalogue(kind: type[StrEnum]):
-    assert {member.label for member in kind} <= set(TOLD)
+    assert {member.label for member in kind} <= set(IN_LANGUAGE)
 
 
 def test_the_diagnoses_in_chinese_are_those_of_the_discipline():

@@ -6,35 +6,35 @@ from datetime import date
 import pytest
 from django.utils import timezone
 
-from readerstudy.cohorts.models import Protocol
-from readerstudy.cohorts.screening.models import Screening
-from readerstudy.reading import checks, lifecycle
-from readerstudy.reading.checks import State
+from readerstudy.reading import lifecycle, step_checks
+from readerstudy.reading.step_checks import LineState
+from readerstudy.studies.models import Protocol
+from readerstudy.studies.screening.models import Screening
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 
-def lines(study) -> dict[str, checks.Line]:
-    return {line.title: line for line in checks.checklist(study, "open")}
+def lines(study) -> dict[str, step_checks.ChecklistLine]:
+    return {line.title: line for line in step_checks.checklist(study, "open")}
 
 
-def test_every_floor_has_its_lines():
+def test_every_app_has_its_lines():
     assert list(lines(factories.make_draft(cases=1))) == [
-        "Protocol", "Cohorts and cases", "Practice", "Images looked at", "Screening", "Readers",
-        "Model and its results", "Investigators", "Who unblinds", "Analysis plan",
+        "Protocol", "Cohorts and cases", "Practice", "Image review", "Screening", "Readers",
+        "Model results", "Investigators", "People who unblind", "Analysis plan",
     ]  # fmt: skip
 
 
 def test_a_warning_tells_and_does_not_stop():
     study = factories.make_draft(cases=1)
     found = lines(study)
-    warned = {title for title, line in found.items() if line.state is State.WARNING}
+    warned = {title for title, line in found.items() if line.state is LineState.WARNING}
     assert warned == {
         "Protocol", "Practice", "Screening", "Readers", "Investigators", "Analysis plan",
     }  # fmt: skip
     assert "no washout" in found["Protocol"].why[0]
-    assert "no consent" in found["Protocol"].why[1]
+    assert "not asked for consent" in found["Protocol"].why[1]
     assert "R1 (anna) has not signed in yet." in found["Readers"].why
     lifecycle.open_study(study, by="test")
 
@@ -54,10 +54,10 @@ def test_screening_that_does_not_add_up_stops_the_opening():
     study = factories.make_draft(cases=2, cohorts=("one",))
     screening = Screening.objects.create(study=study, screened=9, enrolled=2)
     assert "9 patients screened, but 0 excluded" in lines(study)["Screening"].why[0]
-    with pytest.raises(lifecycle.NotPossible, match="9 patients screened"):
+    with pytest.raises(lifecycle.StepNotPossible, match="9 patients screened"):
         lifecycle.open_study(study, by="test")
     screening.exclusion_set.create(position=1, reason="other", note="x", patients=7)
-    assert lines(study)["Screening"].state is State.DONE
+    assert lines(study)["Screening"].state is LineState.DONE
 
 
 def test_what_is_there_is_told():
@@ -66,7 +66,7 @@ def test_what_is_there_is_told():
     factories.make_investigator(study)
     study.reader_set.get().user.__class__.objects.update(last_login=timezone.now())
     found = lines(study)
-    done = {title for title, line in found.items() if line.state is State.DONE}
+    done = {title for title, line in found.items() if line.state is LineState.DONE}
     assert done == set(found) - {"Analysis plan", "Screening"}
     assert "Two-session design, washout of 28 days" in found["Protocol"].why[0]
     assert found["Cohorts and cases"].why == ["3 testing cases in 2 cohorts."]
@@ -99,7 +99,7 @@ def test_every_field_of_the_protocol_is_frozen_under_the_hash(name):
 
 
 def _document(study) -> dict:
-    from readerstudy.reading.opening import draw_and_freeze
+    from readerstudy.reading.study_opening import draw_and_freeze
 
     study.studymodel.model_version.sha256 = study.studymodel.model_version.version = "x"
     draw_and_freeze(study)

@@ -10,7 +10,10 @@ from analysis.plan import Plan
 from analysis.registration import register, registered_plan
 from inference.models import Prediction, StudyModel
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import (
+from readerstudy.reading import copying, lifecycle
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.reading.models import Reader
+from readerstudy.studies.models import (
     Case,
     Cohort,
     Image,
@@ -19,13 +22,11 @@ from readerstudy.cohorts.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.cohorts.review.models import CandidateFrame, ImageReview
-from readerstudy.cohorts.screening.models import Exclusion, Screening
-from readerstudy.reading import copying, lifecycle
-from readerstudy.reading.lifecycle import NotPossible
-from readerstudy.reading.models import Reader
+from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.screening.models import Exclusion, Screening
 from tests import factories
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +49,7 @@ OWN = {
 }  # fmt: skip
 
 
-@pytest.fixture
+@shared
 def source():
     """A draft of which no setting has its default."""
     study = factories.make_draft(
@@ -70,7 +71,7 @@ def source():
 
 def copy(source: Study, *asked: str, **options) -> Study:
     return copying.copy_study(
-        source, slug="copy", title="The copy", asked=set(asked), by="somebody", **options
+        source, slug="copy", title="The copy", part_names=set(asked), by="somebody", **options
     )
 
 
@@ -152,7 +153,7 @@ def test_the_truth_is_copied_with_its_cases_and_never_without_being_asked_for(so
     assert Case.objects.filter(cohort__study=made).count() == 5
     assert not truths.exists()
     assert "have no reference standard" in " ".join(lifecycle.missing_to_open(made))
-    study = copying.copy_study(source, slug="bare", title="B", asked={"truth"}, by="somebody")
+    study = copying.copy_study(source, slug="bare", title="B", part_names={"truth"}, by="somebody")
     assert not Case.objects.filter(cohort__study=study).exists()
 
 
@@ -160,7 +161,7 @@ def test_who_may_not_see_the_truth_copies_none(source):
     """Or an investigator would unblind a copy of a study that is sealed, and so learn its truth."""
     ivan = sign_in("ivan")
     url = f"/admin/cohorts/study/{source.pk}/copy/"
-    assert "Reference standards of those cases" not in ivan.get(url).content.decode()
+    assert "Reference standards of these cases" not in ivan.get(url).content.decode()
     form = {"title": "Again", "slug": "again", "part_cases": "on", "part_truth": "on"}
     assert ivan.post(url, form).status_code == 302
     made = Study.objects.get(slug="again")
@@ -183,7 +184,7 @@ def test_files_are_copied_where_they_cannot_be_linked(source, monkeypatch):
 def test_a_missing_image_leaves_nothing_behind(source, media_root):
     Path(Image.objects.filter(case__cohort__study=source).last().file.path).unlink()
     files = set(media_root.rglob("*"))
-    with pytest.raises(NotPossible, match="is missing: nothing was copied"):
+    with pytest.raises(StepNotPossible, match=r"is missing\. Nothing was copied"):
         copy(source, "cases")
     assert not Study.objects.filter(slug="copy").exists()
     assert set(media_root.rglob("*")) == files
@@ -192,7 +193,7 @@ def test_a_missing_image_leaves_nothing_behind(source, media_root):
 def test_the_copy_draws_from_a_seed_of_its_own_unless_told(source):
     assert copy(source).protocol.seed != source.protocol.seed
     same = copying.copy_study(
-        source, slug="same", title="Same", asked=set(), by="somebody", same_seed=True
+        source, slug="same", title="Same", part_names=set(), by="somebody", same_seed=True
     )
     assert same.protocol.seed == source.protocol.seed
 
@@ -200,7 +201,7 @@ def test_the_copy_draws_from_a_seed_of_its_own_unless_told(source):
 def test_the_plan_is_registered_anew_if_it_is_asked_for(source):
     register(source, Plan(seed=9), by="ivan")
     assert registered_plan(copy(source)) is None
-    made = copying.copy_study(source, slug="planned", title="P", asked={"plan"}, by="irene")
+    made = copying.copy_study(source, slug="planned", title="P", part_names={"plan"}, by="irene")
     plan = registered_plan(made)
     assert plan.document == registered_plan(source).document
     assert plan.registered_by == "irene"
@@ -232,7 +233,7 @@ def test_copying_is_on_record(source):
 def test_an_investigator_copies_a_study_in_the_admin_and_investigates_the_copy(source):
     ivan = sign_in("ivan")
     url = f"/admin/cohorts/study/{source.pk}/copy/"
-    assert "Cases of the cohorts" in ivan.get(url).content.decode()
+    assert "Cases with images" in ivan.get(url).content.decode()
     taken = {"title": "Again", "slug": "study", "part_cohorts": "on"}
     assert "already exists" in ivan.post(url, taken).content.decode()
     page = ivan.post(url, taken | {"slug": "again"}, follow=True).content.decode()

@@ -4,19 +4,19 @@ import re
 
 import pytest
 
-from inference.importer import import_predictions
+from inference.predictions_import import import_predictions
 from readerstudy.audit.models import AuditEvent
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reading, Stage
 from tests import factories
-from tests.cohorts.ingest_files import write_folder
-from tests.inference.bundle_files import files_for, rows_for
+from tests.imaging.example_files import write_folder
+from tests.inference.prediction_files import files_for, rows_for
 from tests.rules.walk import CODE, read, sign_in
 
 pytestmark = pytest.mark.django_db
 SHOWN = "Their net 7"
-NO_HEATMAP = "No heatmap was supplied"
+NO_HEATMAP = "There are no heatmaps"
 
 
 @pytest.fixture(params=["two_session", "sequential"])
@@ -71,7 +71,7 @@ def test_both_cases_are_read_and_the_one_without_heatmaps_says_so(study):
 def test_the_reader_is_told_which_model_it_is_and_that_it_ran_elsewhere(study):
     for page, aid, _ in aided_pages(sign_in("anna")):
         assert f"<h2>{SHOWN}" in page
-        assert "This model ran elsewhere; its results were imported" in page
+        assert "This model was run elsewhere, and its results were imported" in page
         assert "CLA-HDM" not in page
         assert (aid["model"], aid["model_is_trained"]) == (SHOWN, True)
 
@@ -92,4 +92,7 @@ def test_the_results_say_whose_predictions_they_judge(study):
     run = factories.analyse(study)
     assert run.state == "done", run.reason
     page = sign_in("ivan").get(f"/results/study/runs/{run.number}/").content.decode()
-    assert f"CLA-HDM in these tables is {SHOWN} (predictions imported): it ran elsewhere." in page
+    assert (
+        f"CLA-HDM in these tables is {SHOWN} (predictions imported), which was run elsewhere."
+        in page
+    )

@@ -9,9 +9,15 @@ from django.test import Client
 
 from tests import factories
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 CHINESE = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9,en;q=0.5"}
+
+
+@shared
+def opened():
+    return factories.make_open(cases=1)
 
 
 BUTTON = re.compile(r'name="language" value="(.+?)" lang="(.+?)"( aria-current="true")?>(.+?)<')
@@ -85,16 +91,14 @@ def test_a_cookie_is_for_https_alone_where_the_site_is():
     assert settings.LANGUAGE_COOKIE_SECURE == settings.SESSION_COOKIE_SECURE
 
 
-def test_a_case_page_offers_no_other_language_for_what_is_chosen_would_be_lost():
-    factories.make_open(cases=1)
+def test_a_case_page_offers_no_other_language_for_what_is_chosen_would_be_lost(opened):
     anna = sign_in("anna")
     assert 'action="/language/"' in anna.get("/").content.decode()
     assert 'action="/language/"' not in anna.get("/read/study/").content.decode()
 
 
-def test_investigators_and_staff_read_english_whatever_was_chosen():
-    study = factories.make_open(cases=1)
-    factories.make_investigator(study)
+def test_investigators_and_staff_read_english_whatever_was_chosen(opened):
+    factories.make_investigator(opened)
     factories.make_user("root", is_staff=True, is_superuser=True)
     for username, address, words in (
         ("ivan", "/results/study/", "Results are sealed"),
@@ -110,8 +114,7 @@ def test_investigators_and_staff_read_english_whatever_was_chosen():
         assert '<html lang="zh-hans">' in client.get("/").content.decode()  # and not after it
 
 
-def test_an_error_page_is_in_the_person_s_language_wherever_it_comes_up():
-    factories.make_open(cases=1)
+def test_an_error_page_is_in_the_person_s_language_wherever_it_comes_up(opened):
     anna = sign_in("anna", **CHINESE)
     for address in ("/results/study/", "/no/such/page", "/read/none/"):
         assert "未找到" in anna.get(address).content.decode()
@@ -125,7 +128,10 @@ def done():
     factories.read_all(study)
     factories.finish(study)
     factories.make_investigator(study)
-    return factories.analyse(study)
+    run = factories.analyse(study)
+    factories.draw(run, "results.xlsx", "metrics", "tests", "data/readings", "tables/table2",
+                   "figures/flow.svg", "charts/")  # fmt: skip
+    return run
 
 
 def test_the_numbers_do_not_change_with_the_language(done):

@@ -5,17 +5,23 @@ import hashlib
 import pytest
 from django.test import Client
 
-from readerstudy.cohorts import models as cohorts
-from readerstudy.cohorts.models import Case, Cohort, Image, ImageReview
 from readerstudy.diagnosis import Etiology
-from readerstudy.reading import lifecycle, preparation, sequence
+from readerstudy.reading import lifecycle, onboarding, sequence
 from readerstudy.reading.errors import Invalid, NotPrepared, OutOfOrder
 from readerstudy.reading.models import PracticeReading, Reader, Reading
+from readerstudy.studies import models as cohorts
+from readerstudy.studies.models import Case, Cohort, Image, ImageReview
 from tests import factories
-from tests.reading.preparing import make_open, practise, reader_of, send
+from tests.reading.onboarding import make_open, practise, reader_of, send
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
+
+
+@shared
+def practising():
+    return make_open(practice=1)
 
 
 def test_the_order_is_drawn_for_each_reader_and_stays():
@@ -46,7 +52,7 @@ def test_a_practice_answer_is_told_right_or_wrong_on_each_level():
     for number in range(1, 5):
         url = f"/read/study/before/practice/{number}/"
         page = anna.get(url).content.decode()
-        assert "The answer, by pathology" not in page
+        assert "Reference standard (pathology)" not in page
         practise(anna, number, Etiology.LYMPHOMA)
         truth = PracticeReading.objects.order_by("pk").last().case.referencestandard
         page = " ".join(anna.get(url).content.decode().split())
@@ -54,8 +60,8 @@ def test_a_practice_answer_is_told_right_or_wrong_on_each_level():
         assert f"<dt>Benign or malignant: {etiology.malignancy.label}</dt>" in page
         assert f"<dt>Etiology: {etiology.label}</dt>" in page
         right = (etiology.malignancy == "malignant") + (etiology == Etiology.LYMPHOMA)
-        assert page.count("✓ Right.") == right
-        assert page.count("✗ Wrong: your diagnosis was ") == 2 - right
+        assert page.count("✓ Correct.") == right
+        assert page.count("✗ Incorrect: your diagnosis was ") == 2 - right
 
 
 def test_only_the_practice_case_at_hand_is_shown():
@@ -83,8 +89,7 @@ def practice_statuses(client: Client) -> list[int]:
     return found
 
 
-def test_of_two_practice_diagnoses_of_a_case_the_first_stands():
-    make_open(practice=1)
+def test_of_two_practice_diagnoses_of_a_case_the_first_stands(practising):
     anna = sign_in("anna")
     practise(anna, 1, Etiology.REACTIVE)
     assert practise(anna, 1, Etiology.LYMPHOMA).status_code == 302
@@ -96,8 +101,7 @@ def test_of_two_practice_diagnoses_of_a_case_the_first_stands():
     [{}, {"malignancy": "benign"}, {"malignancy": "benign", "etiology": "lymphoma"},
      {"malignancy": "bad", "etiology": "worse"}],
 )  # fmt: skip
-def test_an_inconsistent_practice_diagnosis_is_refused(said):
-    make_open(practice=1)
+def test_an_inconsistent_practice_diagnosis_is_refused(said, practising):
     response = send(sign_in("anna"), "practice/1", said)
     assert response.status_code == 400
     assert "Choose benign or malignant" in response.content.decode()
@@ -111,7 +115,7 @@ def test_practice_is_in_no_order_no_reading_and_no_analysis():
         practise(anna, number)
     practice = set(Case.objects.filter(cohort__role=Cohort.Role.PRACTICE))
     assert not practice & set(cohorts.testing_cases(study))
-    assert not practice & {a.case for a in sequence.unread(reader_of())}
+    assert not practice & {a.case for a in sequence.unread_assignments(reader_of())}
     factories.read_all(study)
     assert Reading.objects.count() == 4
     factories.finish(study)
@@ -123,22 +127,21 @@ def test_the_rules_refuse_by_name():
     make_open(practice=1, checks_display=True)
     anna = sign_in("anna")
     with pytest.raises(NotPrepared):
-        preparation.require_prepared(reader_of(), anna.session)
+        onboarding.require_prepared(reader_of(), anna.session)
     with pytest.raises(OutOfOrder):
-        preparation.submit_practice(reader_of(), 2, malignancy="benign", etiology="lymphoma")
+        onboarding.submit_practice(reader_of(), 2, malignancy="benign", etiology="lymphoma")
     with pytest.raises(Invalid):
-        preparation.submit_practice(reader_of(), 1, malignancy="benign", etiology="lymphoma")
+        onboarding.submit_practice(reader_of(), 1, malignancy="benign", etiology="lymphoma")
 
 
-def test_the_truth_is_told_of_practice_alone():
+def test_the_truth_is_told_of_practice_alone(practising):
     """Were a testing case to get a practice reading by some mistake, its truth would not come."""
-    study = make_open(practice=1)
-    tested = cohorts.testing_cases(study).first()
+    tested = cohorts.testing_cases(practising).first()
     given = PracticeReading.objects.create(
         reader=reader_of(), case=tested, malignancy="benign", etiology="reactive_hyperplasia"
     )
     with pytest.raises(type(tested.referencestandard).DoesNotExist):
-        preparation.told_truth(given)
+        onboarding.revealed_reference_standard(given)
 
 
 # What may open.
@@ -152,7 +155,7 @@ def test_a_study_opens_only_with_complete_practice_cases():
         neck_level="II", instrument="x",
     )  # fmt: skip
     assert lifecycle.missing_to_open(study) == [
-        "1 practice cases lack an image.",
+        "1 practice cases have an image missing.",
         "1 practice cases have no reference standard.",
     ]
 
@@ -167,11 +170,11 @@ def test_no_patient_is_in_practice_and_in_testing():
     same.update(sha256=image.sha256)
     ImageReview.objects.filter(image__in=same).update(sha256=image.sha256)
     assert lifecycle.missing_to_open(study) == [
-        f"Practice case SECRET-PRACTICE / {tested[0].case_id} has the id of a testing case of its "
-        f"hospital; "
-        "no patient may be in both: take the case out of one cohort.",
-        "Practice case SECRET-PRACTICE / SECRET-PRACTICE-1 has an image of a testing case; "
-        "no patient may be in both: take the case out of one cohort.",
+        f"Practice case SECRET-PRACTICE / {tested[0].case_id} has the same id as a testing "
+        "case of its hospital. "
+        "No patient may be in both: remove the case from one of the cohorts.",
+        "Practice case SECRET-PRACTICE / SECRET-PRACTICE-1 has the same image as a testing case. "
+        "No patient may be in both: remove the case from one of the cohorts.",
     ]
-    with pytest.raises(lifecycle.NotPossible):
+    with pytest.raises(lifecycle.StepNotPossible):
         lifecycle.open_study(study, by="test")

@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.errors import AidMissing, Invalid, OutOfOrder, StudyNotOpen
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading
 from readerstudy.reading.submission import SimulatedReading, submit_simulated
+from readerstudy.studies.models import Study
 from tests import factories
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -45,11 +46,11 @@ def readings_of(reader: Reader, *, since: datetime | None = None) -> list[Simula
             started_at=at + number * MINUTE,
             submitted_at=at + (number + 1) * MINUTE,
         )
-        for number, assignment in enumerate(sequence.unread(reader))
+        for number, assignment in enumerate(sequence.unread_assignments(reader))
     ]
 
 
-@pytest.fixture
+@shared
 def reader():
     return reader_of(make_study())
 
@@ -192,12 +193,12 @@ def test_what_was_read_one_by_one_stands_and_the_rest_comes_after_it(reader):
 class TestOpeningInThePast:
     def test_is_for_synthetic_studies(self):
         study = factories.make_draft(cases=1)
-        with pytest.raises(lifecycle.NotPossible, match="synthetic"):
+        with pytest.raises(lifecycle.StepNotPossible, match="synthetic"):
             lifecycle.open_study(study, by="test", at=timezone.now() - MINUTE)
         assert not Assignment.objects.exists()
 
     def test_is_not_for_the_future(self):
-        with pytest.raises(lifecycle.NotPossible, match="future"):
+        with pytest.raises(lifecycle.StepNotPossible, match="future"):
             make_study(days_ago=-1)
         assert not Assignment.objects.exists()
 

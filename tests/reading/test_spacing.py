@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from tests.reading.preparing import make_open, practise
+from tests.reading.onboarding import make_open, practise
 from tests.rules.walk import sign_in
 
 pytestmark = pytest.mark.django_db

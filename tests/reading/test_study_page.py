@@ -8,18 +8,19 @@ from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import register
 from inference.models import InferenceJob
-from readerstudy.accounts.confirmation import TRIES
+from readerstudy.accounts.throttle import FREE
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts.models import ReferenceStandard, Study
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
+from readerstudy.studies.models import ReferenceStandard, Study
 from tests import factories
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
+@shared
 def draft():
     return factories.make_draft(cases=2)
 
@@ -84,7 +85,7 @@ def test_only_the_steps_that_are_possible_are_offered(state, offered, admin, dra
 
 def test_a_wrong_password_moves_nothing_and_is_on_record(admin, draft):
     page = step(admin, draft, "open", password="wrong")
-    assert "That is not your password" in page
+    assert "Wrong password" in page
     assert draft.state == "draft"
     event = AuditEvent.objects.first()
     assert (event.action, event.actor, event.outcome, event.target) == (
@@ -93,9 +94,9 @@ def test_a_wrong_password_moves_nothing_and_is_on_record(admin, draft):
 
 
 def test_after_some_wrong_passwords_none_is_looked_at(admin, draft):
-    for _ in range(TRIES):
-        assert "That is not your password" in step(admin, draft, "open", password="wrong")
-    assert "no password is looked at" in step(admin, draft, "open")
+    for _ in range(FREE):
+        assert "Wrong password" in step(admin, draft, "open", password="wrong")
+    assert "Too many wrong passwords" in step(admin, draft, "open")
     assert draft.state == "draft"
     assert AuditEvent.objects.first().action == "account.confirm_throttled"
     other = factories.make_user("other", is_staff=True, is_superuser=True)
@@ -128,7 +129,7 @@ def test_an_early_lock_says_how_early_and_asks_for_its_reason(admin, draft):
     step(admin, draft, "open")
     factories.read_next(draft.reader_set.first())
     page = admin.get(f"/admin/cohorts/study/{draft.pk}/step/lock/").content.decode()
-    assert "7 diagnoses are not given yet" in page
+    assert "7 diagnoses are missing" in page
     assert "This field is required" in step(admin, draft, "lock", reason="")
     assert draft.state == "open"
     step(admin, draft, "lock", reason="Funding ended")
@@ -152,9 +153,9 @@ def test_two_investigators_unblind_and_whoever_asked_is_offered_no_confirmation(
     for name in ("open", "lock"):
         step(ivan, draft, name)
     step(ivan, draft, "ask-unblinding", reason="All is done")
-    assert "ivan asked for the unblinding" in page_of(ivan, draft)
+    assert "ivan requested the unblinding" in page_of(ivan, draft)
     assert "confirm-unblinding" not in page_of(ivan, draft)
-    assert "another person has to confirm" in step(ivan, draft, "confirm-unblinding")
+    assert "Another person must confirm" in step(ivan, draft, "confirm-unblinding")
     assert draft.state == "locked"
     assert "confirm-unblinding" in page_of(irene, draft)
     step(irene, draft, "confirm-unblinding")
@@ -216,7 +217,7 @@ def test_a_new_study_leads_to_its_checklist(admin):
         data |= {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
     page = admin.post("/admin/cohorts/study/add/", data, follow=True).content.decode()
     assert "The study has no protocol." in page
-    assert "The checklist says what is missing" in page
+    assert "The checklist shows what is missing" in page
 
 
 def test_an_archived_study_is_looked_at_and_changed_by_nobody(admin, draft):
@@ -232,7 +233,7 @@ def test_an_archived_study_is_looked_at_and_changed_by_nobody(admin, draft):
 def test_results_of_an_archived_study_stay_and_no_run_is_added(draft):
     for name in ("open", "lock", "unblind"):
         getattr(lifecycle, f"{name}_study")(draft, by="test")
-    factories.analyse(draft)
+    factories.draw(factories.analyse(draft), "metrics.csv")
     lifecycle.archive_study(draft, by="test")
     factories.make_investigator(draft)
     ivan = sign_in("ivan")
@@ -243,7 +244,7 @@ def test_results_of_an_archived_study_stay_and_no_run_is_added(draft):
     assert ivan.get("/results/study/runs/1/metrics.csv").status_code == 200
     refused = ivan.post("/results/study/runs/")
     assert refused.status_code == 409
-    assert "no new run is made" in refused.content.decode()
+    assert "no new run can be started" in refused.content.decode()
     assert AnalysisRun.objects.count() == 1
     assert ivan.post("/results/study/plan/", {"document": "{}"}).status_code == 400
 
@@ -254,7 +255,7 @@ def test_no_study_is_archived_while_it_is_analysed(admin, draft):
     AnalysisRun.objects.create(
         study=draft, number=1, plan_document="{}", plan_sha256="x", planned=False, created_by="x"
     )
-    assert "An analysis is under way (run 1)" in step(admin, draft, "archive")
+    assert "An analysis is running (run 1)" in step(admin, draft, "archive")
     assert draft.state == "unblinded"
 
 

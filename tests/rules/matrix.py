@@ -215,6 +215,12 @@ SITE = {
             "paper/",
         )
     },
+    "results/<slug:slug>/runs/<int:number>/files/": Row(
+        "/results/alpha/runs/1/files/",
+        get=every(set(OWN_MEMBERS), 403),
+        post=every(set(OWN_MEMBERS), 403),
+        others_post=404,
+    ),
     **{
         f"results/<slug:slug>/runs/<int:number>/{route}": Row(
             f"/results/alpha/runs/1/{file}", get=every(set(OWN_MEMBERS), 403)
@@ -293,16 +299,10 @@ ADMIN = {
     ),
     # The study is open: nothing is exported yet, and whoever asks is told so.
     "admin/cohorts/study/<int:study_id>/export/": _admin(
-        "cohorts/study/{cohorts/study}/export/",
-        admin=200,
-        post=302,
-        members=every(set(MEMBERS), 403) | {"investigator": 200},
-        members_post=every(set(MEMBERS), 403) | {"investigator": 302},
+        "cohorts/study/{cohorts/study}/export/", admin=200, post=302
     ),
     "admin/cohorts/study/<int:study_id>/export/<int:export_id>/": _admin(
-        "cohorts/study/{cohorts/study}/export/1/",
-        admin=404,
-        members=every(set(MEMBERS), 403) | {"investigator": 404},
+        "cohorts/study/{cohorts/study}/export/1/", admin=404
     ),
     "admin/cohorts/study/<int:pk>/run-model/": _admin(
         "cohorts/study/{cohorts/study}/run-model/", admin=405, post=302

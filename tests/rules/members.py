@@ -3,7 +3,7 @@
 Written down by itself, not read from the product's table: what it says is what is promised.
 """
 
-from readerstudy.cohorts.roles import Action
+from readerstudy.studies.permissions import Action
 
 OWN = {"investigator": "i", "data_manager": "d", "auditor": "a"}  # of study alpha
 OTHER = {  # of study beta; the last two read in alpha
@@ -59,6 +59,8 @@ PAGES = {
     "cohorts/study/{cohorts/study}/run-model/": "i",
     "cohorts/study/{cohorts/study}/copy/": "i",
     "cohorts/study/{cohorts/study}/invite/": "i",
+    "cohorts/study/{cohorts/study}/export/": "i",
+    "cohorts/study/{cohorts/study}/export/1/": "i",
 }
 
 # What is done with a whole study: who may while it is open, and who besides once unblinded.

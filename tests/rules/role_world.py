@@ -2,7 +2,7 @@
 
 import re
 
-from readerstudy.cohorts.models import Case, Cohort, Study
+from readerstudy.studies.models import Case, Cohort, Study
 from tests import factories
 from tests.rules.members import OWN
 from tests.rules.walk import sign_in

@@ -65,6 +65,9 @@ OTHER = (  # the narrower kind first
     (models.DateField, lambda value: date(2031, 1, 31)),
     (models.UUIDField, lambda value: uuid.uuid4()),
     (models.JSONField, lambda value: {"other": 1}),
+    (models.FileField, lambda value: f"{value.name[:-1]}~"),
+    (models.BinaryField, lambda value: bytes(value) + b"~"),
+    (models.FloatField, lambda value: (value or 1) / 2),
     (models.GenericIPAddressField, lambda value: "192.0.2.7"),
     ((models.ForeignKey, models.IntegerField), lambda value: (value or 0) + 1),
 )

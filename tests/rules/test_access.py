@@ -18,7 +18,6 @@ from inference.queue import enqueue
 from readerstudy.accounts.access import Audience, audience, declared_audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts import models as cohorts
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.models import (
     Assignment,
@@ -29,10 +28,12 @@ from readerstudy.reading.models import (
     Reader,
     ReadingOrder,
 )
+from readerstudy.studies import models as cohorts
 from readerstudy.urls import urlpatterns as site_urls
 from tests import factories
 from tests.rules.matrix import ANONYMOUS, ONE_MODEL, PEOPLE, SITE, STAFF, TABLE, routes
 from tests.rules.members import MEMBERS, OTHER, OWN
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 DIAGNOSIS = {"malignancy": "malignant", "etiology": "lymphoma"}
@@ -57,8 +58,7 @@ ROLES = {"i": "investigator", "d": "data_manager", "a": "auditor"}
 IN_THE_ADMIN = STAFF | set(MEMBERS)
 
 
-@pytest.fixture
-def world():
+def make_world() -> cohorts.Study:
     """Two open studies, and one of every kind of person."""
     readers = ("reader", "second_reader", "reader_and_other_investigator",
                "reader_and_other_data_manager", "former_reader", "deactivated", "demo")  # fmt: skip
@@ -77,15 +77,14 @@ def world():
     return study
 
 
-@pytest.fixture
-def addresses(world) -> dict[str, str]:
-    """What stands in the braces of the table's paths, and each person's cookies."""
+def make_site() -> tuple[cohorts.Study, dict]:
+    """The studies, what stands in the braces of the table's paths, and each person's cookies."""
+    world = make_world()
     reader = Reader.objects.select_related("study__protocol").get(user__username="reader")
     case = cohorts.testing_cases(world).prefetch_related("image_set")[:1]
     enqueue(cases=case, model_version=world.studymodel.model_version)
     reading = factories.read_next(Reader.objects.get(study=world, user__username="second_reader"))
-    return {
-        "client": Client(),  # each one reads all of the site's settings anew
+    return world, {
         **{person: cookies_of(person) for person in PEOPLE},
         "code": sequence.current_assignment(reader).code,
         "user": User.objects.get(username="stranger").pk,
@@ -106,6 +105,19 @@ def addresses(world) -> dict[str, str]:
         "reading/reading": reading.pk,
         **before_the_first_case(reader),
     }
+
+
+site = shared(make_site)
+
+
+@pytest.fixture
+def world(site) -> cohorts.Study:
+    return site[0]
+
+
+@pytest.fixture
+def addresses(site) -> dict:
+    return site[1] | {"client": Client()}  # each one reads all of the site's settings anew
 
 
 def make_import(study: cohorts.Study) -> cohorts.ImportJob:
@@ -293,10 +305,10 @@ urlpatterns = [
     path("api/failing/", failing),
     *site_urls,
 ]
-handler500 = "readerstudy.accounts.views.server_error"
-handler403 = "readerstudy.accounts.views.forbidden"
-handler404 = "readerstudy.accounts.views.not_found"
-handler400 = "readerstudy.accounts.views.bad_request"
+handler500 = "readerstudy.error_pages.server_error"
+handler403 = "readerstudy.error_pages.forbidden"
+handler404 = "readerstudy.error_pages.not_found"
+handler400 = "readerstudy.error_pages.bad_request"
 
 
 @pytest.mark.urls(__name__)
@@ -319,7 +331,7 @@ def test_a_failure_is_told_in_plain_words(url, signed_in):
     response = client.get(url)
     text = response.content.decode()
     assert response.status_code == 500
-    assert "Something failed here" in text or "Your submitted readings are safe" in text
+    assert "Something went wrong" in text or "Your submitted readings are safe" in text
     for leak in ("SECRET-DETAIL", "RuntimeError", "Traceback", ".py", "settings", "site-packages"):
         assert leak not in text
     assert response["Content-Type"].startswith(
@@ -362,7 +374,7 @@ def test_a_demo_answers_this_machine_only(address, settings, client):
     for url in ("/accounts/sign-in/", "/healthz", "/admin/", "/api/v1/study/case/", "/none"):
         response = client.get(url, REMOTE_ADDR=address)
         assert response.status_code == 403, url
-        assert b"this machine only" in response.content
+        assert b"only on this computer" in response.content
     # A header that anyone can send is not an address.
     forged = {"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "Forwarded": "for=[::1]"}
     assert client.get("/accounts/sign-in/", headers=forged, REMOTE_ADDR=address).status_code == 403

@@ -3,21 +3,23 @@
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError
 
-from readerstudy.cohorts.models import Study
 from readerstudy.diagnosis import Etiology
-from readerstudy.reading import lifecycle, preparation, sequence
+from readerstudy.reading import lifecycle, onboarding, sequence, submission
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.errors import StudyNotOpen, StudyPaused
 from readerstudy.reading.models import Presentation, Reader, Reading
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.studies.models import Study
 from tests import factories
 from tests.rules.walk import Api, Page, read, sign_in
+from tests.worlds import shared
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
-@pytest.fixture
+@shared
 def study():
     return factories.make_open(cases=2, readers=("anna",))
 
@@ -42,7 +44,7 @@ def test_a_diagnosis_during_a_pause_is_taken_after_it(door, study, anna):
     refused = door.submit(anna, code, key=key)
     assert refused.status_code == 503
     assert refused["Retry-After"] == "60"
-    assert "is kept in this browser stays there" in door.message(refused)
+    assert "kept in this browser stays there" in door.message(refused)
     assert not Reading.objects.exists()
     lifecycle.resume_study(study, by="test")
     assert door.submit(anna, code, key=key).status_code == door.stored
@@ -81,8 +83,8 @@ def test_no_case_is_shown_during_a_pause(study, anna):
     assert anna.get(f"/read/study/{code}/bus.png").status_code == 503
     assert anna.get("/api/v1/study/case/").json()["case"] is None
     home = anna.get("/").content.decode()
-    assert "You can go on reading once it is resumed" in home
-    assert "Go on reading" not in home
+    assert "You can continue reading once it resumes" in home
+    assert "Continue reading" not in home
 
 
 def test_after_the_pause_the_reader_goes_on_at_the_same_case(study, anna):
@@ -108,7 +110,7 @@ def test_nothing_is_prepared_during_a_pause(study):
     pause(study)
     reader = Reader.objects.select_related("study__protocol").get()
     with pytest.raises(StudyPaused):
-        preparation.require_open(reader)
+        onboarding.require_open(reader)
 
 
 def test_a_case_is_not_shown_in_the_moment_of_the_pause(study):
@@ -117,7 +119,7 @@ def test_a_case_is_not_shown_in_the_moment_of_the_pause(study):
     assignment = sequence.current_assignment(reader)
     pause(study)
     with pytest.raises(StudyPaused):
-        present(assignment)
+        record_presentation(assignment)
     assert not Presentation.objects.exists()
 
 
@@ -128,7 +130,7 @@ def test_a_diagnosis_is_not_taken_in_the_moment_the_study_is_shut(study, shut, r
     """It was sent just before: the database itself takes no reading."""
     reader = Reader.objects.select_related("study__protocol").get()
     assignment = sequence.current_assignment(reader)
-    present(assignment)
+    record_presentation(assignment)
     shut(study)
     assert reader.study.state == Study.State.OPEN  # as the request knew it
     answer = Answer(malignancy="malignant", etiology="lymphoma")
@@ -138,11 +140,57 @@ def test_a_diagnosis_is_not_taken_in_the_moment_the_study_is_shut(study, shut, r
     assert not Reading.objects.exists()
 
 
+@pytest.fixture
+def resumed_meanwhile(study, monkeypatch):
+    """The study goes on before the site asks why the database refused."""
+    ask = submission._state_now
+
+    def resume_first(reader):
+        lifecycle.resume_study(study, by="test")
+        return ask(reader)
+
+    monkeypatch.setattr(submission, "_state_now", resume_first)
+
+
+@pytest.mark.usefixtures("resumed_meanwhile")
+def test_a_diagnosis_sent_within_a_short_pause_is_to_be_sent_again(study):
+    """Paused and resumed between two statements of one submit."""
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    record_presentation(assignment)
+    pause(study)
+    answer = Answer(malignancy="malignant", etiology="lymphoma")
+    sent = {"reader": reader, "code": assignment.code, "key": uuid4(), "answer": answer}
+    with pytest.raises(StudyPaused):
+        submit_reading(**sent)
+    assert not Reading.objects.exists()
+    assert not submit_reading(**sent).replayed
+
+
+@pytest.mark.usefixtures("resumed_meanwhile")
+def test_a_case_asked_for_within_a_short_pause_is_to_be_asked_for_again(study):
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    pause(study)
+    with pytest.raises(StudyPaused):
+        record_presentation(assignment)
+
+
+def test_what_another_constraint_refuses_is_no_pause(study, monkeypatch):
+    reader = Reader.objects.select_related("study__protocol").get()
+    assignment = sequence.current_assignment(reader)
+    record_presentation(assignment)
+    monkeypatch.setattr(submission, "require_complete", lambda *_args, **_more: None)
+    answer = Answer(malignancy="benign", etiology="lymphoma")
+    with pytest.raises(IntegrityError):
+        submit_reading(reader=reader, code=assignment.code, key=uuid4(), answer=answer)
+
+
 def test_a_repetition_in_that_moment_knows_of_it(study):
     """So that no next case is shown with its answer."""
     reader = Reader.objects.select_related("study__protocol").get()
     assignment = sequence.current_assignment(reader)
-    present(assignment)
+    record_presentation(assignment)
     answer = Answer(malignancy="malignant", etiology="lymphoma")
     sent = {"reader": reader, "code": assignment.code, "key": uuid4(), "answer": answer}
     submit_reading(**sent)

@@ -7,16 +7,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from analysis.models import AnalysisRun
 from readerstudy.audit.log import record
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment
 from tests import factories
 from tests.rules.walk import Api, Form, read, sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 SMALL = {"cases": 3, "readers": ("a1", "a2")}
 LARGE = {"cases": 12, "readers": ("b1", "b2", "b3", "b4", "b5")}
-DESIGNS = pytest.mark.parametrize("design", ["two_session", "sequential"])
+SIZES = {"small": SMALL, "large": LARGE}
 
 
 def counted(call: Callable[[], object]) -> list[str]:
@@ -26,11 +28,31 @@ def counted(call: Callable[[], object]) -> list[str]:
     return [query["sql"] for query in queries]
 
 
-def compare(visit: Callable[[str, Client], object], *, design: str, aided: bool = False) -> None:
+@shared(params=("two_session", "sequential"))
+def sizes(design):
+    """A small and a large study of this design."""
+    return [factories.make_open(slug, design=design, **size) for slug, size in SIZES.items()]
+
+
+@shared
+def two_session():
+    return [factories.make_open(slug, **size) for slug, size in SIZES.items()]
+
+
+@shared
+def finished():
+    for slug, size in SIZES.items():
+        study = factories.make_open(slug, **size)
+        factories.read_all(study)
+        factories.finish(study)
+        factories.analyse(study)
+        factories.make_investigator(study)
+
+
+def compare(visit: Callable[[str, Client], object], *, aided: bool = False) -> None:
     """The same visit in a small and a large study takes the same number of queries."""
     counts = []
-    for slug, size in (("small", SMALL), ("large", LARGE)):
-        factories.make_open(slug, design=design, **size)
+    for slug, size in SIZES.items():
         client = sign_in(size["readers"][0])
         while aided and "Stage 2" not in client.get(f"/read/{slug}/").content.decode():
             read(client, slug)
@@ -44,25 +66,22 @@ BOTH_STAGES = pytest.mark.parametrize("aided", [False, True], ids=["stage 1", "s
 
 
 @BOTH_STAGES
-@DESIGNS
-def test_case_page(design, aided):
-    compare(lambda slug, client: client.get(f"/read/{slug}/"), design=design, aided=aided)
+def test_case_page(sizes, aided):
+    compare(lambda slug, client: client.get(f"/read/{slug}/"), aided=aided)
 
 
 @BOTH_STAGES
-@DESIGNS
-def test_case_by_the_api(design, aided):
-    compare(lambda slug, client: client.get(f"/api/v1/{slug}/case/"), design=design, aided=aided)
+def test_case_by_the_api(sizes, aided):
+    compare(lambda slug, client: client.get(f"/api/v1/{slug}/case/"), aided=aided)
 
 
 @BOTH_STAGES
-@DESIGNS
-def test_home(design, aided):
-    compare(lambda _, client: client.get("/"), design=design, aided=aided)
+def test_home(sizes, aided):
+    compare(lambda _, client: client.get("/"), aided=aided)
 
 
 @BOTH_STAGES
-def test_submit(aided):
+def test_submit(aided, two_session):
     forms = {}
 
     def visit(slug, client):
@@ -74,17 +93,30 @@ def test_submit(aided):
         return visit(slug, client)
 
     # Opening the page is in both counts alike; test_case_page counts it alone.
-    compare(opened, design="two_session", aided=aided)
+    compare(opened, aided=aided)
 
 
 @BOTH_STAGES
-@DESIGNS
 @pytest.mark.parametrize("wanted", ["", "?next=page"], ids=["alone", "with the next page"])
-def test_submit_by_the_api(design, aided, wanted):
+def test_submit_by_the_api(sizes, aided, wanted):
     def visit(slug, client):
         return Api().submit(client, Api().open(client, slug), slug=slug, wanted=wanted)
 
-    compare(visit, design=design, aided=aided)
+    compare(visit, aided=aided)
+
+
+def test_a_page_takes_four_queries_and_a_submit_no_more_than_it_did():
+    factories.make_open(cases=3)
+    client = sign_in("anna")
+    client.get("/read/study/")  # the first sight of a case asks what is kept from then on
+    pages, submits = [], []
+    for wanted in ("", "?next=page"):
+        sent = {"code": Api().open(client), "wanted": wanted}
+        pages.append(len(counted(lambda: client.get("/read/study/"))))
+        submits.append(len(counted(lambda sent=sent: Api().submit(client, **sent))))
+    assert pages == [4, 4]
+    # With two locks on PostgreSQL: of the reader's row and of the log.
+    assert submits == {"sqlite": [9, 12], "postgresql": [11, 14]}[connection.vendor]
 
 
 @pytest.mark.parametrize(("at_once", "asks"), [(32, [1, 0, 0, 0, 0]), (2, [1, 0, 1, 0, 1])])
@@ -114,29 +146,35 @@ def current_code(slug: str, client: Client) -> str:
 
 
 @pytest.mark.parametrize("what", ["bus.png", "heatmap/2/cdfi.png"])
-def test_image(what):
+def test_image(what, two_session):
     def visit(slug, client):
         return client.get(f"/read/{slug}/{current_code(slug, client)}/{what}")
 
-    compare(visit, design="two_session", aided=True)
+    compare(visit, aided=True)
+
+
+def home_queries(username: str) -> list:
+    """What the home page asks, without the sign-in before it."""
+    client = sign_in(username)
+    return counted(lambda: client.get("/"))
 
 
 def test_home_does_not_ask_study_by_study():
     factories.make_open("first", cases=1, readers=("anna",))
-    few = counted(lambda: sign_in("anna").get("/"))
+    few = home_queries("anna")
     for slug in ("second", "third", "fourth"):
         factories.make_investigator(factories.make_open(slug, cases=1, readers=("anna", slug)), "x")
-    many = counted(lambda: sign_in("anna").get("/"))
+    many = home_queries("anna")
     assert len(many) == len(few)
 
 
 def test_home_does_not_ask_study_by_study_what_comes_first():
     asks = {"cases": 1, "asks_profile": True, "checks_display": True, "washout_days": 3}
     factories.make_open("first", readers=("anna",), **asks)
-    few = counted(lambda: sign_in("anna").get("/"))
+    few = home_queries("anna")
     for slug in ("second", "third", "fourth"):
         factories.make_open(slug, readers=("anna", slug), **asks)
-    many = counted(lambda: sign_in("anna").get("/"))
+    many = home_queries("anna")
     assert len(many) == len(few)
 
 
@@ -159,14 +197,11 @@ def test_practice(page):
      "runs/1/results.xlsx", "runs/1/figures/flow.svg", "runs/1/charts/roc-1.json",
      "runs/1/tables/table2.tex", "runs/1/data/readings.csv"],
 )  # fmt: skip
-def test_results(page):
+def test_results(page, finished):
     counts = []
-    for slug, size in (("small", SMALL), ("large", LARGE)):
-        study = factories.make_open(slug, **size)
-        factories.read_all(study)
-        factories.finish(study)
-        factories.analyse(study)
-        factories.make_investigator(study)
+    for slug in SIZES:
+        run = AnalysisRun.objects.select_related("study").get(study__slug=slug)
+        factories.draw(run, page.removeprefix("runs/1/") or "pages/")
         ivan = sign_in("ivan")
         counts.append(
             len(counted(lambda slug=slug, ivan=ivan: ivan.get(f"/results/{slug}/{page}")))
@@ -174,22 +209,25 @@ def test_results(page):
     assert counts[0] == counts[1] < 25
 
 
-@pytest.mark.parametrize(
-    "model",
-    ["cohorts/study", "cohorts/cohort", "cohorts/case", "reading/reader", "reading/assignment",
-     "reading/readingorder", "reading/reading", "inference/inferencejob", "audit/auditevent"],
-)  # fmt: skip
-def test_lists_in_the_admin(model):
+LISTS = ("cohorts/study", "cohorts/cohort", "cohorts/case", "reading/reader", "reading/assignment",
+         "reading/readingorder", "reading/reading", "inference/inferencejob",
+         "audit/auditevent")  # fmt: skip
+
+
+def test_lists_in_the_admin(subtests):
     factories.make_user("admin", is_staff=True, is_superuser=True)
     admin = sign_in("admin")
-    counts = []
-    for slug, size in (("small", SMALL), ("large", LARGE)):
+    counts = {model: [] for model in LISTS}
+    for slug, size in SIZES.items():
         study = factories.make_open(slug, **size)
         for reader in study.reader_set.all():
             factories.read_next(reader)
-        counts.append(len(counted(lambda: admin.get(f"/admin/{model}/"))))
+        for model in LISTS:
+            counts[model].append(len(counted(lambda m=model: admin.get(f"/admin/{m}/"))))
     assert Assignment.objects.count() > 100
-    assert counts[0] == counts[1] < 25
+    for model, (few, many) in counts.items():
+        with subtests.test(model):
+            assert few == many < 25
 
 
 def test_an_event_of_the_log_costs_one_statement_more_than_its_insert():

@@ -9,19 +9,22 @@ from django.test import RequestFactory
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
-from readerstudy.cohorts import roles
-from readerstudy.cohorts.by_role import ByRole, InlineByRole
-from readerstudy.cohorts.models import Case, Cohort, Membership, Study
-from readerstudy.cohorts.roles import ACTIONS, MODELS, NOBODY, Action, Verb
+from readerstudy.reading.lifecycle_steps import LifecycleStep
 from readerstudy.reading.models import Reader
-from readerstudy.reading.steps import Step
+from readerstudy.studies import permissions
+from readerstudy.studies.models import Case, Cohort, Membership, Study
+from readerstudy.studies.permissions import ACTIONS, MODELS, NOBODY, Action, Verb
+from readerstudy.studies.role_limited_admin import ByRole, InlineByRole
 from tests import factories
 from tests.rules import members
+from tests.rules.matrix import routes
 from tests.rules.members import OWN
-from tests.rules.role_world import PEOPLE, TRUTH, case_page, unblind
+from tests.rules.role_world import PEOPLE, TRUTH, case_page, make_studies, unblind
 from tests.rules.walk import sign_in
+from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
+studies = shared(make_studies)
 
 
 def label(model) -> str:
@@ -53,10 +56,10 @@ def test_no_list_offers_an_action_that_is_not_declared():
 
 
 def test_a_model_without_a_rule_is_nobodys(alpha):
-    parts = roles.parts_of(User.objects.get(username="investigator"))
+    parts = permissions.roles_of(User.objects.get(username="investigator"))
     for verb in Verb:
-        assert roles.reach(parts, Permission, verb) == []
-    assert not roles.within(Permission.objects.all(), parts, model=Permission).exists()
+        assert permissions.roles_allowing(parts, Permission, verb) == []
+    assert not permissions.rows_within(Permission.objects.all(), parts, model=Permission).exists()
 
 
 # What is done with a study.
@@ -71,25 +74,25 @@ def test_actions_of_each_role_in_own_and_other_study(state, alpha, beta):
         for action, (before, after) in members.ACTIONS.items():
             expected = letter in before + (after if state == "unblinded" else "")
             user = User.objects.get(username=person)
-            assert roles.may(user, action, alpha) is expected, (person, action)
-            assert not roles.may(user, action, beta), (person, action)
-            assert set(roles.studies_for(user, action)) == ({alpha} if expected else set())
+            assert permissions.may(user, action, alpha) is expected, (person, action)
+            assert not permissions.may(user, action, beta), (person, action)
+            assert set(permissions.studies_for(user, action)) == ({alpha} if expected else set())
 
 
 @pytest.mark.parametrize("action", list(Action))
 def test_a_reader_and_a_stranger_may_do_nothing_with_a_study(action, alpha):
     factories.make_user("stranger")
     for person in ("anna", "stranger"):
-        assert not roles.may(User.objects.get(username=person), action, alpha)
+        assert not permissions.may(User.objects.get(username=person), action, alpha)
 
 
 def test_superusers_do_what_is_done_in_the_admin(alpha):
     root = factories.make_user("root", is_staff=True, is_superuser=True)
     for action, permit in ACTIONS.items():
-        assert roles.may(root, action, alpha) is bool(permit.staff)
+        assert permissions.may(root, action, alpha) is bool(permit.staff)
 
 
-@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("step", list(LifecycleStep))
 def test_no_page_takes_a_step_that_the_role_forbids(step, alpha, beta):
     """Not even for somebody who may take it in another study."""
     factories.make_member(beta, "investigator", "auditor")
@@ -105,6 +108,7 @@ def test_no_page_takes_a_step_that_the_role_forbids(step, alpha, beta):
     assert refused.filter(action=f"study.{step}").exists()
 
 
+@pytest.mark.both_databases
 def test_an_investigator_takes_the_steps_of_the_own_study(alpha, beta):
     client = sign_in("investigator")
     for step, state in (("open", "open"), ("pause", "paused"), ("resume", "open"),
@@ -213,7 +217,7 @@ def test_a_reader_is_named_by_username_and_no_list_tells_who_is_on_the_site(alph
     assert 'name="user"' in page
     form = {"study": alpha.pk, "code": "R7", "years_of_experience": 4, "group": "junior"}
     assert (
-        "Nobody here has the username"
+        "There is no user"
         in client.post("/admin/reading/reader/add/", form | {"user": "nobody"}).content.decode()
     )
     assert client.post("/admin/reading/reader/add/", form | {"user": "zoe"}).status_code == 302
@@ -267,3 +271,27 @@ def test_nobody_comes_in_without_signing_in(alpha, rf: RequestFactory):
     request = rf.get("/admin/")
     request.user = AnonymousUser()
     assert not admin.site.has_permission(request)
+
+
+# By the names of addresses; of rows of beta, in the test.
+SAMPLES = {"step": "lock", "export_id": 1, "image_id": 1, "frame_id": 1}
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_every_page_of_another_study_is_as_unknown_as_that_study(person, alpha, beta):
+    client = sign_in(person)
+    there = {"study_id": beta.pk, "pk": beta.pk, "cohort_id": beta.cohort_set.get().pk}
+    nowhere = dict.fromkeys(there, 987654)
+    own = re.compile(r"admin/cohorts/(study|cohort)/<int:")
+    pages = [route for route, _view, _spaces in routes() if own.match(route)]
+    assert len(pages) >= 10
+    told = {}
+    for route in pages:
+        for numbers in (there, nowhere):
+            values = SAMPLES | numbers
+            url = "/" + re.sub(r"<\w+:(\w+)>", lambda name, of=values: str(of[name[1]]), route)
+            answers = client.get(url).status_code, client.post(url).status_code
+            refused = (404, 405 if url.endswith(".png") else 404)  # images are only looked at
+            if answers != refused:
+                told[url] = answers
+    assert told == {}

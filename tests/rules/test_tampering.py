@@ -13,7 +13,6 @@ from readerstudy.audit import chain
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import Verdict, verify
-from readerstudy.cohorts.models import Protocol
 from readerstudy.reading import trace
 from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import (
@@ -25,16 +24,18 @@ from readerstudy.reading.models import (
     Trace,
 )
 from readerstudy.reading.sequence import current_assignment
-from readerstudy.reading.submission import present, submit_reading
+from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.studies.models import Protocol
 from tests import factories
 from tests.rules import tampering
+from tests.worlds import shared
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases, pytest.mark.usefixtures("study")]
 TABLES = (Reading, Trace, ReadingOrder, Assignment, AuditEvent)
 TOLD = {"active_ms": 900, "elapsed_ms": 1500, "events": [[5, "shown", "bus"]], "exposure": []}
 
 
-@pytest.fixture(autouse=True)
+@shared
 def study():
     """Two readers of two cases, with three readings; a trace beside each."""
     study = factories.make_open(cases=2)
@@ -46,10 +47,10 @@ def study():
 
 def read(reader: Reader) -> None:
     assignment = current_assignment(reader)
-    present(assignment)
-    told = trace.understood(TOLD | {"submitted_at": timezone.now().isoformat()})
+    record_presentation(assignment)
+    told = trace.parse_trace(TOLD | {"submitted_at": timezone.now().isoformat()})
     answer = Answer(malignancy="benign", etiology="reactive_hyperplasia")
-    submit_reading(reader=reader, code=assignment.code, key=uuid4(), answer=answer, told=told)
+    submit_reading(reader=reader, code=assignment.code, key=uuid4(), answer=answer, trace_data=told)
 
 
 def columns() -> list:
@@ -88,7 +89,8 @@ def test_a_log_and_rows_that_nobody_touched_are_sound(study):
     verdict = verify()
     assert verdict.problems == []
     assert verdict.number == AuditEvent.objects.count() > 4
-    assert verdict.rows == {"readings": 3, "cases shown": 3, "orders": 4}
+    told = {name: verdict.rows[name] for name in ("readings", "cases shown", "orders")}
+    assert told == {"readings": 3, "cases shown": 3, "orders": 4}
 
 
 @pytest.mark.parametrize(("model", "column"), columns())
@@ -104,7 +106,7 @@ def test_a_deleted_row_is_refused_or_found(model):
     for row in model.objects.filter(pk__in=_with_a_witness(model)):
         with pytest.raises(DatabaseError), transaction.atomic():
             tampering.delete(row)
-        last = model is AuditEvent and row.number == chain.last()[0]
+        last = model is AuditEvent and row.number == chain.last_event()[0]
         head = [(row.number, row.sha256)] if last else []
         with transaction.atomic():
             tampering.drop_guards()
@@ -138,7 +140,7 @@ def test_a_reading_put_in_is_found():
     )  # fmt: skip
     [problem] = verify().problems
     assert problem.where.startswith(f"reading {reading.pk} (study {assignment.reader.code} stage")
-    assert "put in" in problem.what
+    assert "it was added" in problem.what
 
 
 def test_a_trace_put_in_is_found(study):
@@ -147,7 +149,7 @@ def test_a_trace_put_in_is_found(study):
     reading = Reading.objects.get(trace__isnull=True)
     Trace.objects.create(reading=reading, events=[], exposure=[])
     [problem] = verify().problems
-    assert "its trace was put in" in problem.what
+    assert "its trace was added" in problem.what
 
 
 def test_an_assignment_put_in_is_found(study):
@@ -157,7 +159,7 @@ def test_an_assignment_put_in_is_found(study):
     )
     [problem] = verify().problems
     assert problem.where == "order of R1 stage 1 in study"
-    assert "3 places where 2 were drawn" in problem.what
+    assert "3 positions, but 2 were drawn" in problem.what
 
 
 def test_an_event_put_in_without_the_key_is_found():
@@ -188,7 +190,7 @@ def test_the_first_bad_link_is_named():
     AuditEvent.objects.filter(number=2).update(actor="boris")
     assert str(verify().problems[0]).startswith("event 2 (")
     AuditEvent.objects.filter(number=2)._raw_delete("default")
-    assert str(verify().problems[0]) == "event 2: is missing: it was taken out"
+    assert str(verify().problems[0]) == "event 2: is missing: it was removed"
 
 
 def test_a_study_is_verified_by_itself(study):
@@ -206,7 +208,7 @@ def test_readings_from_before_there_were_witnesses_can_be_adopted(study):
     assert verify().found == 4  # three readings, and the study's orders
     call_command("witness_rows", study.slug, "--by", "admin", stdout=io.StringIO())
     assert verify().is_sound
-    with pytest.raises(CommandError, match="witnessed by events of this log already"):
+    with pytest.raises(CommandError, match="already has the digests of its rows"):
         call_command("witness_rows", study.slug)
     Reading.objects.filter(pk=row_of(Reading).pk).update(etiology="tuberculous_lymphadenitis")
     assert not verify().is_sound

@@ -20,7 +20,8 @@ def build(sketch: dict) -> None:
     """Users, the untrained tiny model and the studies, in that order."""
     from inference.models import ModelVersion
 
-    call_command("migrate", verbosity=0)
+    if not sketch["migrated"]:
+        call_command("migrate", verbosity=0)
     _make_users(sketch)
     if not ModelVersion.objects.exists():
         call_command("add_model", *MODEL, untrained="tiny", verbosity=0)
@@ -52,10 +53,10 @@ def _make_users(sketch: dict) -> None:
 def _make_study(sketch: dict) -> None:
     from inference.models import ModelVersion, StudyModel
     from readerstudy.accounts.models import User
-    from readerstudy.cohorts.models import Cohort, Membership, Protocol, Study
-    from readerstudy.cohorts.review.decisions import approve, reviewed
     from readerstudy.reading import lifecycle
     from readerstudy.reading.models import Reader
+    from readerstudy.studies.models import Cohort, Membership, Protocol, Study
+    from readerstudy.studies.review.decisions import approve, images_with_reviews
 
     study = Study.objects.create(slug=sketch["slug"], title=sketch["title"])
     asked = {"plan_before_opening": False} | sketch["protocol"]
@@ -76,7 +77,9 @@ def _make_study(sketch: dict) -> None:
         Cohort.objects.create(study=study, name="hidden-practice", role=Cohort.Role.PRACTICE)
         call_command("import_cohort", study.slug, "hidden-practice", Path(sketch["practice"]))
     if sketch["looked_at"]:
-        approve(dict(reviewed(study).values_list("pk", "sha256")), study=study, by="test")
+        approve(
+            dict(images_with_reviews(study).values_list("pk", "sha256")), study=study, by="test"
+        )
     if "open" in sketch["steps"]:
         lifecycle.queue_model(study)
 

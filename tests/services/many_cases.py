@@ -23,8 +23,8 @@ def add_cases(slug: str, count: int) -> None:
     """Cases, their images and their jobs."""
     from django.conf import settings
 
-    from readerstudy.cohorts.models import Case, Cohort, Image
     from readerstudy.reading.lifecycle import queue_model
+    from readerstudy.studies.models import Case, Cohort, Image
 
     cohort = Cohort.objects.get(study__slug=slug)
     folder = settings.MEDIA_ROOT / "images"

@@ -24,9 +24,9 @@ def build():
     from inference.models import ModelVersion, Prediction, StudyModel
     from inference.queue import input_digest
     from readerstudy.accounts.models import User
-    from readerstudy.cohorts.models import Case, Cohort, Protocol, ReferenceStandard, Study
     from readerstudy.diagnosis import Etiology
     from readerstudy.reading.models import Assignment, Reader, Reading
+    from readerstudy.studies.models import Case, Cohort, Protocol, ReferenceStandard, Study
 
     rng = np.random.default_rng(3)
     study = Study.objects.create(slug="same", title="The same everywhere")

@@ -1,20 +1,19 @@
 """A site in its own folder, database and processes, seen from outside: commands, SQL, HTTP."""
 
-import json
 import re
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg2
-import requests
 
 from readerstudy.diagnosis import Etiology
-from tests.servers import PATIENCE, ROOT, manage, site_environment, wait_until
+from tests.servers import PATIENCE, http_client, manage, site_environment, wait_until
+from tests.services import templates
 from tests.services.build import PASSWORD
 from tests.services.source import SIZE, facts, write_source
 
@@ -54,13 +53,16 @@ class Site:
     def env(self) -> dict[str, str]:
         return site_environment(self.folder, **self.more)
 
-    def build(self, *studies: Sketch, admins: tuple[str, ...] = ("root",)) -> None:
-        """Make users, model and studies."""
-        sketch = {"admins": admins, "studies": [self._describe(study) for study in studies]}
-        subprocess.run(
-            [sys.executable, "-m", "tests.services.build"],
-            cwd=ROOT, env=self.env, check=True, input=json.dumps(sketch), text=True,
-        )  # fmt: skip
+    def build(
+        self, *studies: Sketch, admins: tuple[str, ...] = ("root",), own_key: bool = False
+    ) -> None:
+        """Make users, model and studies; with ``own_key`` from nothing, else on a copy."""
+        sketch = {
+            "migrated": not own_key and templates.copy_to(self.folder, self.env["DATABASE_URL"]),
+            "admins": admins,
+            "studies": [self._describe(study) for study in studies],
+        }
+        templates.run_build(self.env, sketch)
 
     def _describe(self, study: Sketch) -> dict:
         source = self.folder / "sources" / study.slug
@@ -90,7 +92,7 @@ class Site:
         """Queue a study's jobs and send for no worker."""
         self.manage(
             "shell", "-v0", "-c",
-            "from readerstudy.cohorts.models import Study;"
+            "from readerstudy.studies.models import Study;"
             "from readerstudy.reading.lifecycle import queue_model;"
             f"queue_model(Study.objects.get(slug={slug!r}))",
         )  # fmt: skip
@@ -159,6 +161,26 @@ class Site:
         )  # fmt: skip
         return Run(*row)
 
+    def file_is_made(self, slug: str, number: int, name: str) -> bool:
+        """Whether the worker has made this file of a run."""
+        return self.rows(
+            "SELECT f.state FROM analysis_runfile f"
+            " JOIN analysis_fileset t ON t.id = f.file_set_id"
+            " JOIN analysis_analysisrun r ON r.id = t.run_id"
+            " JOIN cohorts_study s ON s.id = r.study_id"
+            " WHERE s.slug = %s AND r.number = %s AND f.name = %s",
+            slug, number, name,
+        ) == [("done",)]  # fmt: skip
+
+    def files_are_made(self, slug: str, number: int) -> bool:
+        """Whether the worker has made all that can be downloaded of a run."""
+        return self.rows(
+            "SELECT f.state FROM analysis_fileset f"
+            " JOIN analysis_analysisrun r ON r.id = f.run_id"
+            " JOIN cohorts_study s ON s.id = r.study_id WHERE s.slug = %s AND r.number = %s",
+            slug, number,
+        ) == [("done",)]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Run:
@@ -195,28 +217,19 @@ class Job:
         return int(self.worker.rsplit(":", 1)[1])
 
 
-def new_database(server: str, name: str) -> str:
-    """Make a database on a PostgreSQL server; its DATABASE_URL."""
-    with closing(psycopg2.connect(server)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
-    return f"{server.rsplit('/', 1)[0]}/{name}"
-
-
 class Client:
     """Somebody at the JSON API: a session cookie and a CSRF token, as a script would use."""
 
-    def __init__(self, address: str, username: str):
+    def __init__(self, address: str, username: str, password: str = PASSWORD):
         self.address = address
-        self.session = requests.Session()
+        self.session = http_client()
         page = self.get("/accounts/sign-in/")
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)[1]
-        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        form = {"username": username, "password": password, "csrfmiddlewaretoken": token}
         answer = self.session.post(f"{address}/accounts/sign-in/", data=form, timeout=30)
-        assert answer.url == f"{address}/", f"{username} could not sign in: {answer.text}"
+        assert str(answer.url) == f"{address}/", f"{username} could not sign in: {answer.text}"
 
-    def get(self, path: str) -> requests.Response:
+    def get(self, path: str) -> httpx.Response:
         return self.session.get(f"{self.address}{path}", timeout=30)
 
     def case(self, slug: str) -> dict:
@@ -225,20 +238,18 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def submit(self, slug: str, *, code: str, etiology: Etiology, key=None) -> requests.Response:
+    def submit(self, slug: str, *, code: str, etiology: Etiology, key=None) -> httpx.Response:
         return self.post(slug, submit_body(code=code, etiology=etiology, key=key))
 
-    def post(self, slug: str, body: dict) -> requests.Response:
-        # A request of its own each: a Session is not made for many threads.
-        return requests.post(
+    def post(self, slug: str, body: dict) -> httpx.Response:
+        return self.session.post(
             f"{self.address}/api/v1/{slug}/readings/",
             json=body,
-            cookies=self.session.cookies.get_dict(),
             headers={"X-CSRFToken": self.session.cookies["csrftoken"]},
             timeout=60,
         )
 
-    def start_run(self, slug: str, **form: str) -> requests.Response:
+    def start_run(self, slug: str, **form: str) -> httpx.Response:
         """Press the button that starts an analysis; the page that it leads to."""
         return self.session.post(
             f"{self.address}/results/{slug}/runs/",
@@ -247,12 +258,16 @@ class Client:
             timeout=60,
         )
 
-    def read(self, slug: str, choose) -> list[tuple[int, int]]:
-        """Read all there is; ``choose(stage, age)`` gives the etiology. (stage, age) as read."""
+    def read(self, slug: str, choose, **more) -> list[tuple[int, int]]:
+        """Read all there is; ``choose(stage, age)`` gives the etiology, ``more`` is said of each.
+
+        Returns (stage, age) as read.
+        """
         walked = []
         while case := self.case(slug)["case"]:
             age = age_of(case)
-            answer = self.submit(slug, code=case["code"], etiology=choose(case["stage"], age))
+            etiology = choose(case["stage"], age)
+            answer = self.post(slug, submit_body(code=case["code"], etiology=etiology) | more)
             assert answer.status_code == 201, answer.text
             walked.append((case["stage"], age))
         return walked

@@ -13,14 +13,18 @@ import pytest
 
 from readerstudy.diagnosis import Etiology
 from tests import servers
-from tests.services.site import Client, Site, Sketch, new_database
+from tests.services.site import Client, Site, Sketch
+from tests.services.templates import new_database
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow("sites are built from nothing, and restored")]
 CASES = 60
 BEFORE = 5
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+ON_SQLITE = pytest.param("sqlite", marks=pytest.mark.rest("make test backs PostgreSQL up"))
+
+
+@pytest.fixture(scope="module", params=[ON_SQLITE, "postgresql"])
 def make(request, tmp_path_factory):
     """Makes empty sites on one of the databases."""
     numbers = iter(range(100))
@@ -58,7 +62,7 @@ class Reading(Thread):
 def backed_up(make, tmp_path_factory):
     """A site, its backup, the readings acknowledged before it began and those when it ended."""
     site = make()
-    site.build(Sketch("alpha", cases=CASES))
+    site.build(Sketch("alpha", cases=CASES), own_key=True)
     target = tmp_path_factory.mktemp("backup") / "site.tar"
     with servers.gunicorn(site.env) as address:
         reading = Reading(Client(address, "anna"))
@@ -110,7 +114,7 @@ def test_restored_elsewhere_the_site_is_whole(backed_up, make):
 def test_what_is_here_is_named_before_it_is_replaced(backed_up, make):
     site, backup, _before, _during = backed_up
     other = make()
-    other.build(Sketch("other", cases=2))
+    other.build(Sketch("other", cases=2), own_key=True)
     images = list((other.folder / "media" / "images").iterdir())
     said = refused(other, "restore", str(backup))
     assert "Nothing was changed" in said
@@ -175,11 +179,11 @@ def _manifest(**changes):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda n, c: c[:-1] + b"x" if n.startswith("media/") else c, r"12\d files are not what"),
-        (lambda n, c: None if n.startswith("media/images/0") else c, "are not what manifest.json"),
+        (lambda n, c: c[:-1] + b"x" if n.startswith("media/") else c, r"12\d files do not match"),
+        (lambda n, c: None if n.startswith("media/images/0") else c, "do not match manifest.json"),
         (lambda n, c: None if n == "manifest.json" else c, "has no manifest.json"),
         (lambda n, c: c[: len(c) // 2] if n == "manifest.json" else c, "lacks everything"),
-        (_manifest(format=lambda _old: 99), "is of format 99"),
+        (_manifest(format=lambda _old: 99), "has format 99"),
         (_manifest(engine=lambda _old: "oracle"), "a site on oracle.*export_study"),
         (_manifest(migrations=lambda old: [*old, "reading.9999_x"]), "later version.*Install that"),
         (_manifest(migrations=lambda old: old[:-1]), "earlier version.*manage.py migrate"),
@@ -213,7 +217,7 @@ def test_a_lost_image_is_told_and_backed_up_without_by_wish_alone(backed_up, mak
         assert [path.name for path in tmp_path.iterdir()] == ["kept"]
         done = site.manage("backup", str(tmp_path / "x.tar"), "--without-lost",
                            capture_output=True, text=True)  # fmt: skip
-        assert f"Lost, and not in the backup: images/{image.name}" in done.stderr
+        assert f"Lost and not in the backup: images/{image.name}" in done.stderr
     finally:
         shutil.move(kept, image)
     other = make()

@@ -74,6 +74,7 @@ def test_a_child_process_empties_the_queue_and_ends(site):
     servers.wait_until(lambda: not _is_infer(child), what="the child's end")
 
 
+@pytest.mark.slow("each death needs a process that loads torch")
 def test_a_case_that_kills_its_worker_at_each_attempt_fails(site):
     with blocked(site.image("deadly", FIRST)):
         site.manage("study", "deadly", "run-model")

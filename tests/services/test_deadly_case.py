@@ -44,6 +44,7 @@ def _deaths_until_settled(site: Site) -> int:
     return deaths
 
 
+@pytest.mark.rest("make test has such a case without a broker, in test_brokerless")
 def test_it_fails_after_its_attempts_and_takes_no_other_with_it(site, tmp_path):
     site.manage("study", SLUG, "run-model")
     with servers.hasty_beat(site.env, tmp_path):
@@ -52,7 +53,7 @@ def test_it_fails_after_its_attempts_and_takes_no_other_with_it(site, tmp_path):
     assert deaths == 1 + ATTEMPTS  # with all the others in hand, then by itself
     deadly = jobs.pop(DEADLY)
     assert (deadly.state, deadly.strikes, deadly.predictions) == ("failed", ATTEMPTS, 0)
-    assert "worker died each time it had this case alone" in deadly.reason
+    assert "worker died each time it ran this case alone" in deadly.reason
     for job in jobs.values():
         assert (job.state, job.attempts, job.predictions, job.heatmaps) == ("done", 2, 1, 4)
     refused = site.manage("study", SLUG, "open", capture_output=True, text=True, check=False)

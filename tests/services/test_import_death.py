@@ -20,8 +20,8 @@ CASES = 40
 PREPARE = """
 from pathlib import Path
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.imports import dispatch, queue
-from readerstudy.cohorts.models import Study
+from readerstudy.studies.imports import dispatch, queue
+from readerstudy.studies.models import Study
 study = Study.objects.get(slug={slug!r})
 job = queue.start(study=study, cohort=study.cohort_set.get(), kind="cases_truth", label="s",
                   path={path!r}, is_folder=True, by=User.objects.get(username="root"))
@@ -29,8 +29,8 @@ dispatch.dispatch(job.pk)
 """
 CONFIRM = """
 from readerstudy.accounts.models import User
-from readerstudy.cohorts.imports import dispatch, queue
-from readerstudy.cohorts.models import ImportJob
+from readerstudy.studies.imports import dispatch, queue
+from readerstudy.studies.models import ImportJob
 job = ImportJob.objects.latest("pk")
 queue.confirm(job, by=User.objects.get(username="root"))
 dispatch.dispatch(job.pk)
@@ -99,6 +99,7 @@ def assert_done_once(site: Site) -> None:
     assert not list((site.folder / "media").glob("importing-*"))
 
 
+@pytest.mark.rest("make test kills a Celery worker in mid-commit")
 def test_a_child_process_that_is_killed_is_followed_by_one_that_ends_it(tmp_path):
     site = Site(tmp_path, HASTE | roots(tmp_path))
     source = build(site, "killed")
@@ -110,6 +111,7 @@ def test_a_child_process_that_is_killed_is_followed_by_one_that_ends_it(tmp_path
     assert_done_once(site)
 
 
+@pytest.mark.slow("reads forty large images three times: checked, killed, stored")
 def test_a_celery_worker_that_is_killed_is_followed_by_one_that_ends_it(
     make_site, tmp_path, tmp_path_factory
 ):

@@ -20,7 +20,10 @@ from PIL import Image
 from tests import servers
 from tests.services.site import Job, Site, Sketch, wait_for_jobs
 
-pytestmark = pytest.mark.services
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.rest("make test kills a worker in test_worker_death and in test_brokerless"),
+]
 
 KILLS = int(os.environ.get("READERSTUDY_KILLS", "5"))
 BROKERLESS_KILLS = 2

@@ -48,6 +48,7 @@ def _watched(site: Site, worker: psutil.Process) -> list[tuple[int, int]]:
     return seen
 
 
+@pytest.mark.rest("it takes many cases to show what each of them leaves")
 def test_the_peak_is_reached_early_and_stays(site):
     with servers.celery_worker(site.env) as process:
         seen = _watched(site, psutil.Process(process.pid))

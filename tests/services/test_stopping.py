@@ -72,6 +72,7 @@ def _seen(jobs: dict[str, Job]) -> Counter:
     return Counter((job.state, job.attempts, job.strikes) for job in jobs.values())
 
 
+@pytest.mark.slow("each worker is a process that loads torch")
 def test_told_to_stop_a_worker_does_what_it_has_in_hand_and_ends_well(site, kind):
     with blocked(site.image("asked", FIRST)) as let_go, _start(kind, site, "asked") as worker:
         _wait_until_held(site, "asked", worker)
@@ -88,6 +89,7 @@ def test_told_to_stop_a_worker_does_what_it_has_in_hand_and_ends_well(site, kind
     _the_next_worker_does_the_rest(site, kind, "asked")
 
 
+@pytest.mark.slow("each worker is a process that loads torch")
 def test_told_again_infer_puts_back_what_it_has_in_hand(brokerless_site):
     site = brokerless_site
     with blocked(site.image("insisted", FIRST)), _start("infer", site, "insisted") as worker:

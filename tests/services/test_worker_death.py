@@ -28,6 +28,7 @@ def built(make_site) -> Site:
     return site
 
 
+@pytest.mark.slow("each worker is a process that loads torch")
 def test_a_worker_that_is_restarted_at_once_finishes_the_job_too(built, tmp_path):
     """A supervisor restarts it before the old job looks stale; then beat calls the reaper."""
     site = _with(built, INFERENCE_STALE_SECONDS="10")

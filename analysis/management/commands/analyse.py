@@ -6,25 +6,26 @@ from django.core.management.base import BaseCommand, CommandError
 from analysis import runs
 from analysis.management.plan_file import read_plan
 from analysis.models import AnalysisRun
-from analysis.registration import plan_to_run
-from analysis.sealing import Sealed
-from readerstudy.cohorts.models import Study
-from readerstudy.reading.lifecycle import NotPossible
+from analysis.registration import registered_or_default_plan
+from analysis.unblinding_guard import ResultsSealed
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.studies.models import Study
 
 
 class Command(BaseCommand):
     help = (
-        "Analyse an unblinded study in this process, by its registered plan (the default plan if "
-        "there is none) or by another, and store the results as a run."
+        "Analyse an unblinded study in this process, using its registered plan (the default "
+        "plan if there is none) or another plan, and store the results as a run with all its "
+        "files."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("study", help="Slug of the study")
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--plan", type=Path, help="JSON file of another plan")
+        which.add_argument("--plan", type=Path, help="JSON file with another plan")
         which.add_argument("--run", type=int, help="Number of a queued run, instead of a new one")
         parser.add_argument(
-            "--by", default=getpass.getuser(), help="Who does it, for the audit log"
+            "--by", default=getpass.getuser(), help="Username or name for the audit log"
         )
 
     def handle(self, *, study, plan, run, by, **_options):
@@ -33,14 +34,18 @@ class Command(BaseCommand):
             raise CommandError(f'There is no study "{study}".')
         queued = _queued(found, run) if run else _start(found, plan, by=by)
         from analysis.execution import execute
+        from analysis.make_run_files import make_run_files
 
         ended = execute(queued.pk)
         if ended is None:
-            raise CommandError(f"{queued} is not queued; it is in other hands, or has ended.")
+            raise CommandError(
+                f"{queued} is not queued. Another process is running it, or it has ended."
+            )
         if ended.state == AnalysisRun.State.FAILED:
             raise CommandError(f"{ended} failed. {ended.reason}")
         planned = "as registered" if ended.planned else "not as registered before unblinding"
         self.stdout.write(f"{ended} is done, {planned}; results {ended.results_sha256}.")
+        make_run_files(ended)
 
 
 def _queued(study: Study, number: int) -> AnalysisRun:
@@ -51,8 +56,8 @@ def _queued(study: Study, number: int) -> AnalysisRun:
 
 
 def _start(study: Study, plan: Path | None, *, by: str) -> AnalysisRun:
-    chosen = read_plan(plan) if plan else plan_to_run(study)
+    chosen = read_plan(plan) if plan else registered_or_default_plan(study)
     try:
         return runs.start(study, chosen, by=by)
-    except (Sealed, NotPossible) as refusal:
+    except (ResultsSealed, StepNotPossible) as refusal:
         raise CommandError(str(refusal)) from None

@@ -6,22 +6,22 @@ from django.core.management.base import BaseCommand, CommandError
 from analysis.management.plan_file import read_plan
 from analysis.plan import Plan
 from analysis.registration import register
-from readerstudy.cohorts.models import Study
-from readerstudy.reading.lifecycle import NotPossible
+from readerstudy.reading.lifecycle import StepNotPossible
+from readerstudy.studies.models import Study
 
 
 class Command(BaseCommand):
     help = (
-        "Register a study's analysis plan, before the study is unblinded. Without a file the "
-        "default plan is registered; --show prints it and registers nothing."
+        "Register a study's analysis plan before the study is unblinded. Without a file, the "
+        "default plan is registered. --show prints the plan and registers nothing."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("study", help="Slug of the study")
-        parser.add_argument("plan", nargs="?", type=Path, help="JSON file of the plan")
-        parser.add_argument("--show", action="store_true", help="Print the plan, no more")
+        parser.add_argument("plan", nargs="?", type=Path, help="JSON file with the plan")
+        parser.add_argument("--show", action="store_true", help="Only print the plan")
         parser.add_argument(
-            "--by", default=getpass.getuser(), help="Who does it, for the audit log"
+            "--by", default=getpass.getuser(), help="Username or name for the audit log"
         )
 
     def handle(self, *, study, plan, show, by, **_options):
@@ -34,6 +34,6 @@ class Command(BaseCommand):
             return
         try:
             registered = register(found, chosen, by=by)
-        except NotPossible as refusal:
+        except StepNotPossible as refusal:
             raise CommandError("\n".join(refusal.reasons)) from None
-        self.stdout.write(f"{found}: plan {registered.sha256} is registered.")
+        self.stdout.write(f"{found}: plan {registered.sha256} was registered.")

@@ -4,15 +4,15 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inference.importer import DEFAULT_THRESHOLD, import_predictions
-from readerstudy.cohorts.ingest import ImportRefused
-from readerstudy.cohorts.models import Study
+from inference.predictions_import import DEFAULT_THRESHOLD, import_predictions
+from readerstudy.imaging import ImportRefused
+from readerstudy.studies.models import Study
 
 
 class Command(BaseCommand):
     help = (
-        "Import predictions made elsewhere (a folder or ZIP with predictions.csv and heatmaps) as "
-        "a model version, and have a draft study show it: all of it or nothing."
+        "Import predictions made elsewhere (a folder or ZIP with predictions.csv and heatmaps) "
+        "as a model version, and select it in a draft study. Everything is imported or nothing."
     )
 
     def create_parser(self, prog_name, subcommand, **kwargs):
@@ -22,17 +22,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("study", help="Slug of the study")
         parser.add_argument("source", type=Path, help="Folder or ZIP with predictions.csv")
-        parser.add_argument("--name", required=True, help="The model's name, as pages show it")
-        parser.add_argument("--version", required=True, help="The model's version")
+        parser.add_argument("--name", required=True, help="Name of the model, as shown on pages")
+        parser.add_argument("--version", required=True, help="Version of the model")
         parser.add_argument(
             "--threshold",
             type=float,
             default=DEFAULT_THRESHOLD,
-            help="Probability of malignancy from which on the model says malignant "
+            help="The model's decision is malignant from this probability of malignancy "
             "(default: %(default)s)",
         )
         parser.add_argument(
-            "--by", default=getpass.getuser(), help="Who imports, for the audit log"
+            "--by", default=getpass.getuser(), help="Username or name for the audit log"
         )
 
     def handle(self, *, study, source, name, version, threshold, by, **_options):

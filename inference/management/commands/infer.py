@@ -9,8 +9,9 @@ from tqdm import tqdm
 
 from inference import queue
 from inference.models import InferenceJob
-from inference.outcome import Outcome
-from inference.stopping import stop_asked
+from inference.stopping import stop_requested
+from inference.worker_outcome import WorkerOutcome
+from readerstudy.outages import outlasts_outages
 
 INTERRUPTED = 130  # exit status, as shells have it
 LISTED = 10  # cases that failed, or whose images are poor; the site lists them all
@@ -18,18 +19,19 @@ LISTED = 10  # cases that failed, or whose images are poor; the site lists them 
 
 class Command(BaseCommand):
     help = (
-        "Run all waiting inference jobs in this process, those of dead workers included. SIGTERM "
-        "or Ctrl-C ends it after the batch in hand, a second one at once; either way nothing is "
-        "lost. The exit status is 1 if a case failed."
+        "Run all waiting inference jobs in this process, including those of dead workers. "
+        "SIGTERM or Ctrl-C ends it after the current batch, a second one immediately; nothing "
+        "is lost either way. The exit status is 1 if a case failed."
     )
 
+    @outlasts_outages
     def handle(self, **_options):
-        outcome = Outcome(failed=queue.reap().given_up)
+        outcome = WorkerOutcome(failed=queue.reap().given_up)
         try:
-            with stop_asked() as stop:
+            with stop_requested() as stop:
                 self._run(outcome, stop)
         except KeyboardInterrupt:
-            self.stderr.write("Stopped at once: the cases in hand are queued again.")
+            self.stderr.write("Stopped immediately. The current cases are queued again.")
             sys.exit(INTERRUPTED)
         self._tell_left()
         if outcome.failed:
@@ -37,16 +39,16 @@ class Command(BaseCommand):
         if stop.is_set():
             sys.exit(0)  # not a return: a command that called this one is to stop too
 
-    def _run(self, outcome: Outcome, stop: Event) -> None:
+    def _run(self, outcome: WorkerOutcome, stop: Event) -> None:
         """Empty the queue, with a progress bar, and say what came of it."""
-        if not queue.next_batch():
-            self.stdout.write("No inference job is waiting.")
+        if not queue.peek_batch():
+            self.stdout.write("No inference jobs are waiting.")
             return
         from inference.runner import run
 
         begun = time.monotonic()
         with tqdm(desc="CLA-HDM", unit="case") as bar:
-            while not stop.is_set() and (batch := queue.next_batch()):
+            while not stop.is_set() and (batch := queue.peek_batch()):
                 bar.total = bar.n + queue.count_waiting()
                 outcome.add(run(batch))
                 outcome.failed += queue.reap().given_up
@@ -61,12 +63,12 @@ class Command(BaseCommand):
             self.stdout.write(f"Cases still in the queue: {queued}.")
         if running := states.filter(state=InferenceJob.State.RUNNING).count():
             self.stdout.write(
-                f"Cases in the hands of other workers: {running}. If one of those died, run this "
+                f"Cases running in other workers: {running}. If one of those died, run this "
                 f"again after {settings.INFERENCE_STALE_SECONDS:g} s."
             )
 
 
-def _done(outcome: Outcome, *, seconds: float) -> str:
+def _done(outcome: WorkerOutcome, *, seconds: float) -> str:
     count = len(outcome.done)
     text = f"Cases done: {count} in {seconds:.1f} s, {count / seconds:.1f} a second."
     if outcome.poor:
@@ -84,4 +86,4 @@ def _lines(job_ids: Iterable[int], say) -> str:
     jobs = InferenceJob.objects.filter(pk__in=list(job_ids)).select_related("case__cohort__study")
     lines = [f"\n  {job.case}: {say(job)}" for job in jobs[:LISTED]]
     more = jobs.count() - len(lines)
-    return "".join(lines) + (f"\n  and {more} more; the admin's job list has them" if more else "")
+    return "".join(lines) + (f"\n  and {more} more (see the job list in the admin)" if more else "")

@@ -3,15 +3,15 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from inference.learning import cohort_sha256, learning_material, training_cases
-from readerstudy.cohorts.models import Study
+from inference.training_data import cohort_sha256, training_cases, training_pairs
+from readerstudy.studies.models import Study
 
 
 class Command(BaseCommand):
     help = (
-        "Train CLA-HDM's three sub-models on a study's training cohort and write a weights file "
-        "with its model card. Stopped and started again, it goes on. On several GPUs: "
-        "torchrun --nproc-per-node N manage.py train_clahdm ..."
+        "Train CLA-HDM's three sub-models on a study's training cohort and write a weights "
+        "file with its model card. If it is stopped, the same command resumes it. On several "
+        "GPUs: torchrun --nproc-per-node N manage.py train_clahdm ..."
     )
 
     def add_arguments(self, parser):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("study", help="Slug of the study")
         parser.add_argument("--out", type=Path, required=True, help="Weights file to write")
         parser.add_argument(
-            "--work", type=Path, help="Folder of checkpoints and logs (default: OUT.work)"
+            "--work", type=Path, help="Folder for checkpoints and logs (default: OUT.work)"
         )
         parser.add_argument("--architecture", default="resnet50", help="resnet50 or tiny")
         parser.add_argument("--epochs", type=int, default=usual.epochs)
@@ -66,7 +66,7 @@ class Command(BaseCommand):
                 f"{name}: validation AUC {facts['validation_auc']:.3f}, epoch "
                 f"{facts['kept_epoch']} of {facts['epochs']}"
             )
-        self.stdout.write(f"{options['out']} is written.")
+        self.stdout.write(f"{options['out']} was written.")
 
 
 def _train(study: Study, options: dict):
@@ -91,15 +91,17 @@ def _train(study: Study, options: dict):
     architecture, source, out = (options[name] for name in ("architecture", "pretrained", "out"))
     size = find_architecture(architecture).input_size
     pretrained = read_imagenet(source, architecture=architecture) if source else None
-    if options["threads"]:
-        torch.set_num_threads(options["threads"])
+    if (threads := options["threads"]) is not None:
+        if threads < 1:
+            raise ValueError("--threads must be at least 1")
+        torch.set_num_threads(threads)
     cases = training_cases(study)
     device = local_device(options["device"])
     shown = tqdm(cases, desc="Reading images", unit="case", disable=None)
     with process_group(device) as ranks:
         return train_clahdm(
             architecture=architecture,
-            cohort=cohort(learning_material(shown), size=size),
+            cohort=cohort(training_pairs(shown), size=size),
             cohort_sha256=cohort_sha256(cases),
             recipe=recipe,
             work=options["work"] or out.with_name(f"{out.name}.work"),

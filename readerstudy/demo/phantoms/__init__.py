@@ -6,20 +6,20 @@ of 14 invented instruments shows them (`instruments`), scanned as an invented ho
 (`hospitals`). The findings hang on the etiology and the seed alone, never on the instrument.
 """
 
+from readerstudy.demo.phantoms.anatomy import longest_px
 from readerstudy.demo.phantoms.bmode import speckle
-from readerstudy.demo.phantoms.findings import (
-    HABITS,
-    MEASURES,
-    Findings,
-    Flow,
-    Sign,
-    draw_findings,
-    log_likelihood,
-)
 from readerstudy.demo.phantoms.hospitals import HOSPITALS, Hospital, Technique
 from readerstudy.demo.phantoms.instruments import INSTRUMENTS, PLAIN, Instrument
-from readerstudy.demo.phantoms.node import longest_px
 from readerstudy.demo.phantoms.phantom import Phantom, draw_phantom
+from readerstudy.demo.phantoms.sampled_findings import (
+    HABITS,
+    MEASURES,
+    Flow,
+    NodeFindings,
+    Sign,
+    log_likelihood,
+    sample_findings,
+)
 
 __all__ = [
     "HABITS",
@@ -27,16 +27,16 @@ __all__ = [
     "INSTRUMENTS",
     "MEASURES",
     "PLAIN",
-    "Findings",
     "Flow",
     "Hospital",
     "Instrument",
+    "NodeFindings",
     "Phantom",
     "Sign",
     "Technique",
-    "draw_findings",
     "draw_phantom",
     "log_likelihood",
     "longest_px",
+    "sample_findings",
     "speckle",
 ]

@@ -7,9 +7,9 @@ speckle; absorption, noise and log compression give the picture.
 import numpy as np
 from scipy import fft, ndimage
 
-from readerstudy.demo.phantoms.findings import Findings, Sign
+from readerstudy.demo.phantoms.anatomy import Anatomy, Plane
 from readerstudy.demo.phantoms.instruments import Instrument
-from readerstudy.demo.phantoms.node import Anatomy, Plane
+from readerstudy.demo.phantoms.sampled_findings import NodeFindings, Sign
 
 CLUTTER_DB = -57.0  # no part of a real picture is free of echoes
 MIDDLE_DB = -30.0  # shown as middle grey
@@ -38,7 +38,7 @@ def b_mode(
     *,
     rng: np.random.Generator,
     anatomy: Anatomy,
-    findings: Findings,
+    findings: NodeFindings,
     instrument: Instrument,
     gain_db: float,
 ) -> np.ndarray:
@@ -78,7 +78,7 @@ def _compress(level_db: np.ndarray, instrument: Instrument) -> np.ndarray:
     return np.rint(255 * np.clip(grey, 0, 1) ** instrument.gamma)
 
 
-def _tissue_db(*, rng, anatomy: Anatomy, findings: Findings):
+def _tissue_db(*, rng, anatomy: Anatomy, findings: NodeFindings):
     """(echo level, absorption in dB/mm relative to ordinary tissue), (h, w)."""
     plane = anatomy.plane
     units, radii = anatomy.units, np.abs(anatomy.units)
@@ -125,7 +125,7 @@ def _neck_db(*, rng, plane: Plane) -> np.ndarray:
     return level
 
 
-def _node_db(*, rng, plane: Plane, units: np.ndarray, findings: Findings):
+def _node_db(*, rng, plane: Plane, units: np.ndarray, findings: NodeFindings):
     """(echo level inside the node, absorption in dB/mm relative to its surroundings), (h, w)."""
     signs = findings.signs
     coarse, fine = plane.texture(rng, 0.7, 0.9), plane.texture(rng, 0.3, 0.5)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from readerstudy.demo.phantoms.findings import Flow
+from readerstudy.demo.phantoms.anatomy import Anatomy
 from readerstudy.demo.phantoms.instruments import Instrument
-from readerstudy.demo.phantoms.node import Anatomy
+from readerstudy.demo.phantoms.sampled_findings import Flow
 
 
 def doppler(

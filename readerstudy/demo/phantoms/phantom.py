@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from readerstudy.demo.phantoms.anatomy import longest_px, place
 from readerstudy.demo.phantoms.bmode import b_mode
 from readerstudy.demo.phantoms.doppler import doppler
-from readerstudy.demo.phantoms.findings import Findings, Flow, Sign, draw_findings
 from readerstudy.demo.phantoms.frame import draw_scale, furnish
 from readerstudy.demo.phantoms.hospitals import Technique
 from readerstudy.demo.phantoms.instruments import PLAIN, Instrument
-from readerstudy.demo.phantoms.node import longest_px, place
+from readerstudy.demo.phantoms.sampled_findings import Flow, NodeFindings, Sign, sample_findings
 from readerstudy.diagnosis import Etiology
 
 
@@ -23,7 +23,7 @@ class Phantom:
     mask: np.ndarray  # (H, W) bool, the node
     mm_per_pixel: float
     diameter_mm: float  # longest diameter of the mask, to 0.1 mm
-    findings: Findings
+    findings: NodeFindings
     instrument: Instrument
 
     @property
@@ -56,7 +56,7 @@ def draw_phantom(
     finding_rng, place_rng, tissue_rng, flow_rng = np.random.default_rng(
         [seed, etiology.class_index]
     ).spawn(4)
-    findings = draw_findings(etiology=etiology, rng=finding_rng)
+    findings = sample_findings(etiology=etiology, rng=finding_rng)
     gain_db = place_rng.normal(*technique.gain_db)
     margin_mm = place_rng.uniform(*technique.box_mm)
     rows, columns = instrument.frame(size)

@@ -1,14 +1,14 @@
 """What the readers of one cohort call their cases, once it is known which they have right.
 
 A wrong answer is one of three. How often two arms are wrong under different names is bound by the
-marks of significance (`marks`); apart from that, mistakes are those that are easily made, and a
-reader with AI who goes astray mostly follows the model.
+marks of significance (`fit_significance_marks`); apart from that, mistakes are those that are
+easily made, and a reader with AI who goes astray mostly follows the model.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from readerstudy.demo.published.marks import (
+from readerstudy.demo.published.fit_significance_marks import (
     MarkFits,
     fit_aided_vs_unaided,
     fit_model_vs_unaided,
@@ -38,16 +38,16 @@ def rebuild_answers(
     *,
     truth: NDArray[np.integer],
     model: NDArray[np.integer],
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> Classes:
     """Class indices (readers, 2 stages, n), given truth and the model's decisions, both (n,), and
     where each decision is right, (readers, 2 stages, n)."""
-    answers = np.empty(right.shape, dtype=np.int8)
+    answers = np.empty(correct.shape, dtype=np.int8)
     for reader in range(len(cohort.readers)):
         answers[reader, 0] = _name(
             truth,
-            right[reader, 0],
+            correct[reader, 0],
             after=model,
             fits=fit_model_vs_unaided(cohort, reader),
             share=DIFFERS_FROM_MODEL,
@@ -56,7 +56,7 @@ def rebuild_answers(
         )
         answers[reader, 1] = _name(
             truth,
-            right[reader, 1],
+            correct[reader, 1],
             after=answers[reader, 0],
             fits=fit_aided_vs_unaided(cohort, reader),
             share=CHANGES_MISTAKE,

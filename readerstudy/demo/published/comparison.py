@@ -10,7 +10,9 @@ from enum import StrEnum
 from math import floor
 from statistics import median
 
-from readerstudy.demo.published.counts import (
+from readerstudy.demo.published.discrepancies import discrepancy_of
+from readerstudy.demo.published.fit_significance_marks import LEVELS
+from readerstudy.demo.published.found_values import (
     GROUP_VS_MODEL,
     GROUP_VS_SENIORS,
     STAGES,
@@ -18,9 +20,7 @@ from readerstudy.demo.published.counts import (
     VS_UNAIDED,
     Values,
 )
-from readerstudy.demo.published.marks import LEVELS
-from readerstudy.demo.published.remarks import remark_on
-from readerstudy.demo.published.tables import METRICS, published_cohorts, rows
+from readerstudy.demo.published.tables import METRICS, printed_rows, published_cohorts
 
 
 class Agreement(StrEnum):
@@ -47,7 +47,7 @@ class Figure:
     def remark(self) -> str:
         """Why the two disagree, as far as that is known; empty if they agree."""
         met = self.agreement is Agreement.MET
-        return "" if met else remark_on(self.table, self.subject, self.cohort, self.name)
+        return "" if met else discrepancy_of(self.table, self.subject, self.cohort, self.name)
 
     @property
     def kind(self) -> str:
@@ -94,7 +94,7 @@ def percentage_agreement(found: float, printed: float) -> Agreement:
 
 def _table1(values: Values) -> Iterator[Figure]:
     testing = {cohort.name for cohort in published_cohorts()}
-    for printed in rows("table1"):
+    for printed in printed_rows("table1"):
         if printed["cohort"] not in testing:
             continue
         where = (1, printed["model"], printed["cohort"])
@@ -107,7 +107,7 @@ def _table1(values: Values) -> Iterator[Figure]:
 
 
 def _table2(values: Values) -> Iterator[Figure]:
-    for printed in rows("table2"):
+    for printed in printed_rows("table2"):
         metric, where = printed["metric"], (2, f"R{printed['reader']}", printed["cohort"])
         for stage in STAGES:
             yield _percentage(values, where, f"{metric} {stage}", printed[stage.split()[0]])
@@ -123,7 +123,7 @@ def _table2(values: Values) -> Iterator[Figure]:
 
 def _table3(values: Values) -> Iterator[Figure]:
     printed_p: dict[tuple, list[str]] = {}
-    for printed in rows("table3"):
+    for printed in printed_rows("table3"):
         where = (3, printed["group"], printed["cohort"])
         for stage in STAGES:
             name = f"{printed['metric']} {stage}"

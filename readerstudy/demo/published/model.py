@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.clahdm.evaluation import auc, gated_probabilities
-from inference.clahdm.hierarchy import DEFAULT_THRESHOLD
+from inference.clahdm.gating import DEFAULT_THRESHOLD
 from readerstudy.demo.published.tables import PublishedCohort, SubModelCounts
 from readerstudy.diagnosis import Etiology, Malignancy
 
@@ -63,7 +63,7 @@ def shortfall(cohort: PublishedCohort) -> int:
         sub.positives - sub.true_positives + sub.negatives - sub.true_negatives
         for sub in cohort.sub_models
     )
-    return max(0, cohort.size - wrong - cohort.model_right)
+    return max(0, cohort.size - wrong - cohort.model_correct)
 
 
 def rebuild_model(
@@ -107,7 +107,7 @@ def _draw_errors(
     cohort: PublishedCohort, truth: NDArray[np.integer], rng: np.random.Generator
 ) -> _Errors:
     """Wrong cases in the printed numbers; gate and etiology are wrong together as often as leaves
-    `model_right` cases right, in each branch in proportion to what chance would give."""
+    `model_correct` cases right, in each branch in proportion to what chance would give."""
     etiology = np.zeros(len(truth), dtype=bool)
     for e, wrong in zip(Etiology, _etiology_wrong(cohort), strict=True):
         etiology[rng.choice(np.flatnonzero(truth == e.class_index), wrong, replace=False)] = True
@@ -119,7 +119,7 @@ def _draw_errors(
     )
     malignant = _is_malignant(truth)
     branches = (np.flatnonzero(~malignant), np.flatnonzero(malignant))
-    both = cohort.model_right - (len(truth) - sum(misgated) - int(etiology.sum()))
+    both = cohort.model_correct - (len(truth) - sum(misgated) - int(etiology.sum()))
     chance = [n * etiology[cases].mean() for n, cases in zip(misgated, branches, strict=True)]
     both_benign = round(both * chance[0] / sum(chance))
 

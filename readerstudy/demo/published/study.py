@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.clahdm.evaluation import decisions, gated_probabilities
-from inference.clahdm.hierarchy import DEFAULT_THRESHOLD
+from inference.clahdm.gating import DEFAULT_THRESHOLD
 from readerstudy.demo.published.answers import rebuild_answers
-from readerstudy.demo.published.circumstances import Baseline, draw_baselines, draw_seconds
+from readerstudy.demo.published.correct_case_search import rebuild_correct_cases
+from readerstudy.demo.published.invented_baselines_and_times import (
+    PatientBaseline,
+    draw_baselines,
+    draw_seconds,
+)
 from readerstudy.demo.published.model import rebuild_model
-from readerstudy.demo.published.overlaps import rebuild_right
 from readerstudy.demo.published.tables import (
     READERS,
     PublishedCohort,
@@ -45,7 +49,7 @@ class PublishedStudy(CountedStudy):
     readers: tuple[ReaderFacts, ...]
     case_id: NDArray[np.str_]  # (n,) unique within the study
     seconds: NDArray[np.int64]  # (6 readers, 2 stages, n)
-    baselines: tuple[Baseline, ...]  # n of them
+    baselines: tuple[PatientBaseline, ...]  # n of them
     seed: int
 
 
@@ -80,8 +84,8 @@ def _rebuild(cohort: PublishedCohort, rng: np.random.Generator) -> tuple:
     truth = rng.permutation(np.repeat(np.arange(len(Etiology), dtype=np.int8), cohort.counts))
     probabilities = rebuild_model(cohort, truth=truth, rng=rng)
     model = _gated(probabilities)
-    right = rebuild_right(cohort, model_right=model == truth, rng=rng)
-    answers = rebuild_answers(cohort, truth=truth, model=model, right=right, rng=rng)
+    correct = rebuild_correct_cases(cohort, model_correct=model == truth, rng=rng)
+    answers = rebuild_answers(cohort, truth=truth, model=model, correct=correct, rng=rng)
     seconds = draw_seconds(truth=truth, decisions=answers, rng=rng)
     return truth, probabilities, answers, seconds, draw_baselines(cohort.size, rng=rng)
 

@@ -90,7 +90,7 @@ class PublishedCohort:
     role: str
     counts: tuple[int, int, int, int]  # cases, in the order of Etiology
     sub_models: tuple[SubModelCounts, SubModelCounts, SubModelCounts]
-    model_right: int  # cases whose etiology CLA-HDM has right
+    model_correct: int  # cases whose etiology CLA-HDM has right
     model_auc: float  # micro-averaged over the four classes
     readers: tuple[ReaderCounts, ...]  # in the order of READERS
     groups: dict[str, GroupPValues]
@@ -103,17 +103,17 @@ class PublishedCohort:
 @cache
 def published_cohorts() -> tuple[PublishedCohort, ...]:
     """The three testing cohorts. Raises ValueError if a printed row is no whole number of cases."""
-    table1 = {(row["model"], row["cohort"]): row for row in rows("table1")}
-    return tuple(_cohort(facts, table1) for facts in rows("cohorts"))
+    table1 = {(row["model"], row["cohort"]): row for row in printed_rows("table1")}
+    return tuple(_cohort(facts, table1) for facts in printed_rows("cohorts"))
 
 
-def rows(table: str) -> list[dict[str, str]]:
+def printed_rows(table: str) -> list[dict[str, str]]:
     """The rows of data/TABLE.csv as they are written."""
     with (DATA / f"{table}.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def right_of(printed: dict[str, float], *, n: int) -> int:
+def correct_count(printed: dict[str, float], *, n: int) -> int:
     """The number right of n that puts accuracy, sensitivity and specificity, in percent, within
     one unit of the last printed digit. Raises ValueError if none does, or several."""
     fits = [
@@ -147,7 +147,7 @@ def _cohort(facts: dict[str, str], table1: dict) -> PublishedCohort:
             _sub_model(table1[f"Sub-model {number}", name], positives, negatives)
             for number, (positives, negatives) in enumerate(sides, start=1)
         ),
-        model_right=right_of(
+        model_correct=correct_count(
             {metric: float(model[column]) for metric, column in of_model.items()}, n=sum(counts)
         ),
         model_auc=float(model["auc"]),
@@ -170,7 +170,8 @@ def _sub_model(row: dict[str, str], positives: int, negatives: int) -> SubModelC
 
 def _readers(cohort: str, n: int) -> Iterator[ReaderCounts]:
     for reader, lines in groupby(
-        (row for row in rows("table2") if row["cohort"] == cohort), key=lambda row: row["reader"]
+        (row for row in printed_rows("table2") if row["cohort"] == cohort),
+        key=lambda row: row["reader"],
     ):
         by_metric = {line["metric"]: line for line in lines}
         if set(by_metric) != set(METRICS):
@@ -183,14 +184,14 @@ def _readers(cohort: str, n: int) -> Iterator[ReaderCounts]:
             Marks(*(len(by_metric[name][column]) for name in METRICS))
             for column in ("vs_model_stars", "vs_without_marks")
         ]
-        yield ReaderCounts(*(right_of(stage, n=n) for stage in stages), *marks)
+        yield ReaderCounts(*(correct_count(stage, n=n) for stage in stages), *marks)
 
 
 def _groups(cohort: str) -> Iterator[tuple[str, GroupPValues]]:
     for group in GROUPS:
         lines = {
             row["metric"]: row
-            for row in rows("table3")
+            for row in printed_rows("table3")
             if (row["group"], row["cohort"]) == (group, cohort)
         }
         seniors = [lines[name]["p2_group_with_vs_senior_without"] for name in METRICS]

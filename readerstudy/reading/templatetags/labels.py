@@ -1,8 +1,8 @@
-"""``{{ etiology|told }}``: a label in the reader's language."""
+"""``{{ etiology|in_language }}``: a label in the reader's language."""
 
 from django import template
 
-from readerstudy.reading.labels import told
+from readerstudy.reading.labels import in_language
 
 register = template.Library()
-register.filter("told", told)
+register.filter("in_language", in_language)

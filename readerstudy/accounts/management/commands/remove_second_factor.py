@@ -2,22 +2,22 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.accounts import second_factor
+from readerstudy.accounts import second_factor_policy
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 
 
 class Command(BaseCommand):
-    help = "Take a person's second factor away and end their sessions; they set it up anew."
+    help = "Remove a person's second factor and end their sessions. They can then set up a new one."
 
     def add_arguments(self, parser):
         parser.add_argument("username")
 
     def handle(self, *, username: str, **_options):
-        user = User.objects.filter(username=username).first()
+        user = User.objects.called(username)
         if user is None:
             raise CommandError(f"There is no user {username}.")
-        if not second_factor.remove(user):
+        if not second_factor_policy.remove_second_factor(user):
             raise CommandError(f"{username} has no second factor.")
         record("account.second_factor_removed", target=username, detail={"by": "command"})
-        self.stdout.write(f"{username}: the second factor is removed.")
+        self.stdout.write(f"Removed the second factor of {username}.")

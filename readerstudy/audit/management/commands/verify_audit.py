@@ -2,34 +2,39 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.audit import head
+from readerstudy.audit import chain_head
+from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import Verdict, record_verdict, verify
 
 
 class Command(BaseCommand):
     help = (
-        "Look for tampering in the audit log and in the rows that it witnesses. Ends with status 1 "
-        "and names every bad link or row that it finds."
+        "Check the audit log, and the rows whose digests it holds, for tampering. Names every "
+        "bad link or row, and ends with status 1 if there is any."
     )
 
     def add_arguments(self, parser):
-        parser.add_argument("--study", default="", help="Slug: the rows of this study alone")
+        parser.add_argument("--study", default="", help="Slug of a study: check only its rows")
         parser.add_argument(
             "--head",
             dest="heads",
             action="append",
             default=[],
             metavar="NUMBER:SHA-256",
-            help="An event that is known to have been there, as on paper; may be given again",
+            help="A known event, such as a head that you wrote down. Can be repeated",
         )
         parser.add_argument(
-            "--without-key", action="store_true", help="Leave the seals out: the key is not here"
+            "--without-key",
+            action="store_true",
+            help="Do not check the seals: for use where the key is not available",
         )
         parser.add_argument(
-            "--no-record", action="store_true", help="Write no event of this into the log"
+            "--no-record", action="store_true", help="Do not record this check in the log"
         )
 
     def handle(self, *, study, heads: list[str], without_key, no_record, verbosity, **_options):
+        if study and not AuditEvent.objects.filter(study=study).exists():
+            raise CommandError(f'The log has no events of a study "{study}".')
         verdict = verify(
             study=study,
             heads=_heads(heads),
@@ -53,17 +58,13 @@ class Command(BaseCommand):
             self.stderr.write(str(problem))
         if verdict.found > len(verdict.problems):
             self.stderr.write(f"and {verdict.found - len(verdict.problems)} more")
-        rows = ", ".join(f"{count} {name}" for name, count in verdict.rows.items())
-        self.stdout.write(f"Looked at: {verdict.number} events, {rows}.")
-        self.stdout.write(f"Head, to be written down: {verdict.head}")
-        self.stdout.write(
-            ("No tampering found." if verdict.is_sound else f"Problems: {verdict.found}.")
-            + ("" if verdict.keyed else " The seals were left out.")
-        )
+        *looked, conclusion = verdict.sentences()
+        for line in (*looked, f"Head (write it down): {verdict.head}", conclusion):
+            self.stdout.write(line)
 
 
 def _heads(given: list[str]) -> list[tuple[int, str]]:
     try:
-        return [head.parse(line) for line in given]
-    except head.NoHead as wrong:
+        return [chain_head.parse_head(line) for line in given]
+    except chain_head.MalformedHead as wrong:
         raise CommandError(f"--head: {wrong}") from None

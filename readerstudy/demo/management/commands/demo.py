@@ -12,11 +12,15 @@ HOST = "127.0.0.1"
 
 
 class Command(BaseCommand):
-    help = "Build the demo studies (once) and serve them on this machine alone."
+    help = "Create the demo studies (once) and serve them on this computer only."
 
     def add_arguments(self, parser):
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--build-only", action="store_true", help="Do not serve")
+        parser.add_argument(
+            "--build-only",
+            action="store_true",
+            help="Create the studies only, without serving them",
+        )
 
     def handle(self, *, port, build_only, **_options):
         if not settings.DEMO:
@@ -41,12 +45,12 @@ class Command(BaseCommand):
         call_command("load_published_study", investigator="investigator", stdout=self.stdout)
 
     def _tell(self, address: str) -> None:
-        lines = [f"\nThe demo is at {address} (this machine only). Sign in as:"]
+        lines = [f"\nThe demo is running at {address} (on this computer only). Sign in as:"]
         lines += [
             f"  {username:<14} password  {people.PASSWORD.format(username=username)}"
             for username in people.SIGN_INS
         ]
-        lines += ["All its images, cases and finished readings are synthetic. Ctrl-C stops it.\n"]
+        lines += ["All images, cases and readings in it are synthetic. Press Ctrl-C to stop.\n"]
         self.stdout.write("\n".join(lines))
 
 
@@ -57,12 +61,13 @@ def _require_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError:
             raise CommandError(
-                f"Port {port} is taken. Choose another: make demo PORT={port + 1}"
+                f"Port {port} is in use. Choose another one: make demo PORT={port + 1}"
             ) from None
 
 
 def _gunicorn(port: int) -> list[str]:
     return [
-        sys.executable, "-m", "gunicorn", "readerstudy.wsgi",
-        "--bind", f"{HOST}:{port}", "--workers", "1", "--threads", "8", "--log-level", "warning",
+        sys.executable, "-m", "gunicorn", "--chdir", str(settings.BASE_DIR),
+        "--config", str(settings.BASE_DIR / "gunicorn.conf.py"),
+        "--bind", f"{HOST}:{port}", "--log-level", "warning",
     ]  # fmt: skip

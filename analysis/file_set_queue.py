@@ -1,0 +1,226 @@
+"""The files of runs as rows: asked for, listed, made, looked up. The FileSet row is the truth.
+
+A set is queued as its run ends, or when somebody asks for a file that is not there: of an older
+run, after an upgrade, or lost from the disk. ``make_run_files`` makes them, in a worker; here, in
+the web process, nothing is drawn.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from analysis import canonical, dispatch, extra_run_pages, stored_files
+from analysis.models import AnalysisRun, FileSet, RunFile
+from analysis.run_file_names import PAGES, page_name
+
+State = FileSet.State
+MAX_ATTEMPTS = 3  # to make a file, in processes that then died
+HERE = Path(__file__).parent
+DRAWING = (
+    HERE,
+    settings.BASE_DIR / "templates/analysis",
+    settings.BASE_DIR / "readerstudy/diagnosis.py",
+)
+LIBRARIES = ("matplotlib", "django", "xlsxwriter", "numpy")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the files of a run are; ``total`` is 0 until they are listed.
+
+    ``has_page``: what the run's page shows is there.
+    """
+
+    total: int
+    done: int
+    failed: list[RunFile]
+    has_page: bool
+    reason: str
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is something to wait for."""
+        return not self.reason and (not self.total or self.done + len(self.failed) < self.total)
+
+
+def file_set_key(run: AnalysisRun) -> str:
+    """A digest of all that is printed on a run's files, and of what draws them."""
+    printed = [run.study.title, run.study.slug, run.number, run.planned, run.plan_sha256,
+               run.data_sha256, run.results_sha256, run.code_version, run.libraries]  # fmt: skip
+    return canonical.sha256(canonical.to_text([*printed, _making_code(run.study.slug)]))
+
+
+@cache
+def _making_code(slug: str) -> str:
+    """A digest of the code that draws a study's files, and of the libraries it draws with."""
+    digest = hashlib.sha256(canonical.to_text([version(name) for name in LIBRARIES]).encode())
+    page = extra_run_pages.page_for(slug)
+    for place in (*DRAWING, *(page.drawn_by if page else ())):
+        files = [place] if place.is_file() else sorted(place.rglob("*.*"))
+        for file in files:
+            if file.suffix != ".pyc":
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def queue(run: AnalysisRun) -> bool:
+    """See that a run's files are there or wait to be made; whether a worker must be sent for."""
+    files, is_new = _queued(run)
+    if files.state == State.DONE:
+        stored = files.files.filter(state=RunFile.State.DONE)
+        is_new = _wait_again(files, stored_files.lost_rows(run, stored))
+    return is_new
+
+
+def progress(run: AnalysisRun) -> Progress:
+    """How far a run's files are; what is not there is being made from now on."""
+    if queue(run):
+        _send_for(run)
+    files = FileSet.objects.get(run=run, key=file_set_key(run))
+    done = files.files.filter(state=RunFile.State.DONE)
+    return Progress(
+        total=files.total,
+        done=done.count(),
+        failed=list(files.files.filter(state=RunFile.State.FAILED)),
+        has_page=done.filter(name=page_name(1)).exists(),
+        reason=files.reason,
+    )
+
+
+def look_up(run: AnalysisRun, name: str) -> tuple[RunFile | None, BinaryIO | None]:
+    """The row of a run's file, and the file, open; None for either that is not there yet.
+
+    A file that is not there is being made from now on, unless it has failed. Raises KeyError for a
+    name that the run has no file of.
+    """
+    files, is_new = _queued(run)
+    row = file = None
+    if files.total:
+        row = files.files.filter(name=name).first()
+        if row is None:
+            raise KeyError(name)
+        if row.state == RunFile.State.DONE:
+            file = stored_files.open_stored(run, row)
+            is_new |= file is None and _wait_again(files, [row])
+    if is_new:
+        _send_for(run)
+    return row, file
+
+
+def page_count(run: AnalysisRun) -> int:
+    """How many pages of readers the run's page has; 0 until the files are listed."""
+    pages = RunFile.objects.filter(file_set__run=run, file_set__key=file_set_key(run))
+    return pages.filter(name__startswith=PAGES).count()
+
+
+def try_again(run: AnalysisRun) -> None:
+    """Have made what could not be made."""
+    files, is_new = _queued(run)
+    failed = files.files.filter(state=RunFile.State.FAILED)
+    if _wait_again(files, failed) or is_new:
+        _send_for(run)
+
+
+def _queued(run: AnalysisRun) -> tuple[FileSet, bool]:
+    """The set of a run's files, and whether it waits from now on: it is new, or was let fall."""
+    files, created = FileSet.objects.get_or_create(run=run, key=file_set_key(run))
+    return files, created or (files.is_silent and _take_back(files))
+
+
+@transaction.atomic
+def _wait_again(files: FileSet, rows: Iterable[RunFile]) -> bool:
+    """Have these files of a set made once more; whether a worker must be sent for."""
+    numbers = [row.pk for row in rows]
+    if not numbers and files.state != State.FAILED:
+        return False
+    files.files.filter(pk__in=numbers).exclude(state=RunFile.State.WAITING).update(
+        state=RunFile.State.WAITING, attempts=0, reason=""
+    )
+    ended = FileSet.objects.filter(pk=files.pk, state__in=[State.DONE, State.FAILED])
+    return bool(ended.update(state=State.QUEUED, asked_at=timezone.now(), reason=""))
+
+
+def _send_for(run: AnalysisRun) -> None:
+    transaction.on_commit(lambda: dispatch.have_drawn(run))
+
+
+def claim(run: AnalysisRun) -> FileSet | None:
+    """Take the making of a run's files upon this process; None if they are not to be made here."""
+    queued = FileSet.objects.filter(run=run, key=file_set_key(run), state=State.QUEUED)
+    if not queued.update(
+        state=State.RUNNING, heartbeat_at=timezone.now(), attempts=F("attempts") + 1
+    ):
+        return None
+    return FileSet.objects.get(run=run, key=file_set_key(run))
+
+
+def own_row(files: FileSet):
+    """The row, as long as it is this process that makes the files."""
+    return FileSet.objects.filter(pk=files.pk, state=State.RUNNING, attempts=files.attempts)
+
+
+def beat(files: FileSet) -> None:
+    """Say that the process lives."""
+    own_row(files).update(heartbeat_at=timezone.now())
+
+
+@transaction.atomic
+def list_files(files: FileSet, names: list[str]) -> None:
+    """Store which files there are to be, in the order in which they are made."""
+    RunFile.objects.bulk_create([RunFile(file_set=files, name=name) for name in names])
+    files.total = len(names)
+    FileSet.objects.filter(pk=files.pk).update(total=files.total)
+
+
+@transaction.atomic
+def finish(files: FileSet) -> None:
+    """End the job, if no file waits again meanwhile; what former versions had made goes."""
+    waits = files.files.filter(state=RunFile.State.WAITING).exists()
+    if not own_row(files).update(state=State.QUEUED if waits else State.DONE) or waits:
+        return
+    former = FileSet.objects.filter(run=files.run_id).exclude(pk=files.pk)
+    RunFile.objects.filter(file_set__in=former).delete()
+    former.delete()
+    stored = list(files.files.filter(state=RunFile.State.DONE))
+    transaction.on_commit(lambda: stored_files.remove_others(files.run, stored))
+
+
+def fail(files: FileSet, *, reason: str) -> None:
+    """End the job: not even the list could be made."""
+    own_row(files).update(state=State.FAILED, reason=reason)
+
+
+def give_back(files: FileSet) -> None:
+    """Leave the job to the next process."""
+    own_row(files).update(state=State.QUEUED, asked_at=timezone.now())
+
+
+def _take_back(files: FileSet) -> bool:
+    """Queue a set again whose process died, if it is still where it was seen; whether it was."""
+    seen = FileSet.objects.filter(
+        pk=files.pk, state=files.state, attempts=files.attempts, asked_at=files.asked_at,
+        heartbeat_at=files.heartbeat_at,
+    )  # fmt: skip
+    return bool(seen.update(state=State.QUEUED, asked_at=timezone.now()))
+
+
+def reap() -> None:
+    """Queue again the sets whose process gives no sign of life."""
+    for files in FileSet.objects.filter(state=State.RUNNING):
+        if files.is_silent:
+            _take_back(files)
+
+
+def waiting() -> list[AnalysisRun]:
+    """The runs whose files wait to be made, oldest first."""
+    queued = FileSet.objects.filter(state=State.QUEUED).order_by("pk").values("run")
+    return list(AnalysisRun.objects.filter(pk__in=queued).defer("results", "plan_document"))

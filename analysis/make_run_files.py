@@ -1,0 +1,200 @@
+"""Make the files of a run: its page, tables, figures, report, workbook, and the data it read.
+
+Only workers and commands import this module: it draws.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from analysis import (
+    canonical,
+    charts,
+    extra_run_pages,
+    figures,
+    file_set_queue,
+    load_reading_conduct,
+    load_study_data,
+    run_page_context,
+    stored_files,
+)
+from analysis.exports import casewise_files as data_files
+from analysis.exports import reading_conduct_csv, results_csv, table_files, workbook
+from analysis.exports.provenance import Provenance
+from analysis.models import AnalysisRun, FileSet, RunFile
+from analysis.plan import Plan
+from analysis.report import report_pdf
+from analysis.run_file_names import BESIDE, CONTENT_TYPES, page_name
+from analysis.study_data import StudyData
+from readerstudy.background import heartbeat
+
+log = logging.getLogger("analysis.drawing")
+DIED = "The process died each time it made this file. Check the worker's memory, then try again."
+
+
+class DataChanged(Exception):
+    """The study's data are not what the run read."""
+
+
+def make_run_files(run: AnalysisRun) -> FileSet | None:
+    """Make the files of a run that are not there; None if another process makes them, or has."""
+    files = file_set_queue.claim(run)
+    if files is None:
+        return None
+    try:
+        with heartbeat(
+            lambda: file_set_queue.beat(files), every=settings.ANALYSIS_HEARTBEAT_SECONDS
+        ):
+            _make_all(files, FilesOf(run))
+    except (KeyboardInterrupt, SystemExit):
+        file_set_queue.give_back(files)
+        raise
+    except Exception as error:
+        log.exception("%s", files)
+        file_set_queue.fail(files, reason=f"{type(error).__name__}: {error}")
+    return FileSet.objects.get(pk=files.pk)
+
+
+def _make_all(files: FileSet, source: "FilesOf") -> None:
+    if not files.total:
+        file_set_queue.list_files(files, list(source.names()))
+    for row in files.files.filter(state=RunFile.State.WAITING):
+        if not file_set_queue.own_row(files).exists():
+            return  # given up for dead: another process goes on
+        make_file(row, source)
+    file_set_queue.finish(files)
+
+
+def make_file(row: RunFile, source: "FilesOf") -> None:
+    """Make and store one file; if it fails, its row says why, and the others go on."""
+    here = RunFile.objects.filter(pk=row.pk)
+    if row.attempts >= file_set_queue.MAX_ATTEMPTS:
+        here.update(state=RunFile.State.FAILED, reason=DIED)
+        return
+    here.update(attempts=row.attempts + 1)
+    try:
+        content = source.content(row.name)
+        sha256 = stored_files.write(source.run, row.name, content)
+    except Exception as error:
+        log.exception("%s", row.name)
+        is_explained = isinstance(error, DataChanged | figures.NotAvailable)
+        reason = str(error) if is_explained else f"{type(error).__name__}: {error}"
+        here.update(state=RunFile.State.FAILED, attempts=0, reason=reason)
+        return
+    here.update(
+        state=RunFile.State.DONE, attempts=0, sha256=sha256, size=len(content),
+        media_type=CONTENT_TYPES[row.name.rpartition(".")[2]],
+    )  # fmt: skip
+
+
+class FilesOf:
+    """What the files of a run are, and the content of each."""
+
+    def __init__(self, run: AnalysisRun):
+        self.run = run
+        self._document = json.loads(run.results)
+        self._provenance = provenance_of(run)
+
+    def names(self) -> Iterator[str]:
+        """All of them, first what the run's page shows at once."""
+        document = self._document
+        drawn = [offer for offer in figures.offered(document) if not offer.reason]
+        pictures = [f"figures/{offer.name}.svg" for offer in drawn]
+        yield from pictures[: run_page_context.FIGURES_OPEN]
+        count = run_page_context.page_count(document)
+        yield from (page_name(number) for number in range(1, count + 1))
+        yield from pictures[run_page_context.FIGURES_OPEN :]
+        yield from (f"charts/{o.name}.json" for o in drawn if o.kind in charts.CHARTS)
+        yield from ("metrics.csv", "tests.csv", "report.pdf", "results.xlsx")
+        for section in document["sections"]:
+            yield from (
+                f"tables/{file}" for file in table_files.table_files(document, section["name"])
+            )
+        yield from (f"data/{name}" for name in (*data_files.DATA_FILES, reading_conduct_csv.NAME))
+        for format in figures.FORMATS:
+            if format != "svg":
+                yield from (f"figures/{offer.name}.{format}" for offer in drawn)
+        page = extra_run_pages.page_for(self.run.study.slug)
+        section_names = {section["name"] for section in document["sections"]}
+        if page and section_names.issuperset(page.sections):
+            yield BESIDE
+
+    def content(self, name: str) -> bytes:
+        """Whatever a file has; raises what making it raises."""
+        kind, _, file = name.rpartition("/")
+        makers: dict[str, Callable[[str], str | bytes]] = {
+            "": self._of_all,
+            "pages": self._page,
+            "figures": self._figure,
+            "charts": self._chart,
+            "tables": self._table,
+            "data": self._data_file,
+        }
+        made = makers[kind](file)
+        return made.encode() if isinstance(made, str) else made
+
+    def _of_all(self, file: str) -> str | bytes:
+        if file == BESIDE:
+            return extra_run_pages.page_for(self.run.study.slug).draw(self.run)
+        if file == "report.pdf":
+            return report_pdf(self._document, self._provenance)
+        if file == "results.xlsx":
+            return workbook.results_xlsx(self._document, self._provenance)
+        return results_csv.tables_csv(self._document, table=file.removesuffix(".csv"))
+
+    def _page(self, file: str) -> str:
+        shown = run_page_context.page_of(
+            self._document, readers_page=int(file.removesuffix(".html"))
+        )
+        plan = Plan.from_document(self.run.plan_document)
+        context = {"study": self.run.study, "run": self.run, "plan": plan, **shown}
+        return render_to_string("analysis/run_results.html", context)
+
+    def _figure(self, file: str) -> bytes:
+        name, _, format = file.rpartition(".")
+        return figures.render(figures.draw(name, self._document), format)
+
+    def _chart(self, file: str) -> str:
+        return canonical.to_text(charts.chart(file.removesuffix(".json"), self._document))
+
+    def _table(self, file: str) -> str | bytes:
+        name, _, format = file.rpartition(".")
+        return table_files.table_file(name, format, self._document, self._provenance)
+
+    def _data_file(self, file: str) -> str | bytes:
+        data = self._data
+        if file == reading_conduct_csv.NAME:
+            return reading_conduct_csv.conduct_csv(
+                load_reading_conduct.reading_rows(self.run.study)
+            )
+        return data_files.data_file(file, data)
+
+    @cached_property
+    def _data(self) -> StudyData:
+        """As the run read them. Raises DataChanged."""
+        data = load_study_data.load(self.run.study)
+        if data.digest() != self.run.data_sha256:
+            raise DataChanged(
+                f"The study's data have changed since run {self.run.number} read them, so this "
+                "file would not match its results. Start a new run and use its files."
+            )
+        return data
+
+
+def provenance_of(run: AnalysisRun) -> Provenance:
+    """Where a run's results come from."""
+    return Provenance(
+        study=run.study.title,
+        slug=run.study.slug,
+        run=run.number,
+        planned=run.planned,
+        plan_sha256=run.plan_sha256,
+        data_sha256=run.data_sha256,
+        results_sha256=run.results_sha256,
+        code_version=run.code_version,
+        libraries=run.libraries,
+    )

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class HandoverConfig(AppConfig):
-    name = "readerstudy.handover"
-    label = "handover"

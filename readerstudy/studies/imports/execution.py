@@ -1,0 +1,97 @@
+"""What the worker does with an import: the dry run, or the import itself."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+
+from django.conf import settings
+
+from readerstudy.background import heartbeat
+from readerstudy.imaging import ImportRefused
+from readerstudy.outages import BUSY, UNREACHABLE, outage, wait_for_database
+from readerstudy.studies.file_staging import clear_leftovers
+from readerstudy.studies.imports import cases, queue, source_storage, truth
+from readerstudy.studies.imports.models import ImportJob
+from readerstudy.studies.screening import importing as screening
+
+log = logging.getLogger("readerstudy.cohorts.imports.work")
+
+Kind = ImportJob.Kind
+PROGRESS_EVERY = 0.5  # seconds
+
+# Each checks a source (a Found), and stores it in a transaction of its own that ends with finish().
+_DOERS: dict[str, ModuleType] = {
+    Kind.CASES_WITH_TRUTH: cases,
+    Kind.CASES: cases,
+    Kind.TRUTH: truth,
+    Kind.SCREENING: screening,
+}
+
+
+def run_waiting_step(job_id: int) -> None:
+    """Do the step that the job waits for; a message that comes twice finds nothing to do."""
+    job = queue.claim(job_id)
+    if job is None:
+        return
+    try:
+        with heartbeat(lambda: queue.beat(job), every=settings.IMPORT_HEARTBEAT_SECONDS):
+            _do(job)
+    except queue.ImportLost:
+        log.warning("%s was taken away from this worker", job)
+    except (KeyboardInterrupt, SystemExit):
+        queue.put_back(job)
+        raise
+    except Exception as error:
+        log.exception("%s", job)
+        if outage(error) in (UNREACHABLE, BUSY):
+            wait_for_database()
+            queue.put_back(job)
+            return
+        reason = f"An error occurred on the server ({type(error).__name__}). Nothing was imported."
+        queue.fail(job, reason=reason)
+
+
+def _do(job: ImportJob) -> None:
+    doer = _DOERS[job.kind]
+    clear_leftovers()
+    try:
+        with source_storage.open_source_of(job) as source:
+            if earlier := doer.earlier(job, source):
+                queue.finish_already_imported(job, sha256=source.sha256(), reason=earlier)
+            elif job.state == queue.State.CHECKING:
+                found = doer.check(job, source, _progress(job))
+                queue.store_dry_run(job, found, sha256=source.sha256())
+            else:
+                queue.require_no_reader(job.study, job.confirmed_by)
+                doer.store(job, source, _progress(job), finish=_finish(job, source))
+                source_storage.discard(job)
+    except queue.ImportNotPossible as refusal:
+        queue.store_problems(job, queue.refusal(str(refusal)).problems)
+    except ImportRefused as refusal:
+        queue.store_problems(job, refusal.problems)
+
+
+def _finish(job: ImportJob, source: source_storage.DigestingSource) -> Callable[[int], None]:
+    def finish(rows: int) -> None:
+        sha256 = source.sha256()
+        if sha256 != job.sha256:
+            text = "the source has changed since the dry run; start a new import"
+            raise queue.refusal(text, file=job.label)
+        queue.finish(job, sha256=sha256, rows=rows)
+
+    return finish
+
+
+def _progress(job: ImportJob) -> Callable[[list], Iterable]:
+    """What wraps a list of rows, so that the job's row tells how many are done."""
+
+    def each(rows: list) -> Iterator:
+        last = 0.0
+        for done, row in enumerate(rows):
+            if time.monotonic() - last > PROGRESS_EVERY:
+                queue.note_progress(job, progress=done, rows=len(rows))
+                last = time.monotonic()
+            yield row
+
+    return each

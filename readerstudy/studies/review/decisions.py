@@ -1,0 +1,254 @@
+"""Approve, crop, choose a frame, reject, remove: each by a named person, in a draft, audited."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, ProtectedError, QuerySet
+from django.utils import timezone
+
+from readerstudy.audit.log import record
+from readerstudy.imaging import Box, Limits
+from readerstudy.studies.file_staging import StagedFiles, staged_in_transaction
+from readerstudy.studies.models import (
+    Case,
+    Image,
+    ReferenceStandard,
+    Study,
+    practice_cases,
+    testing_cases,
+)
+from readerstudy.studies.review.models import CandidateFrame, ImageReview
+
+if TYPE_CHECKING:
+    import numpy as np
+
+State = ImageReview.State
+
+
+class DecisionNotPossible(ValueError):
+    """A decision is refused; the message says why."""
+
+
+def unapproved_image_reasons(study: Study) -> list[str]:
+    """Why no case of this study may be shown yet: images that nobody has approved."""
+    approved = ImageReview.objects.filter(
+        image=OuterRef("pk"), state=State.APPROVED, sha256=OuterRef("sha256")
+    )
+    reasons = []
+    for kind, cases in (("testing", testing_cases(study)), ("practice", practice_cases(study))):
+        images = Image.objects.filter(case__in=cases.values("pk")).filter(~Exists(approved))
+        if count := images.count():
+            reasons.append(
+                f"{count} images of {kind} cases are not approved. Review them in the admin, "
+                "under Cohorts, Review."
+            )
+    return reasons
+
+
+def images_with_reviews(study: Study) -> QuerySet[Image]:
+    """The images of a study with their reviews, in the order in which they are looked at."""
+    return (
+        Image.objects.filter(case__cohort__study=study)
+        .select_related("review", "case__cohort__study")
+        .order_by("case__cohort__name", "case__case_id", "modality")
+    )
+
+
+@transaction.atomic
+def approve(seen: Mapping[int, str], *, study: Study, by: str) -> int:
+    """Approve the images of a study, by id with the SHA-256 that was looked at; how many.
+
+    All or none. Raises DecisionNotPossible.
+    """
+    _require_draft(study)
+    images = list(images_with_reviews(study).filter(pk__in=seen))
+    if len(images) != len(seen):
+        raise DecisionNotPossible("One of these images no longer exists. Reload the page.")
+    for image in images:
+        review = _review_of(image)
+        if image.sha256 != seen[image.pk]:
+            raise DecisionNotPossible(f"{image} has changed since you viewed it. Review it again.")
+        if review.needs_frame or review.needs_crop:
+            what = "choose a frame" if review.needs_frame else "draw a box around the ultrasound"
+            raise DecisionNotPossible(f"{image} can't be approved yet: {what} first.")
+        _decide(review, State.APPROVED, by=by, sha256=image.sha256)
+    detail = {"images": sorted(image.sha256 for image in images)}
+    record("image.approve", actor=by, study=study.slug, detail=detail)
+    return len(images)
+
+
+@transaction.atomic
+def reject(image: Image, *, reason: str, by: str) -> None:
+    """Say that an image can't be used, and why. Raises DecisionNotPossible."""
+    study = _require_draft(image.case.cohort.study)
+    reason = reason.strip()
+    if not reason:
+        raise DecisionNotPossible("Enter a reason for the rejection.")
+    _decide(_review_of(image), State.REJECTED, by=by, reason=reason[:200])
+    record("image.reject", actor=by, study=study.slug, target=str(image), detail={"reason": reason})
+
+
+@transaction.atomic
+def crop(image: Image, box: Box, *, seen: str, by: str) -> Image:
+    """Keep what is in the box, by the image's own pixels; the rest is gone for good.
+
+    ``seen`` is the SHA-256 of the file on which the box was drawn. Raises DecisionNotPossible.
+    """
+    _require_draft(image.case.cohort.study)
+    image = _locked(image, seen)
+    review = _review_of(image)
+    if review.needs_frame:
+        raise DecisionNotPossible("Choose a frame first.")
+    least = Limits().min_side
+    if box != box.clamped(image.width, image.height) or min(box.width, box.height) < least:
+        raise DecisionNotPossible(
+            f"The box must lie inside the image ({image.width} by {image.height} pixels) and be "
+            f"at least {least} pixels on each side."
+        )
+    rgb = box.cut(_decoded(_read(image.file.name)))
+    review.suspected = _suspected(rgb)
+    review.needs_crop, review.is_screened = "", True
+    before = {"sha256": image.sha256, "width": image.width, "height": image.height}
+    with _replaced(image, _encoded(rgb), width=box.width, height=box.height):
+        _decide(review, State.CROPPED, by=by)
+        after = {"sha256": image.sha256, "box": list(box)}
+        _record_change("image.crop", image, by=by, before=before, after=after)
+    return image
+
+
+@transaction.atomic
+def choose_frame(image: Image, number: int, *, by: str) -> Image:
+    """Make a frame of the clip the image; the other frames are removed. Raises
+    DecisionNotPossible."""
+    _require_draft(image.case.cohort.study)
+    image = _locked(image, image.sha256)
+    chosen = CandidateFrame.objects.filter(image=image, number=number).first()
+    if chosen is None:
+        raise DecisionNotPossible(f"There is no frame {number} to choose.")
+    png = _read(chosen.file.name)
+    review = _review_of(image)
+    rgb = _decoded(png)
+    review.suspected = _suspected(rgb)
+    review.needs_frame = False
+    before = {"sha256": image.sha256}
+    with _replaced(image, png, width=rgb.shape[1], height=rgb.shape[0]) as files:
+        _forget_frames(image, files)
+        _decide(review, State.PENDING, by=by)
+        after = {"sha256": image.sha256, "frame": number}
+        _record_change("image.choose_frame", image, by=by, before=before, after=after)
+    return image
+
+
+@transaction.atomic
+def remove_case(case: Case, *, by: str) -> None:
+    """Take a case with a rejected image out of a draft, with its images and its truth.
+
+    Raises DecisionNotPossible.
+    """
+    study = _require_draft(case.cohort.study)
+    images = list(Image.objects.filter(case=case).select_related("review"))
+    if not any(_review_of(image).state == State.REJECTED for image in images):
+        raise DecisionNotPossible("Only a case with a rejected image can be removed here.")
+    target = str(case)
+    try:
+        with staged_in_transaction("removed") as files:
+            for image in images:
+                _forget_frames(image, files)
+                files.remove_on_commit(image.file.name)
+            ImageReview.objects.filter(image__in=images).delete()
+            Image.objects.filter(case=case).delete()
+            ReferenceStandard.objects.filter(case=case).delete()
+            case.delete()
+    except ProtectedError:
+        raise DecisionNotPossible(
+            f"{target} already has model results and can no longer be removed."
+        ) from None
+    record("case.remove", actor=by, study=study.slug, target=target)
+
+
+def _require_draft(study: Study) -> Study:
+    """The study under lock. Raises DecisionNotPossible once it is under way."""
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.state != Study.State.DRAFT:
+        raise DecisionNotPossible(f"The study is {study.state}. Its images can't be changed.")
+    return study
+
+
+def _locked(image: Image, seen: str) -> Image:
+    locked = Image.objects.select_for_update().get(pk=image.pk)
+    if locked.sha256 != seen:
+        raise DecisionNotPossible(f"{image} has changed since you viewed it. Review it again.")
+    return locked
+
+
+def _review_of(image: Image) -> ImageReview:
+    """The image's review; one not saved yet where an image came without."""
+    try:
+        return image.review
+    except ImageReview.DoesNotExist:
+        return ImageReview(image=image, is_screened=False)
+
+
+def _decide(
+    review: ImageReview, state: str, *, by: str, sha256: str = "", reason: str = ""
+) -> None:
+    review.state, review.sha256, review.reason = state, sha256, reason
+    review.decided_by, review.decided_at = by, timezone.now()
+    review.save()
+
+
+def _record_change(action: str, image: Image, *, by: str, before: dict, after: dict) -> None:
+    record(
+        action,
+        actor=by,
+        study=image.case.cohort.study.slug,
+        target=str(image),
+        detail={"before": before, "after": after},
+    )
+
+
+@contextmanager
+def _replaced(image: Image, png: bytes, *, width: int, height: int) -> Iterator[StagedFiles]:
+    """Give an image another file under a new name; the old one goes once all is committed."""
+    with staged_in_transaction("decision") as files:
+        files.remove_on_commit(image.file.name)
+        image.file, image.sha256 = files.stage(png), hashlib.sha256(png).hexdigest()
+        image.width, image.height = width, height
+        image.save()
+        files.place()
+        yield files
+
+
+def _forget_frames(image: Image, files: StagedFiles) -> None:
+    for frame in CandidateFrame.objects.filter(image=image):
+        files.remove_on_commit(frame.file.name)
+        frame.delete()
+
+
+def _read(name: str) -> bytes:
+    return (settings.MEDIA_ROOT / name).read_bytes()
+
+
+# These three load NumPy and Pillow, which no other page has a use for.
+
+
+def _decoded(png: bytes) -> "np.ndarray":
+    from readerstudy.imaging.pixels import decode_image
+
+    return decode_image(png)
+
+
+def _encoded(rgb: "np.ndarray") -> bytes:
+    from readerstudy.imaging.pixels import encode_png
+
+    return encode_png(rgb)
+
+
+def _suspected(rgb: "np.ndarray") -> list[list[int]]:
+    from readerstudy.imaging.lettering import suspected_text
+
+    return [list(found) for found in suspected_text(rgb)]
