@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+UNKNOWN = "(a name that is known only at run time)"
+
 
 @dataclass(frozen=True)
 class Import:
@@ -57,7 +59,7 @@ def _targets(node: ast.AST, package: str) -> list[str]:
         first = node.args[0]
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             return [first.value]
-        return ["(a name that is known only at run time)"]
+        return [UNKNOWN]
     return []
 
 

@@ -1,14 +1,18 @@
-"""What the product imports is what requirements.txt names, and nothing that it doesn't."""
+"""What is imported is what the requirements name, not what some other package happens to bring."""
 
 import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from tests.rules.import_graph import imports, modules
+import pytest
+
+from tests.rules.import_graph import UNKNOWN, imports, modules
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = {"readerstudy", "inference", "analysis", "tests", "manage"}
+# Runs in environments of its own, with what it is compared with.
+ELSEWHERE = "benchmarks.support.peers"
+PRODUCT = ["readerstudy", "inference", "analysis"]
 
 
 def _normal(name: str) -> str:
@@ -21,21 +25,31 @@ def _required(file: str) -> set[str]:
     return {_normal(re.split(r"[=\[]", line)[0]) for line in lines if re.match(r"\w", line)}
 
 
-def _imported() -> dict[str, str]:
-    """Every package from outside that the product imports, each with one place that does."""
+def _imported(roots: list[str]) -> dict[str, str]:
+    """Every package from outside that these import, each with one place that does."""
+    ours = {*PRODUCT, "tests", "benchmarks", "manage", UNKNOWN}
     return {
         found.imported.split(".")[0]: f"{name}:{found.line}"
-        for name, path in modules(ROOT, ["readerstudy", "inference", "analysis"]).items()
+        for name, path in modules(ROOT, roots).items()
+        if name != ELSEWHERE
         for found in imports(name, path)
-        if found.imported.split(".")[0] not in OURS | sys.stdlib_module_names
+        if found.imported.split(".")[0] not in ours | sys.stdlib_module_names
     }
 
 
-def test_every_package_that_is_imported_is_required_by_name():
-    sources, required = packages_distributions(), _required("requirements.txt")
+@pytest.mark.parametrize(
+    ("roots", "files"),
+    [
+        (PRODUCT, ["requirements.txt"]),
+        (["tests", "benchmarks"], ["requirements.txt", "requirements-dev.txt"]),
+    ],
+    ids=["product", "tests and benchmarks"],
+)
+def test_every_package_that_is_imported_is_required_by_name(roots, files):
+    sources, required = packages_distributions(), set().union(*map(_required, files))
     missing = {
         place: package
-        for package, place in _imported().items()
+        for package, place in _imported(roots).items()
         if not required & {_normal(source) for source in sources.get(package, [])}
     }
     assert not missing
