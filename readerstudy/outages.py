@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 
 from django.db import DatabaseError, Error, InterfaceError, OperationalError, connection
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -29,6 +30,12 @@ class Outage:
     text: str | Promise
     retry_after: int
     """Seconds after which to try again."""
+
+    @property
+    def log_text(self) -> str:
+        """The title for the log, which has one language whoever's request it is."""
+        with translation.override("en"):
+            return str(self.title)
 
 
 UNREACHABLE = Outage(
@@ -127,7 +134,7 @@ def outlasts_outages(work: Callable[..., None]) -> Callable[..., None]:
             except Error as error:
                 if outage(error) in (None, DISK_FULL):
                     raise
-                log.warning("%s; waiting for it", outage(error).title)
+                log.warning("%s; waiting for it", outage(error).log_text)
             wait_for_database()
 
     return outlasting
@@ -145,6 +152,6 @@ def skipped_in_outages(work: Callable[..., None]) -> Callable[..., None]:
             if not (found := outage(error)):
                 raise
             name = f"{work.__module__}.{work.__qualname__}"
-            log.warning("%s; %s is left for later", found.title, name)
+            log.warning("%s; %s is left for later", found.log_text, name)
 
     return skipping

@@ -1,5 +1,6 @@
 import pytest
 from django.core.cache import caches
+from django.utils import translation
 
 from tests import once
 from tests.durations import DurationsPlugin
@@ -48,6 +49,13 @@ def audit_head(settings, own_files):
 def nothing_remembered():
     """What one test's studies were is not what another's are: they may have the same keys."""
     caches["frozen"].clear()
+
+
+@pytest.fixture(autouse=True)
+def own_language():
+    """A request leaves its language on its thread, which tests share."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
