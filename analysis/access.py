@@ -12,6 +12,7 @@ from analysis.unblinding_guard import ResultsSealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
 from readerstudy.audit.log import record
 from readerstudy.error_pages import error_page
+from readerstudy.jobs import dispatch
 from readerstudy.reading.lifecycle import StepNotPossible
 from readerstudy.studies.models import Study
 from readerstudy.studies.permissions import ACTIONS, Action, StudyRole, roles_of
@@ -73,8 +74,8 @@ def unsealed_run_of(study: Study, number: int) -> AnalysisRun:
     found = rows.defer("results").first()
     if found is None:
         raise Http404
-    if found.is_lost:
-        runs.reap(study=study)
+    if found.is_under_way:
+        dispatch.look_after(runs.KIND)
         found.refresh_from_db()
     return found
 

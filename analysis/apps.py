@@ -5,4 +5,10 @@ class AnalysisConfig(AppConfig):
     name = "analysis"
 
     def ready(self):
-        from analysis import lifecycle_checks, plan_copying, witnessed_rows  # noqa: F401 (they register things)
+        from analysis import (  # noqa: F401 (they register things)
+            file_set_queue,
+            lifecycle_checks,
+            plan_copying,
+            runs,
+            witnessed_rows,
+        )

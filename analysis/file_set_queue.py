@@ -1,4 +1,4 @@
-"""The files of runs as rows: asked for, listed, made, looked up. The FileSet row is the truth.
+"""The files of runs as jobs: requested, listed, made, looked up.
 
 A set is queued as its run ends, or when somebody asks for a file that is not there: of an older
 run, after an upgrade, or lost from the disk. ``make_run_files`` makes them, in a worker; here, in
@@ -15,12 +15,14 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
-from django.utils import timezone
 
-from analysis import canonical, dispatch, extra_run_pages, stored_files
+from analysis import canonical, extra_run_pages, stored_files
 from analysis.models import AnalysisRun, FileSet, RunFile
 from analysis.run_file_names import PAGES, page_name
+from readerstudy.jobs import dispatch, kinds
+from readerstudy.jobs.limits import Limits
+from readerstudy.jobs.messages import ANALYSIS
+from readerstudy.jobs.queue import Queue
 
 State = FileSet.State
 MAX_ATTEMPTS = 3  # to make a file, in processes that then died
@@ -31,6 +33,17 @@ DRAWING = (
     settings.BASE_DIR / "readerstudy/diagnosis.py",
 )
 LIBRARIES = ("matplotlib", "django", "xlsxwriter", "numpy")
+KIND = kinds.register(
+    kinds.Kind(
+        name="run-files",
+        # How often is bounded file by file.
+        queue=Queue(
+            FileSet, limits=Limits("ANALYSIS", max_attempts=0), related=("run__study__protocol",)
+        ),
+        celery_queue=ANALYSIS,
+        run="analysis.make_run_files:run",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -72,20 +85,26 @@ def _making_code(slug: str) -> str:
     return digest.hexdigest()
 
 
-def queue(run: AnalysisRun) -> bool:
-    """See that a run's files are there or wait to be made; whether a worker must be sent for."""
-    files, is_new = _queued(run)
+def queue(run: AnalysisRun, *, failed_too: bool = False) -> tuple[FileSet, bool]:
+    """The set of a run's files, which are there or wait to be made; whether they wait from now on,
+    so that a worker must be sent for."""
+    files, is_new = _row_of(run)
+    if failed_too:
+        is_new |= _make_again(files, files.files.filter(state=RunFile.State.FAILED))
     if files.state == State.DONE:
         stored = files.files.filter(state=RunFile.State.DONE)
-        is_new = _wait_again(files, stored_files.lost_rows(run, stored))
-    return is_new
+        is_new |= _make_again(files, stored_files.lost_rows(run, stored))
+    return files, is_new
 
 
 def progress(run: AnalysisRun) -> Progress:
     """How far a run's files are; what is not there is being made from now on."""
-    if queue(run):
-        _send_for(run)
-    files = FileSet.objects.get(run=run, key=file_set_key(run))
+    files, is_new = queue(run)
+    if is_new:
+        _send_for(files)
+    elif files.is_under_way:
+        dispatch.look_after(KIND)
+    files.refresh_from_db()
     done = files.files.filter(state=RunFile.State.DONE)
     return Progress(
         total=files.total,
@@ -102,7 +121,7 @@ def look_up(run: AnalysisRun, name: str) -> tuple[RunFile | None, BinaryIO | Non
     A file that is not there is being made from now on, unless it has failed. Raises KeyError for a
     name that the run has no file of.
     """
-    files, is_new = _queued(run)
+    files, is_new = _row_of(run)
     row = file = None
     if files.total:
         row = files.files.filter(name=name).first()
@@ -110,9 +129,9 @@ def look_up(run: AnalysisRun, name: str) -> tuple[RunFile | None, BinaryIO | Non
             raise KeyError(name)
         if row.state == RunFile.State.DONE:
             file = stored_files.open_stored(run, row)
-            is_new |= file is None and _wait_again(files, [row])
+            is_new |= file is None and _make_again(files, [row])
     if is_new:
-        _send_for(run)
+        _send_for(files)
     return row, file
 
 
@@ -124,20 +143,18 @@ def page_count(run: AnalysisRun) -> int:
 
 def try_again(run: AnalysisRun) -> None:
     """Have made what could not be made."""
-    files, is_new = _queued(run)
-    failed = files.files.filter(state=RunFile.State.FAILED)
-    if _wait_again(files, failed) or is_new:
-        _send_for(run)
+    files, is_new = queue(run, failed_too=True)
+    if is_new:
+        _send_for(files)
 
 
-def _queued(run: AnalysisRun) -> tuple[FileSet, bool]:
-    """The set of a run's files, and whether it waits from now on: it is new, or was let fall."""
-    files, created = FileSet.objects.get_or_create(run=run, key=file_set_key(run))
-    return files, created or (files.is_silent and _take_back(files))
+def _row_of(run: AnalysisRun) -> tuple[FileSet, bool]:
+    """The set of a run's files, and whether it is new."""
+    return FileSet.objects.get_or_create(run=run, key=file_set_key(run))
 
 
 @transaction.atomic
-def _wait_again(files: FileSet, rows: Iterable[RunFile]) -> bool:
+def _make_again(files: FileSet, rows: Iterable[RunFile]) -> bool:
     """Have these files of a set made once more; whether a worker must be sent for."""
     numbers = [row.pk for row in rows]
     if not numbers and files.state != State.FAILED:
@@ -145,32 +162,11 @@ def _wait_again(files: FileSet, rows: Iterable[RunFile]) -> bool:
     files.files.filter(pk__in=numbers).exclude(state=RunFile.State.WAITING).update(
         state=RunFile.State.WAITING, attempts=0, reason=""
     )
-    ended = FileSet.objects.filter(pk=files.pk, state__in=[State.DONE, State.FAILED])
-    return bool(ended.update(state=State.QUEUED, asked_at=timezone.now(), reason=""))
+    return bool(KIND.queue.queue_again(FileSet.objects.filter(pk=files.pk)))
 
 
-def _send_for(run: AnalysisRun) -> None:
-    transaction.on_commit(lambda: dispatch.have_drawn(run))
-
-
-def claim(run: AnalysisRun) -> FileSet | None:
-    """Take the making of a run's files upon this process; None if they are not to be made here."""
-    queued = FileSet.objects.filter(run=run, key=file_set_key(run), state=State.QUEUED)
-    if not queued.update(
-        state=State.RUNNING, heartbeat_at=timezone.now(), attempts=F("attempts") + 1
-    ):
-        return None
-    return FileSet.objects.get(run=run, key=file_set_key(run))
-
-
-def own_row(files: FileSet):
-    """The row, as long as it is this process that makes the files."""
-    return FileSet.objects.filter(pk=files.pk, state=State.RUNNING, attempts=files.attempts)
-
-
-def beat(files: FileSet) -> None:
-    """Say that the process lives."""
-    own_row(files).update(heartbeat_at=timezone.now())
+def _send_for(files: FileSet) -> None:
+    dispatch.dispatch_on_commit(KIND, [files.pk])
 
 
 @transaction.atomic
@@ -184,43 +180,13 @@ def list_files(files: FileSet, names: list[str]) -> None:
 @transaction.atomic
 def finish(files: FileSet) -> None:
     """End the job, if no file waits again meanwhile; what former versions had made goes."""
-    waits = files.files.filter(state=RunFile.State.WAITING).exists()
-    if not own_row(files).update(state=State.QUEUED if waits else State.DONE) or waits:
+    if files.files.filter(state=RunFile.State.WAITING).exists():
+        KIND.queue.put_back([files], reason="")
+        return
+    if not KIND.queue.finish(files):
         return
     former = FileSet.objects.filter(run=files.run_id).exclude(pk=files.pk)
     RunFile.objects.filter(file_set__in=former).delete()
     former.delete()
     stored = list(files.files.filter(state=RunFile.State.DONE))
     transaction.on_commit(lambda: stored_files.remove_others(files.run, stored))
-
-
-def fail(files: FileSet, *, reason: str) -> None:
-    """End the job: not even the list could be made."""
-    own_row(files).update(state=State.FAILED, reason=reason)
-
-
-def give_back(files: FileSet) -> None:
-    """Leave the job to the next process."""
-    own_row(files).update(state=State.QUEUED, asked_at=timezone.now())
-
-
-def _take_back(files: FileSet) -> bool:
-    """Queue a set again whose process died, if it is still where it was seen; whether it was."""
-    seen = FileSet.objects.filter(
-        pk=files.pk, state=files.state, attempts=files.attempts, asked_at=files.asked_at,
-        heartbeat_at=files.heartbeat_at,
-    )  # fmt: skip
-    return bool(seen.update(state=State.QUEUED, asked_at=timezone.now()))
-
-
-def reap() -> None:
-    """Queue again the sets whose process gives no sign of life."""
-    for files in FileSet.objects.filter(state=State.RUNNING):
-        if files.is_silent:
-            _take_back(files)
-
-
-def waiting() -> list[AnalysisRun]:
-    """The runs whose files wait to be made, oldest first."""
-    queued = FileSet.objects.filter(state=State.QUEUED).order_by("pk").values("run")
-    return list(AnalysisRun.objects.filter(pk__in=queued).defer("results", "plan_document"))

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from django.conf import settings
 from django.template.loader import render_to_string
 
 from analysis import (
@@ -30,43 +29,43 @@ from analysis.plan import Plan
 from analysis.report import report_pdf
 from analysis.run_file_names import BESIDE, CONTENT_TYPES, page_name
 from analysis.study_data import StudyData
-from readerstudy.background import heartbeat
+from readerstudy.jobs import worker
+from readerstudy.jobs.errors import JobFailed, JobLost
 
 log = logging.getLogger("analysis.drawing")
 DIED = "The process died each time it made this file. Check the worker's memory, then try again."
+OTHER_VERSION = (
+    "Another version of the software requested these files. Try again once all of its processes "
+    "run the same."
+)
 
 
 class DataChanged(Exception):
     """The study's data are not what the run read."""
 
 
-def make_run_files(run: AnalysisRun) -> FileSet | None:
-    """Make the files of a run that are not there; None if another process makes them, or has."""
-    files = file_set_queue.claim(run)
-    if files is None:
-        return None
-    try:
-        with heartbeat(
-            lambda: file_set_queue.beat(files), every=settings.ANALYSIS_HEARTBEAT_SECONDS
-        ):
-            _make_all(files, FilesOf(run))
-    except (KeyboardInterrupt, SystemExit):
-        file_set_queue.give_back(files)
-        raise
-    except Exception as error:
-        log.exception("%s", files)
-        file_set_queue.fail(files, reason=f"{type(error).__name__}: {error}")
-    return FileSet.objects.get(pk=files.pk)
-
-
-def _make_all(files: FileSet, source: "FilesOf") -> None:
+def run(jobs: list[FileSet]) -> None:
+    """Make the files of a run that are not there. Raises JobFailed, JobLost."""
+    [files] = jobs
+    if files.key != file_set_queue.file_set_key(files.run):
+        raise JobFailed(OTHER_VERSION)
+    source = FilesOf(files.run)
     if not files.total:
         file_set_queue.list_files(files, list(source.names()))
     for row in files.files.filter(state=RunFile.State.WAITING):
-        if not file_set_queue.own_row(files).exists():
-            return  # given up for dead: another process goes on
+        if not file_set_queue.KIND.queue.owned(files).exists():
+            raise JobLost
         make_file(row, source)
     file_set_queue.finish(files)
+
+
+def make_run_files(run: AnalysisRun) -> FileSet:
+    """Make those files of a run in this process that are not there, if no other one makes them;
+    what failed before is tried again."""
+    files, _ = file_set_queue.queue(run, failed_too=True)
+    worker.run_jobs(file_set_queue.KIND, [files.pk])
+    files.refresh_from_db()
+    return files
 
 
 def make_file(row: RunFile, source: "FilesOf") -> None:

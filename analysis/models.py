@@ -1,14 +1,11 @@
 """What was planned before anybody saw a result, and what was computed after."""
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from readerstudy.audit.append_only import refuses_when
+from readerstudy.jobs.models import Job
 from readerstudy.studies.models import Study
 
 _STATE = "(SELECT state FROM cohorts_study WHERE id = NEW.study_id)"
@@ -56,19 +53,13 @@ _ASKED_FOR_CHANGES = " OR ".join(
     update=f"{_ENDED} OR {_ASKED_FOR_CHANGES}",
     delete="1 = 1",
 )
-class AnalysisRun(models.Model):
+class AnalysisRun(Job):
     """One analysis of an unblinded study by one plan, reproducible from what is written here.
 
     The database takes no run of a study that is not unblinded, or that is archived, deletes none,
     and changes nothing of one that has ended: what was computed once stays, however often it is
     computed again.
     """
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT)
     number = models.PositiveIntegerField(help_text="1 is the study's first run")
@@ -78,16 +69,9 @@ class AnalysisRun(models.Model):
         help_text="Whether this very plan was registered before the study was unblinded"
     )
     created_by = models.CharField(max_length=150, help_text="Username")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
-    worker = models.CharField(max_length=100, blank=True, help_text="Host and process")
-    heartbeat_at = models.DateTimeField(null=True)
     steps_done = models.PositiveSmallIntegerField(default=0)
     steps = models.PositiveSmallIntegerField(default=0, help_text="Sections to be computed")
     step = models.CharField(max_length=100, blank=True, help_text="What is being computed")
-    finished_at = models.DateTimeField(null=True)
-    reason = models.TextField(blank=True, help_text="Why it failed")
 
     data_sha256 = models.CharField(
         max_length=64, blank=True, help_text="Digest of all that was read from the study"
@@ -121,70 +105,24 @@ class AnalysisRun(models.Model):
     def __str__(self):
         return f"Run {self.number} of {self.study.slug}"
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether there is something to wait for."""
-        return self.state in (self.State.QUEUED, self.State.RUNNING)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the process that had it, or was started for it, gives no sign of life.
-
-        With a broker a queued run may wait for as long as the worker is busy.
-        """
-        if self.state == self.State.RUNNING:
-            last_sign = self.heartbeat_at
-        elif self.state == self.State.QUEUED and not settings.CELERY_BROKER_URL:
-            last_sign = self.created_at
-        else:
-            return False
-        silent = timezone.now() - last_sign
-        return silent > timedelta(seconds=settings.ANALYSIS_STALE_SECONDS)
-
-
-class FileSet(models.Model):
+class FileSet(Job):
     """The files of a run that is done, as one version of the software makes them; and the job of
     making them.
 
     ``key`` says what is printed on them and by which code (``file_set_queue.file_set_key``): after
-    an upgrade a run has another set. ``attempts`` counts the processes that took the job up, and
-    fences off one that was given up for dead.
+    an upgrade a run has another set.
     """
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
 
     run = models.ForeignKey(AnalysisRun, on_delete=models.PROTECT)
     key = models.CharField(max_length=64)
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
-    asked_at = models.DateTimeField(default=timezone.now)
-    heartbeat_at = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0, help_text="Files; 0 until they are listed")
-    reason = models.TextField(blank=True, help_text="Why they could not be listed")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "key"], name="file_set_once")]
 
     def __str__(self):
         return f"Files of {self.run}"
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the process that had it, or was started for it, gives no sign of life.
-
-        With a broker a queued set may wait for as long as the worker is busy.
-        """
-        if self.state == self.State.RUNNING:
-            last_sign = self.heartbeat_at
-        elif self.state == self.State.QUEUED and not settings.CELERY_BROKER_URL:
-            last_sign = self.asked_at
-        else:
-            return False
-        return timezone.now() - last_sign > timedelta(seconds=settings.ANALYSIS_STALE_SECONDS)
 
 
 class RunFile(models.Model):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from analysis import dispatch, file_set_queue, registration, runs
+from analysis import file_set_queue, registration, runs
 from analysis.access import done_run_of, member_view, unsealed_run_of
 from analysis.extra_run_pages import page_for
 from analysis.forms import PlanForm
@@ -26,7 +26,8 @@ from inference.case_status import ModelInputs, model_inputs
 from inference.models import StudyModel
 from readerstudy.accounts import safe_addresses
 from readerstudy.audit.log import record
-from readerstudy.background import BROKER_DOWN
+from readerstudy.jobs import dispatch
+from readerstudy.jobs.messages import BROKER_DOWN
 from readerstudy.reading import sequence, trace
 from readerstudy.reading.frozen_cache import cached_once_locked
 from readerstudy.reading.lifecycle import StepNotPossible
@@ -74,7 +75,7 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     with transaction.atomic():
         started = runs.start(study, form.cleaned_data["document"], by=request.user.get_username())
         dispatch.dispatch_on_commit(
-            started, if_undelivered=partial(messages.warning, request, BROKER_DOWN)
+            runs.KIND, [started.pk], if_undelivered=partial(messages.warning, request, BROKER_DOWN)
         )
     return redirect("analysis:run", slug=study.slug, number=started.number)
 
@@ -166,8 +167,8 @@ def _runs(study: Study) -> list[AnalysisRun]:
     """The study's runs, the last one first, those ended whose process died."""
     rows = AnalysisRun.objects.filter(study=study).order_by("-number")
     rows = rows.defer("results", "plan_document")
-    if any(row.is_lost for row in rows):
-        runs.reap(study=study)
+    if any(row.is_under_way for row in rows):
+        dispatch.look_after(runs.KIND)
         rows = rows.all()
     return list(rows)
 

@@ -3,6 +3,7 @@
 from django.db.models import Q
 
 from readerstudy.audit.evidence import EvidenceKind, exclude_from_evidence, register
+from readerstudy.jobs.models import QUEUE_COLUMNS
 
 PLAN = "registered-plan/1"
 REQUEST = "analysis-request/1"
@@ -38,5 +39,7 @@ register(
     ),
 )  # fmt: skip
 exclude_from_evidence(
-    analysis_FileSet="files drawn of results", analysis_RunFile="files drawn of results"
+    **{f"analysis_AnalysisRun_{column}": "attempts at analyses" for column in QUEUE_COLUMNS},
+    analysis_FileSet="files drawn of results",
+    analysis_RunFile="files drawn of results",
 )

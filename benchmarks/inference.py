@@ -101,12 +101,12 @@ def main() -> None:
 
 def network_figures(plan: Plan, *, drawn) -> None:
     """All that is measured of the network."""
-    from inference import runner
     from inference.clahdm import weights
+    from inference.device import device as configured_device
 
     version = add_model(plan.architecture)
     model = weights.load(version.weights.path).model
-    device = runner.device()
+    device = configured_device()
     model.to(device, memory_format=torch.channels_last)
     describe_machine(device)
     shape = (plan.batch, 6, model.input_size, model.input_size)
@@ -120,8 +120,9 @@ def network_figures(plan: Plan, *, drawn) -> None:
 def own_figures(plan: Plan, model, stacked: torch.Tensor, *, version, drawn) -> None:
     """The network alone, with heatmaps, in bfloat16, and within a job."""
     from benchmarks.support.cohort import add_jobs
-    from inference import runner
+    from inference import queue
     from inference.clahdm.predict import predict
+    from readerstudy.jobs import worker
 
     bus, cdfi = _channels_last(stacked)
     waiting: list[int] = []
@@ -138,7 +139,7 @@ def own_figures(plan: Plan, model, stacked: torch.Tensor, *, version, drawn) -> 
             "bare": bare,
             "predict": lambda: predict(model, bus, cdfi),
             "bf16": lambda: predict(model, bus, cdfi, precision="bf16"),
-            "job": lambda: runner.run(waiting),
+            "job": lambda: worker.run_jobs(queue.KIND, waiting),
         },
         before={"job": queue_batch},
         rounds=plan.rounds,

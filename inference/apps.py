@@ -5,4 +5,4 @@ class InferenceConfig(AppConfig):
     name = "inference"
 
     def ready(self):
-        from inference import witnessed_rows  # noqa: F401 (it registers what is witnessed)
+        from inference import queue, witnessed_rows  # noqa: F401 (they register things)

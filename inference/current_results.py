@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.db.models import OuterRef, Subquery
+
 from inference.models import InferenceJob, ModelVersion, Prediction
 from inference.queue import input_digest
 from readerstudy.studies.models import Case, Image
@@ -15,6 +17,14 @@ def predictions_of(cases: Iterable[Case], *, model_version: ModelVersion) -> dic
 def jobs_of(cases: Iterable[Case], *, model_version: ModelVersion) -> dict[int, InferenceJob]:
     """By case id, in two queries. A job for images since replaced is none."""
     return _fitting(InferenceJob, cases, model_version)
+
+
+def notes_of_jobs(job_ids: Iterable[int]) -> dict[int, list[str]]:
+    """By id of a job that is done and whose images are poor inputs: what makes them so."""
+    same = {name: OuterRef(name) for name in ("case", "model_version", "input_sha256")}
+    notes = Subquery(Prediction.objects.filter(**same).values("notes"))
+    jobs = InferenceJob.objects.filter(pk__in=list(job_ids)).annotate(notes=notes)
+    return {job.pk: job.notes for job in jobs if job.notes}
 
 
 def _fitting(kind, cases: Iterable[Case], model_version: ModelVersion) -> dict:

@@ -65,7 +65,8 @@ def register(*, name: str, version: str, checked: CheckedWeights, by: str = "") 
     card = checked.card
     with transaction.atomic(), staged_in_transaction("weights") as files:
         with checked.path.open("rb") as source:
-            kept, digest = files.copy(source, folder="weights", ending=".safetensors")
+            kept, _ = files.copy(source, folder="weights", ending=".safetensors")
+        digest = files.sha256_of(kept)  # of what lies on the disk now
         if digest != checked.sha256:
             raise WeightsError(f"{checked.path.name} was changed after it was checked; try again")
         model_version = ModelVersion.objects.create(

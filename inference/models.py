@@ -1,7 +1,4 @@
-"""CLA-HDM's side of a case: job → prediction and heatmaps.
-
-The InferenceJob row is the truth about the work; Celery only carries its number about.
-"""
+"""CLA-HDM's side of a case: job → prediction and heatmaps."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +8,7 @@ from inference.clahdm.gating import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
 from readerstudy.audit.row_history import tracks_history
 from readerstudy.diagnosis import Modality, choices
+from readerstudy.jobs.models import Job
 from readerstudy.studies.db_conditions import STUDY_UNDER_WAY
 from readerstudy.studies.models import Case, Study
 
@@ -82,31 +80,12 @@ class StudyModel(models.Model):
         return f"{self.model_version} in {self.study}"
 
 
-class InferenceJob(models.Model):
-    """One case to be run through one model version.
-
-    ``attempts`` counts the claims; the claim that raised it last owns the job, so a worker that
-    was given up for dead can't finish over its successor. ``strikes`` are the claims that tell
-    against the case: it was alone in a worker's hands, and was neither done nor put back.
-    """
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
+class InferenceJob(Job):
+    """One case to be run through one model version."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT)
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT)
     input_sha256 = models.CharField(max_length=64, help_text="Digest of both images' digests")
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED, db_index=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    strikes = models.PositiveSmallIntegerField(default=0, help_text="Attempts that count")
-    heartbeat_at = models.DateTimeField(null=True)
-    worker = models.CharField(max_length=100, blank=True)
-    reason = models.TextField(blank=True, help_text="Why the last attempt failed")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["pk"]

@@ -5,108 +5,114 @@ Only the worker's side imports this module: it brings torch in.
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
-from django.db.models import prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 from PIL import Image as PillowImage
 
 from inference import image_quality, queue
 from inference.clahdm import weights
 from inference.clahdm.network import CLAHDM
-from inference.clahdm.predict import CasePrediction, NonFiniteError, Precision, predict
+from inference.clahdm.predict import CasePrediction, NonFiniteError, predict
 from inference.clahdm.preprocess import preprocess
+from inference.device import (
+    device,
+    is_out_of_memory,
+    precision,
+    release_memory,
+    require_working,
+)
 from inference.images import read_pixels
-from inference.models import Heatmap, InferenceJob, Prediction
-from inference.worker_outcome import WorkerOutcome
-from readerstudy.background import heartbeat
+from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction
 from readerstudy.diagnosis import Modality
-from readerstudy.outages import outage, wait_for_database
+from readerstudy.jobs.errors import JobFailed, TryLater, WorkerBroken
+from readerstudy.jobs.worker import settle
+from readerstudy.outages import outage
 
 log = logging.getLogger(__name__)
-State = InferenceJob.State
 
 
-def run(job_ids: Sequence[int]) -> WorkerOutcome:
-    """Do those of these jobs that are still to be done, in batches as ``queue.batches`` has them.
-
-    A worker told to stop in between (KeyboardInterrupt, SystemExit) puts back what it has in hand.
-    """
-    device()  # before any job is taken in hand
-    outcome = WorkerOutcome()
-    for batch in queue.batches(job_ids):
-        _run_together(batch, outcome)
-    return outcome
-
-
-def _run_together(job_ids: list[int], outcome: WorkerOutcome) -> None:
-    jobs: list[InferenceJob] = []
-    alone = len(job_ids) == 1
+def run_batch(jobs: list[InferenceJob]) -> None:
+    """Run jobs that were claimed together. Raises WorkerBroken."""
     try:
-        with transaction.atomic():  # one commit, which is what claims cost
-            jobs += [job for pk in job_ids if (job := queue.claim(pk, counts_as_strike=alone))]
-        by_version: dict[int, list[InferenceJob]] = {}
-        for job in jobs:
-            by_version.setdefault(job.model_version_id, []).append(job)
-        with heartbeat(lambda: queue.beat(jobs), every=settings.INFERENCE_HEARTBEAT_SECONDS):
-            for batch in by_version.values():
-                _run_batch(batch, outcome)
-    except (KeyboardInterrupt, SystemExit):
-        queue.put_back(jobs)
-        raise
-    except Error as error:
-        if not outage(error):
-            raise
-        log.warning("The database is unavailable; waiting for it", exc_info=True)
-        wait_for_database()
-        queue.put_back(jobs)
-        outcome.again += job_ids
+        device()  # before any case is looked at
+    except ImproperlyConfigured as error:
+        raise WorkerBroken(str(error)) from None
+    by_version: dict[int, list[InferenceJob]] = {}
+    for job in jobs:
+        by_version.setdefault(job.model_version_id, []).append(job)
+    for batch in by_version.values():
+        _run_version(batch)
 
 
 @contextmanager
-def _failing(outcome: WorkerOutcome, *jobs: InferenceJob) -> Iterator[None]:
-    """Whatever goes wrong in the block is the failure of these jobs, and of no others."""
+def _settled(*jobs: InferenceJob) -> Iterator[None]:
+    """Whatever goes wrong in the block ends these jobs, and no others."""
     try:
         yield
     except Exception as error:
-        if isinstance(error, Error) and outage(error):  # which is no fault of a job
+        # What no job is to blame for ends the batch.
+        if isinstance(error, WorkerBroken) or (isinstance(error, Error) and outage(error)):
             raise
-        log.exception("Inference jobs %s", [job.pk for job in jobs])
-        # Bad input and bad weights stay bad; anything else may pass.
-        passing = not isinstance(error, ValueError | NonFiniteError)
-        reason = f"{type(error).__name__}: {error}"
-        ends = {State.QUEUED: outcome.again, State.FAILED: outcome.failed, None: []}
-        for job in jobs:
-            ends[queue.fail(job, reason=reason, retry=passing)].append(job.pk)
+        require_working(error)
+        settle(queue.KIND, jobs, _as_job_error(error))
 
 
-def _run_batch(jobs: list[InferenceJob], outcome: WorkerOutcome) -> None:
+def _as_job_error(error: Exception) -> Exception:
+    """What an error means for its job: to fail, or to wait, with or without a strike."""
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, JobFailed | TryLater) or outage(error):
+        return error
+    if is_out_of_memory(error):
+        return TryLater(f"There is not enough memory on {device()} ({reason}).", cause="memory")
+    if isinstance(error, ValueError | NonFiniteError):  # bad input and bad weights stay bad
+        return JobFailed(reason)
+    if isinstance(error, OSError) and not Path(settings.MEDIA_ROOT, "images").is_dir():
+        return TryLater(
+            f"The folder of the images can't be read ({reason}).", cause="images", others=Q()
+        )
+    return TryLater(reason, counts_as_strike=True)
+
+
+def _run_version(jobs: list[InferenceJob]) -> None:
     """Read, predict and store jobs of one model version."""
-    with _failing(outcome, *jobs):
+    with _settled(*jobs):
         queue.require_computed(jobs[0].model_version)
-        model = _load(jobs[0].model_version.weights.path, jobs[0].model_version.sha256)
+        model = _model(jobs[0].model_version)
         inputs, notes = {}, {}
         for job, read in _read_all(jobs):
-            with _failing(outcome, job):
+            with _settled(job):
                 pixels = read.result()
                 notes[job] = image_quality.quality_notes(**pixels, size=model.input_size)
                 inputs[job] = _inputs(pixels, size=model.input_size)
-        results = _predict(model, inputs, outcome)
-        stored = []
-        with transaction.atomic():  # again one commit; a job that fails takes back its own rows
+        results = _predict(model, inputs)
+        with transaction.atomic():  # one commit; a job that fails takes back its own rows
             for job, result in results:
-                with _failing(outcome, job):
-                    if _store(job, result, notes=notes[job]):
-                        stored.append(job)
-        outcome.done += [job.pk for job in stored]
-        outcome.poor |= {job.pk: notes[job] for job in stored if notes[job]}
+                with _settled(job):
+                    _store(job, result, notes=notes[job])
+
+
+def _model(version: ModelVersion) -> CLAHDM:
+    """The network of a version. Raises TryLater while its file can't be read."""
+    try:
+        with version.weights.open("rb"):
+            pass
+        return _load(version.weights.path, version.sha256)
+    except OSError as error:
+        raise TryLater(
+            f"The weights of {version} can't be read ({type(error).__name__}: {error}).",
+            cause=f"weights {version.pk}",
+            others=Q(model_version=version),
+        ) from error
 
 
 def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
@@ -117,52 +123,35 @@ def _read_all(jobs: list[InferenceJob]) -> list[tuple[InferenceJob, Future]]:
 
 
 def _predict(
-    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor], outcome: WorkerOutcome
+    model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]
 ) -> list[tuple[InferenceJob, CasePrediction]]:
-    """Predict all at once; if that fails, one by one, so that a bad case fails alone."""
+    """Predict all at once. Where the memory is too small for that, in halves; if it fails
+    otherwise, one by one, so that a bad case fails alone."""
     if not inputs:
         return []
     try:
         return list(zip(inputs, _forward(model, inputs), strict=True))
-    except Exception:
-        log.exception("A batch of %s failed; its cases are tried one by one", len(inputs))
-    results = []
-    for job, images in inputs.items():
-        with _failing(outcome, job):
-            results.append((job, *_forward(model, {job: images})))
-    return results
+    except Exception as error:
+        require_working(error)
+        if len(inputs) == 1:
+            with _settled(*inputs):
+                raise
+            return []
+        is_full = is_out_of_memory(error)
+        log.warning("A batch of %s failed; it is tried in parts", len(inputs), exc_info=not is_full)
+    release_memory()
+    size = len(inputs) // 2 if is_full else 1
+    jobs = list(inputs)
+    parts = [jobs[at : at + size] for at in range(0, len(jobs), size)]
+    return [
+        result for part in parts for result in _predict(model, {job: inputs[job] for job in part})
+    ]
 
 
 def _forward(model: CLAHDM, inputs: dict[InferenceJob, torch.Tensor]) -> list[CasePrediction]:
     [threshold] = {job.model_version.threshold for job in inputs}
     bus, cdfi = torch.stack(list(inputs.values()), dim=1)
     return predict(model, bus, cdfi, threshold=threshold, precision=precision())
-
-
-def device() -> torch.device:
-    """The configured device; ``auto`` is the first GPU, or the processor.
-
-    Raises ImproperlyConfigured where this machine does not have it.
-    """
-    name = settings.INFERENCE_DEVICE
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    found = torch.device(name)
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise ImproperlyConfigured(
-            f"INFERENCE_DEVICE is {name}, but torch finds {torch.cuda.device_count()} GPUs on "
-            "this machine. Set it to auto or cpu, or check the GPU driver."
-        )
-    return found
-
-
-def precision() -> Precision:
-    """The configured precision; ``auto`` is bf16 on a GPU that has it, else fp32."""
-    if settings.INFERENCE_PRECISION != "auto":
-        return settings.INFERENCE_PRECISION
-    on_gpu = device().type == "cuda"
-    has_it = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bf16" if has_it else "fp32"
 
 
 @lru_cache(maxsize=1)
@@ -191,7 +180,7 @@ def _inputs(pixels: dict[str, np.ndarray], *, size: int) -> torch.Tensor:
 @transaction.atomic
 def _store(job: InferenceJob, result: CasePrediction, *, notes: list[str]) -> bool:
     """Store a job's result; False when it is another worker's by now, whose result counts."""
-    if not queue.finish(job):
+    if not queue.QUEUE.finish(job):
         return False
     prediction, created = Prediction.objects.get_or_create(
         case=job.case,

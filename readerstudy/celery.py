@@ -6,16 +6,17 @@ from celery import Celery
 from celery.signals import worker_ready
 from kombu import Exchange, Queue
 
+from readerstudy.jobs.messages import QUEUES
 from readerstudy.operations.process_start import load_settings
 
 log = logging.getLogger(__name__)
-QUEUES = ("inference", "imports", "analysis")
 
 load_settings()
 app = Celery("readerstudy")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
-app.autodiscover_tasks(["readerstudy.studies", "inference", "analysis", "readerstudy.exchange"])
+app.autodiscover_tasks(["readerstudy.jobs"])
+app.autodiscover_tasks(["readerstudy.jobs"], related_name="former_tasks")
 
 
 @worker_ready.connect

@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv, validate
 
+from readerstudy.jobs.messages import QUEUES
 from readerstudy.operations import file_permissions, logs, variables
 
 file_permissions.new_files_are_private()
@@ -76,6 +77,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "readerstudy.audit",
+    "readerstudy.jobs",
     "readerstudy.accounts",
     "readerstudy.studies",
     "inference",
@@ -312,29 +314,27 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_ACCEPT_CONTENT = ["json"]  # never a pickle, whoever can write to the broker
 CELERY_TASK_SERIALIZER = "json"
-# A long run of the model holds up nothing else: each queue can have a worker of its own. A worker
-# that is started without -Q takes them all (readerstudy/celery.py).
+# Each queue can have a worker of its own. One that is started without -Q takes them all
+# (readerstudy/celery.py).
 CELERY_TASK_DEFAULT_QUEUE = "analysis"
-CELERY_TASK_ROUTES = {
-    "inference.*": {"queue": "inference"},
-    "readerstudy.cohorts.*": {"queue": "imports"},
-    "analysis.*": {"queue": "analysis"},
-    "readerstudy.handover.*": {"queue": "analysis"},
-}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # A reap that waits behind a long queue or run is overtaken by the next: it lapses.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": 60.0, "options": {"expires": 60.0}}
-    for name, task in (
-        ("reap", "inference.tasks.reap"),
-        ("reap-analysis", "analysis.tasks.reap"),
-        ("reap-imports", "readerstudy.cohorts.tasks.reap"),
-        ("reap-exports", "readerstudy.handover.tasks.reap"),
-    )
+    f"reap-{queue}": {
+        "task": "jobs.reap",
+        "args": (queue,),
+        "schedule": 60.0,
+        "options": {"queue": queue, "expires": 60.0},
+    }
+    for queue in QUEUES
 }
+
+# A job that meets what may pass is tried again after a pause, each three times as long as the last.
+JOB_FIRST_PAUSE_SECONDS = _above_zero("JOB_FIRST_PAUSE_SECONDS", 10.0)
+JOB_LONGEST_PAUSE_SECONDS = _above_zero("JOB_LONGEST_PAUSE_SECONDS", 600.0)
 
 INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto", validate=variables.DEVICE)
 INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs between machines
@@ -343,10 +343,12 @@ INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs betwe
 INFERENCE_BATCH_SIZE = _from_one("INFERENCE_BATCH_SIZE", 8)
 INFERENCE_HEARTBEAT_SECONDS = _above_zero("INFERENCE_HEARTBEAT_SECONDS", 5.0)
 INFERENCE_STALE_SECONDS = _above_zero("INFERENCE_STALE_SECONDS", 60.0)
+INFERENCE_DEADLINE_SECONDS = _above_zero("INFERENCE_DEADLINE_SECONDS", 900.0)  # of a batch
 INFERENCE_MAX_ATTEMPTS = _from_one("INFERENCE_MAX_ATTEMPTS", 5)
 
 ANALYSIS_HEARTBEAT_SECONDS = _above_zero("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = _above_zero("ANALYSIS_STALE_SECONDS", 60.0)
+ANALYSIS_DEADLINE_SECONDS = _above_zero("ANALYSIS_DEADLINE_SECONDS", 6 * 3600.0)
 
 # What is worth an alert (analysis/study_alerts.py), and when a reader counts as behind.
 ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0, validate=validate.Range(0))
@@ -358,6 +360,7 @@ IMPORT_MAX_UPLOAD_MIB = _from_one("IMPORT_MAX_UPLOAD_MIB", 8192)
 IMPORT_KEEP_DAYS = _above_zero("IMPORT_KEEP_DAYS", 7.0)  # a dry run that nobody acts on
 IMPORT_HEARTBEAT_SECONDS = _above_zero("IMPORT_HEARTBEAT_SECONDS", 5.0)
 IMPORT_STALE_SECONDS = _above_zero("IMPORT_STALE_SECONDS", 60.0)
+IMPORT_DEADLINE_SECONDS = _above_zero("IMPORT_DEADLINE_SECONDS", 24 * 3600.0)
 IMPORT_MAX_ATTEMPTS = _from_one("IMPORT_MAX_ATTEMPTS", 3)
 
 LOGGING = logs.configuration(

@@ -61,7 +61,4 @@ def own_language():
 @pytest.fixture(autouse=True)
 def no_child_worker(monkeypatch):
     """Jobs are queued; a test that is about running them runs them itself."""
-    monkeypatch.setattr("readerstudy.studies.imports.dispatch.start_child", lambda: None)
-    monkeypatch.setattr("inference.dispatch.start_child", lambda: None)
-    monkeypatch.setattr("analysis.dispatch.start_child", lambda run: None)
-    monkeypatch.setattr("analysis.dispatch.start_drawing_child", lambda run: None)
+    monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", lambda kind: None)

@@ -14,6 +14,8 @@ os.environ |= {"READERSTUDY_SECOND_FACTOR": "0", "READERSTUDY_BEHIND_PROXY": "0"
 
 from readerstudy.settings import *  # noqa: E402, F403
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.jobs.light"]  # noqa: F405
 # A second connection would wait for the test's own lock.
 INFERENCE_HEARTBEAT_SECONDS = ANALYSIS_HEARTBEAT_SECONDS = IMPORT_HEARTBEAT_SECONDS = 3600.0
+JOB_FIRST_PAUSE_SECONDS = 0.001
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,4 @@
-"""Load a weights file once, in a process of its own, before anyone trusts it.
+"""Load and run a weights file once, in a process of its own, before anyone trusts it.
 
 ``python -m inference.clahdm.check_weights FILE`` prints one line of JSON: the file's SHA-256 and
 its model card. A file that is not what it claims to be ends it with status 2 and the reason on
@@ -20,11 +20,16 @@ FILE_BYTES = 2**20  # torch tries out the temporary folder; nothing of use fits
 def main(path: str) -> int:
     """Check one file; the exit status."""
     _confine()
-    from inference.clahdm import weights  # after the limits are set: nothing escapes them
+    import torch  # after the limits are set: nothing escapes them
+
+    from inference.clahdm import weights
+    from inference.clahdm.predict import NonFiniteError, predict
 
     try:
         loaded = weights.load(path)
-    except WeightsError as error:
+        size = loaded.model.input_size
+        predict(loaded.model, *torch.ones(2, 1, 3, size, size))  # what loads may still not run
+    except (WeightsError, NonFiniteError) as error:
         print(error, file=sys.stderr)
         return REFUSED
     print(json.dumps({"sha256": loaded.sha256, "card": asdict(loaded.card)}))

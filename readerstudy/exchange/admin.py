@@ -12,11 +12,12 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from readerstudy.audit.log import record
-from readerstudy.background import BROKER_DOWN
 from readerstudy.exchange.bundles import export_queue
 from readerstudy.exchange.bundles.study_models import EXPORTED
 from readerstudy.exchange.errors import ExchangeError
 from readerstudy.exchange.models import StudyExport
+from readerstudy.jobs import dispatch
+from readerstudy.jobs.messages import BROKER_DOWN
 from readerstudy.studies.models import Study
 
 SHOWN = 20
@@ -76,7 +77,7 @@ class ExportsStudy:
             except ExchangeError as refused:
                 self.message_user(request, str(refused), messages.ERROR)
             return redirect("admin:handover_export", study_id=study.pk)
-        export_queue.reap()
+        dispatch.look_after(export_queue.KIND)
         rows = StudyExport.objects.filter(study=study).select_related("asked_by")[:SHOWN]
         context = {
             **self.admin_site.each_context(request),
@@ -86,7 +87,7 @@ class ExportsStudy:
             "is_unsealed": study.is_unsealed,
             "adminform": AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
             "exports": [(row, export_queue.path_of_bundle(row) is not None) for row in rows],
-            "is_under_way": any(row.state in ("queued", "running") for row in rows),
+            "is_under_way": any(row.is_under_way for row in rows),
         }
         return TemplateResponse(request, "admin/handover/export.html", context)
 

@@ -7,6 +7,7 @@ class ExchangeConfig(AppConfig):
 
     def ready(self):
         from readerstudy.audit.evidence import exclude_from_evidence
+        from readerstudy.exchange.bundles import export_queue  # noqa: F401 (it registers a kind)
 
         exclude_from_evidence(
             handover_ImportedStudy="the records that came with imported studies",

@@ -1,4 +1,4 @@
-"""Bundles that came in, and bundles that were asked for."""
+"""Bundles that came in, and bundles that were requested."""
 
 from django.conf import settings
 from django.db import models
@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only
+from readerstudy.jobs.models import Job
 from readerstudy.studies.models import Study
 
 
@@ -35,28 +36,17 @@ class ImportedStudy(models.Model):
         return f"Import of {self.study.slug}, bundle {self.bundle_sha256[:12]}"
 
 
-class StudyExport(models.Model):
-    """A bundle that was asked for in the browser. The row is the truth about the work.
+class StudyExport(Job):
+    """A bundle that was requested in the browser.
 
     The file lies outside the media, under ``settings.VAR_DIR``: it can be made anew at any time,
     and only a study's newest one is kept.
     """
 
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-
     study = models.ForeignKey(Study, on_delete=models.PROTECT)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
-    asked_at = models.DateTimeField(db_default=Now(), editable=False)
     with_images = models.BooleanField(default=True)
     with_names = models.BooleanField(default=False)
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
-    heartbeat_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    reason = models.TextField(blank=True, help_text="Why it failed")
     file = models.CharField(max_length=100, blank=True, help_text="Name under the exports' folder")
     sha256 = models.CharField(max_length=64, blank=True)
     size = models.PositiveBigIntegerField(default=0, help_text="Bytes")

@@ -12,9 +12,10 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from inference import dispatch, queue
+from inference import queue
 from inference.models import StudyModel
 from readerstudy.audit.log import record
+from readerstudy.jobs import dispatch
 from readerstudy.reading import audit_digests, opening_requirements, step_checks
 from readerstudy.reading.models import Reader, UnblindingAnswer
 from readerstudy.reading.study_opening import draw_and_freeze
@@ -52,7 +53,7 @@ def queue_model(study: Study) -> list[int]:
     except queue.NotComputed as refusal:
         raise StepNotPossible([str(refusal)]) from None
     cases = list(testing_cases(study).prefetch_related("image_set"))
-    queue.reap()
+    queue.QUEUE.reap()
     queue.retry_failed(cases=cases, model_version=chosen.model_version)
     return queue.enqueue(cases=cases, model_version=chosen.model_version)
 
@@ -72,7 +73,7 @@ def run_model(
         raise StepNotPossible(reasons)
     jobs = queue_model(study)
     record("study.run_model", actor=by, study=study.slug, detail={"jobs": len(jobs)})
-    dispatch.dispatch_on_commit(jobs, if_undelivered=if_undelivered)
+    dispatch.dispatch_on_commit(queue.KIND, jobs, if_undelivered=if_undelivered)
 
 
 def missing_to_open(study: Study) -> list[str]:

@@ -11,6 +11,7 @@ class StudiesConfig(AppConfig):
         """Say who needs a second factor and what is witnessed; register the admin pages that have
         their own module."""
         from readerstudy.studies import second_factor_rule, witnessed_rows  # noqa: F401
+        from readerstudy.studies.imports import queue  # noqa: F401 (it registers a kind of job)
         from readerstudy.studies.screening import admin  # noqa: F401
 
 

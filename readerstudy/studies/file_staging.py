@@ -51,6 +51,11 @@ class StagedFiles:
         self._names.append(name)
         return name, digest.hexdigest()
 
+    def sha256_of(self, name: str) -> str:
+        """The SHA-256 of a file that was put aside, read back from the disk."""
+        with (self._staging / Path(name).name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def link(self, stored: str) -> str:
         """Put a stored image aside once more: a second name for the same bytes where the disk can.
 

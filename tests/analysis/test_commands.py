@@ -6,16 +6,18 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis import dispatch, runs, tasks
+from analysis import runs
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from readerstudy.audit.models import AuditEvent
+from readerstudy.jobs import dispatch, tasks
 from tests import factories
 from tests.factories import QUICK
 from tests.worlds import shared
 
 pytestmark = pytest.mark.django_db
 start_child = dispatch.start_child  # before tests are kept from starting any
+RUN_ANALYSIS = (tasks.run, "analysis", "analysis")
 
 
 @pytest.fixture(autouse=True)
@@ -126,15 +128,15 @@ def test_a_child_is_started_once_the_run_is_committed(
     study, monkeypatch, django_capture_on_commit_callbacks
 ):
     commands = []
-    monkeypatch.setattr("analysis.dispatch.start_child", start_child)
+    monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", start_child)
     monkeypatch.setattr("subprocess.Popen", lambda command, **_options: commands.append(command))
     run = runs.start(study, QUICK, by="ivan")
     with django_capture_on_commit_callbacks(execute=True):
-        dispatch.dispatch_on_commit(run)
+        dispatch.dispatch_on_commit(runs.KIND, [run.pk])
         assert commands == []
     [command] = commands
     assert command[0] == sys.executable
-    assert command[2:] == ["analyse", "--run", "1", "--", "study"]
+    assert command[2:] == ["run_jobs", "analysis"]
 
 
 @pytest.fixture
@@ -142,26 +144,25 @@ def messages(monkeypatch, settings):
     settings.CELERY_BROKER_URL = "redis://nowhere"
     sent = []
 
-    def send(task, calls) -> bool:
-        sent.extend(pk for (pk,) in calls if task is tasks.execute)
+    def send(task, calls, *, queue) -> bool:
+        sent.extend(pk for kind, [pk] in calls if (task, kind, queue) == RUN_ANALYSIS)
         return True
 
-    for module in (tasks, dispatch):
-        monkeypatch.setattr(module, "send", send)
+    monkeypatch.setattr(dispatch.messages, "send", send)
     return sent
 
 
 def test_with_a_broker_a_message_is_sent(study, messages, django_capture_on_commit_callbacks):
     run = runs.start(study, QUICK, by="ivan")
     with django_capture_on_commit_callbacks(execute=True):
-        dispatch.dispatch_on_commit(run)
+        dispatch.dispatch_on_commit(runs.KIND, [run.pk])
     assert messages == [run.pk]
 
 
 def test_the_worker_executes_what_the_message_names(study, messages):
     run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
-    tasks.execute(run.pk)
-    tasks.execute(run.pk)  # a message that comes twice
+    tasks.run("analysis", [run.pk])
+    tasks.run("analysis", [run.pk])  # a message that comes twice
     run.refresh_from_db()
     assert run.state == "done"
     assert AuditEvent.objects.filter(action="analysis.done").count() == 1
@@ -170,9 +171,21 @@ def test_the_worker_executes_what_the_message_names(study, messages):
 def test_a_message_that_was_lost_is_sent_again(study, messages, settings):
     settings.ANALYSIS_STALE_SECONDS = -1.0
     dead = runs.start(study, QUICK, by="ivan")
-    runs.claim(dead.pk)
+    runs.KIND.queue.claim([dead.pk])
     waiting = runs.start(study, replace(QUICK, seed=1), by="ivan")
-    tasks.reap()
+    tasks.reap("analysis")
     assert messages == [waiting.pk]
     dead.refresh_from_db()
     assert dead.state == "failed"
+
+
+def test_a_run_that_is_interrupted_at_the_keyboard_fails(study, plan_file, monkeypatch):
+    """Whoever stopped it wants it stopped: no worker is to take it up."""
+
+    def interrupt(data, plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analysis.sections.flow.compute", interrupt)
+    with pytest.raises(CommandError, match="The analysis was interrupted"):
+        call_command("analyse", "study", plan=plan_file)
+    assert AnalysisRun.objects.get().state == "failed"

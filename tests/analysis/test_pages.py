@@ -48,9 +48,9 @@ def ivan(db):
 
 @pytest.fixture
 def children(monkeypatch, django_capture_on_commit_callbacks):
-    """Runs for which a child process would have been started."""
+    """The kinds of job for which a child process would have been started."""
     started = []
-    monkeypatch.setattr("analysis.dispatch.start_child", started.append)
+    monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", started.append)
     return started
 
 
@@ -125,7 +125,8 @@ def test_the_button_queues_the_registered_plan(
     with django_capture_on_commit_callbacks(execute=True):
         response = ivan.post(RUNS)
     assert response["Location"] == f"{RUNS}1/"
-    [run] = children
+    assert children == ["analysis"]
+    run = AnalysisRun.objects.get()
     assert (run.state, run.planned, run.created_by) == ("queued", True, "ivan")
     assert run.plan_sha256 == QUICK.sha256()
     assert "Waiting for a worker." in text(ivan.get(f"{RUNS}1/"))
@@ -258,7 +259,7 @@ def test_a_failed_run_says_why_and_can_be_run_again(study, ivan, children, monke
 @pytest.mark.parametrize("url", [PAGE, f"{RUNS}1/"])
 def test_whoever_looks_at_a_run_whose_process_died_sees_that(url, study, ivan):
     run = runs.start(study, QUICK, by="ivan")
-    runs.claim(run.pk)
+    runs.KIND.queue.claim([run.pk])
     AnalysisRun.objects.filter(pk=run.pk).update(
         heartbeat_at=timezone.now() - timedelta(hours=1), steps_done=3
     )
@@ -268,8 +269,8 @@ def test_whoever_looks_at_a_run_whose_process_died_sees_that(url, study, ivan):
 
 def test_a_run_under_way_shows_how_far_it_is(study, ivan):
     run = runs.start(study, QUICK, by="ivan")
-    claimed = runs.claim(run.pk)
-    runs.note_progress(claimed, steps_done=3, step="Table 1")
+    [claimed] = runs.KIND.queue.claim([run.pk])
+    runs.KIND.queue.note_progress(claimed, steps_done=3, step="Table 1")
     page = ivan.get(f"{RUNS}1/").content.decode()
     assert '<progress max="14" value="3"' in page
     assert "now: Table 1" in page

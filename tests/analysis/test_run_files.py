@@ -12,9 +12,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from analysis import execution, file_set_queue, make_run_files, runs, stored_files, tasks
+from analysis import execution, file_set_queue, make_run_files, runs, stored_files
 from analysis.models import AnalysisRun, FileSet, RunFile
 from readerstudy.celery import app
+from readerstudy.jobs import tasks
 from readerstudy.studies.models import Study
 from tests import factories
 from tests.factories import QUICK
@@ -25,6 +26,7 @@ from tests.worlds import shared
 pytestmark = pytest.mark.django_db
 RUN = "/results/study/runs/1/"
 CSV = f"{RUN}metrics.csv"
+QUEUE = file_set_queue.KIND.queue
 PLAN = replace(QUICK, sections=("flow", "table1"))
 
 
@@ -38,9 +40,9 @@ def quick_report(monkeypatch):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """Runs for whose files a worker was sent for."""
+    """The kinds of job for which a process was started."""
     found = []
-    monkeypatch.setattr("analysis.dispatch.start_drawing_child", found.append)
+    monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", found.append)
     monkeypatch.setattr("django.db.transaction.on_commit", lambda do, **_more: do())
     return found
 
@@ -76,7 +78,7 @@ def ivan(db):
 def lapse(**changes) -> None:
     """Make the set's process silent."""
     past = timezone.now() - timedelta(hours=1)
-    FileSet.objects.update(heartbeat_at=past, asked_at=past, **changes)
+    FileSet.objects.update(heartbeat_at=past, created_at=past, **changes)
 
 
 def path_of(row: RunFile, root) -> Path:
@@ -88,8 +90,8 @@ def path_of(row: RunFile, root) -> Path:
 
 
 def test_the_worker_that_executes_a_run_makes_all_of_its_files(study, ivan):
-    run = runs.start(study, PLAN, by="test")
-    tasks.execute(run.pk)
+    runs.start(study, PLAN, by="test")
+    call_command("run_jobs", "analysis")
     files = FileSet.objects.get()
     assert (files.state, files.total) == ("done", files.files.filter(state="done").count())
     page = ivan.get(RUN).content.decode()
@@ -149,7 +151,7 @@ def test_a_file_that_is_not_there_yet_is_asked_for_once_and_said_so(run, ivan, s
     for _ in range(3):
         answer = ivan.get(CSV)
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert sent == [run]
+    assert sent == ["run-files"]
     page = answer.content.decode()
     assert "This file is being prepared" in page
     assert '<meta http-equiv="refresh" content="5">' in page
@@ -182,7 +184,7 @@ def test_a_file_that_is_lost_or_damaged_is_never_given_but_made_anew(
     else:
         path.write_bytes(before[:-9] if harm == "cut" else before.replace(b"0", b"1"))
     assert ivan.get(CSV).status_code == 503
-    assert sent == [drawn]
+    assert sent == ["run-files"]
     make_run_files.make_run_files(drawn)
     assert ivan.get(CSV).getvalue() == before
 
@@ -190,7 +192,7 @@ def test_a_file_that_is_lost_or_damaged_is_never_given_but_made_anew(
 def test_the_page_misses_files_that_are_lost(drawn, ivan, sent, run_files_root):
     path_of(RunFile.objects.get(name="report.pdf"), run_files_root).unlink()
     assert "Being prepared" in ivan.get(RUN).content.decode()
-    assert sent == [drawn]
+    assert sent == ["run-files"]
 
 
 def test_an_upgrade_shows_nothing_of_the_former_version(drawn, ivan, sent, monkeypatch):
@@ -205,8 +207,10 @@ def test_an_upgrade_shows_nothing_of_the_former_version(drawn, ivan, sent, monke
 def test_a_worker_of_another_version_leaves_the_set_to_one_of_its_own(run, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(file_set_queue, "_making_code", lambda _slug: "other code")
-        assert make_run_files.make_run_files(run) is None
-    assert FileSet.objects.get().state == "queued"
+        call_command("run_jobs", "run-files")
+    files = FileSet.objects.get()
+    assert (files.state, files.total, files.reason) == ("failed", 0, make_run_files.OTHER_VERSION)
+    assert make_run_files.make_run_files(run).state == "done"
 
 
 @pytest.mark.parametrize("field", ["results_sha256", "code_version", "number", "planned"])
@@ -250,7 +254,7 @@ def test_what_failed_is_tried_again_when_somebody_says_so(broken, ivan, sent):
     assert ivan.get(CSV).status_code == 409
     assert sent == []
     assert ivan.post(f"{RUN}files/")["Location"] == RUN
-    assert sent == [broken]
+    assert sent == ["run-files"]
     assert ivan.get(CSV).status_code == 503
     make_run_files.make_run_files(broken)
     assert ivan.get(CSV).status_code == 200
@@ -271,7 +275,8 @@ def test_the_command_names_what_it_could_not_make(run, monkeypatch, capsys):
         with pytest.raises(CommandError, match="2 files could not be made"):
             call_command("make_files", "study", run=1)
     assert "Run 1 of study, metrics.csv: ZeroDivisionError" in capsys.readouterr().err
-    call_command("make_files")
+    call_command("make_files")  # tries again what failed
+    assert FileSet.objects.get().files.filter(state="failed").count() == 0
     with pytest.raises(CommandError, match="no finished run"):
         call_command("make_files", "study", run=7)
 
@@ -280,12 +285,13 @@ def test_the_command_names_what_it_could_not_make(run, monkeypatch, capsys):
 
 
 def test_the_files_of_a_killed_worker_are_made_by_the_next(run, ivan, sent):
-    files = file_set_queue.claim(run)
-    assert ivan.get(CSV).status_code == 503
+    [files] = QUEUE.claim([FileSet.objects.get().pk])
+    ivan.get(f"{RUN}files/")
     assert sent == []  # somebody has it
     lapse()
-    assert ivan.get(CSV).status_code == 503
-    assert sent == [run]
+    ivan.get(f"{RUN}files/")
+    assert sent == ["run-files"]
+    assert FileSet.objects.get().state == "queued"
     assert make_run_files.make_run_files(run).state == "done"
     file_set_queue.finish(files)  # the dead one wakes up: it has nothing to say any more
     assert FileSet.objects.get().state == "done"
@@ -293,19 +299,16 @@ def test_the_files_of_a_killed_worker_are_made_by_the_next(run, ivan, sent):
 
 def test_with_a_broker_the_reaper_sends_for_what_waits(run, settings, monkeypatch):
     settings.CELERY_BROKER_URL = "redis://nowhere"
-    drawing_of = []
-
-    def send(task, calls) -> bool:
-        drawing_of.extend(pk for (pk,) in calls if task is tasks.draw)
-        return True
-
-    monkeypatch.setattr(tasks, "send", send)
-    tasks.reap()
-    file_set_queue.claim(run)
-    tasks.reap()
+    sent = []
+    send = "readerstudy.jobs.messages.send"
+    monkeypatch.setattr(send, lambda _task, calls, **_: sent.extend(calls))
+    files = FileSet.objects.get()
+    tasks.reap("analysis")
+    QUEUE.claim([files.pk])
+    tasks.reap("analysis")
     lapse()
-    tasks.reap()
-    assert drawing_of == [run.pk, run.pk]
+    tasks.reap("analysis")
+    assert sent == [("run-files", [files.pk])] * 2
     assert FileSet.objects.get().state == "queued"
 
 
@@ -316,7 +319,7 @@ def test_without_the_broker_the_row_waits_for_it(run, ivan, settings, monkeypatc
     RunFile.objects.all().delete()
     FileSet.objects.all().delete()
     assert ivan.get(CSV).status_code == 503
-    assert file_set_queue.waiting() == [run]
+    assert QUEUE.waiting() == [FileSet.objects.get().pk]
 
 
 def test_a_file_that_kills_its_worker_does_so_three_times_at_most(run, monkeypatch):
@@ -327,7 +330,7 @@ def test_a_file_that_kills_its_worker_does_so_three_times_at_most(run, monkeypat
     for _ in range(file_set_queue.MAX_ATTEMPTS):
         with pytest.raises(Killed):
             make_run_files.make_run_files(run)
-        lapse(state="queued")
+        FileSet.objects.update(state="queued")
     assert make_run_files.make_run_files(run).state == "done"
     row = RunFile.objects.get(state="failed")
     assert (row.name, row.reason) == ("report.pdf", make_run_files.DIED)

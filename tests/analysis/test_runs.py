@@ -15,6 +15,7 @@ from analysis.plan import Intervals, Plan
 from analysis.registration import register
 from analysis.unblinding_guard import ResultsSealed
 from readerstudy.audit.models import AuditEvent
+from readerstudy.jobs import dispatch, worker
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Assignment, Reading
 from readerstudy.studies.models import Study
@@ -257,15 +258,17 @@ def test_a_number_that_is_none_fails_the_run_instead_of_being_stored(study, monk
     assert factories.analyse(study, FEW).reason.startswith("Patients and readings: ValueError")
 
 
-def test_an_interrupted_run_says_so(study, monkeypatch):
+def test_a_run_whose_worker_is_told_to_stop_waits_for_the_next(study, monkeypatch):
     def interrupt(data, plan):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sections.SECTIONS["flow"], "compute", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        factories.analyse(study, FEW)
+    with monkeypatch.context() as patch:
+        patch.setattr(sections.SECTIONS["flow"], "compute", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            factories.analyse(study, FEW)
     run = AnalysisRun.objects.get()
-    assert (run.state, run.reason[:29]) == ("failed", "The analysis was interrupted.")
+    assert (run.state, run.reason) == ("queued", worker.STOPPED)
+    assert execution.execute(run.pk).state == "done"
 
 
 def silent(run: AnalysisRun) -> None:
@@ -275,19 +278,20 @@ def silent(run: AnalysisRun) -> None:
 
 def test_a_run_whose_process_died_ends_and_can_be_started_anew(study):
     run = runs.start(study, FEW, by="ivan")
-    assert runs.claim(run.pk).worker
-    runs.reap()
+    [claimed] = runs.KIND.queue.claim([run.pk])
+    assert claimed.worker
+    runs.KIND.queue.reap()
     assert AnalysisRun.objects.get(pk=run.pk).state == "running"
     silent(run)
-    runs.reap()
+    runs.KIND.queue.reap()
     run.refresh_from_db()
-    assert (run.state, run.reason) == ("failed", runs.NO_SIGN)
+    assert (run.state, run.reason) == ("failed", runs.RunQueue.died)
     assert factories.analyse(study, FEW).state == "done"
 
 
 def test_starting_anew_does_not_wait_for_a_dead_process(study):
     run = runs.start(study, FEW, by="ivan")
-    runs.claim(run.pk)
+    runs.KIND.queue.claim([run.pk])
     silent(run)
     assert runs.start(study, FEW, by="ivan").number == 2
 
@@ -297,7 +301,7 @@ def test_a_process_that_was_given_up_stores_nothing_any_more(study, monkeypatch)
 
     def slow(data, plan):
         silent(AnalysisRun.objects.get())
-        runs.reap()
+        runs.KIND.queue.reap()
         return compute(data, plan)
 
     monkeypatch.setattr(sections.SECTIONS["table2"], "compute", slow)
@@ -306,16 +310,20 @@ def test_a_process_that_was_given_up_stores_nothing_any_more(study, monkeypatch)
     assert not AuditEvent.objects.filter(action="analysis.done").exists()
 
 
-def test_a_run_that_nobody_takes_up_ends_unless_a_broker_has_it(study, settings):
+def test_for_a_run_that_nobody_takes_up_a_process_is_started_unless_a_broker_has_it(
+    study, settings, monkeypatch
+):
     settings.ANALYSIS_STALE_SECONDS = -1.0
+    started = []
+    monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", started.append)
     run = runs.start(study, FEW, by="ivan")
     settings.CELERY_BROKER_URL = "redis://nowhere"
-    runs.reap()
-    assert runs.waiting() == [run.pk]
+    dispatch.look_after(runs.KIND)
+    assert started == []
     settings.CELERY_BROKER_URL = ""
-    runs.reap()
-    run.refresh_from_db()
-    assert (run.state, runs.waiting()) == ("failed", [])
+    dispatch.look_after(runs.KIND)
+    assert started == ["analysis"]
+    assert runs.KIND.queue.waiting() == [run.pk]
 
 
 def test_start_and_end_are_audited(study):

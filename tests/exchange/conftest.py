@@ -31,8 +31,7 @@ def origin(django_db_setup, django_db_blocker, tmp_path_factory) -> Origin:
     ):
         patch.setattr(settings, "MEDIA_ROOT", folder / "media")
         patch.setattr(settings, "RUN_FILES_ROOT", folder / "run_files")
-        patch.setattr("analysis.dispatch.start_child", lambda run: None)
-        patch.setattr("analysis.dispatch.start_drawing_child", lambda run: None)
+        patch.setattr("readerstudy.jobs.dispatch.start_child", lambda kind: None)
         study = studies.make_analysed()
         found = Origin(folder / "named.zip", folder / "plain.zip", {})
         named = ExportOptions(with_names=True)

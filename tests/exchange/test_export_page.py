@@ -23,9 +23,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def exports_root(settings, tmp_path, monkeypatch):
+def exports_root(settings, tmp_path):
     settings.EXPORTS_ROOT = tmp_path / "exports"
-    monkeypatch.setattr(export_queue, "start_child", lambda: None)
     return settings.EXPORTS_ROOT
 
 
@@ -51,9 +50,9 @@ def test_a_bundle_is_asked_for_made_and_taken_away(study, root, django_capture_o
         pytest.MonkeyPatch.context() as patch,
         django_capture_on_commit_callbacks(execute=True),
     ):
-        patch.setattr(export_queue, "start_child", lambda: started.append(True))
+        patch.setattr("readerstudy.jobs.dispatch.start_child", started.append)
         root.post(page_of(study), {"with_images": "on"})
-    assert started == [True]
+    assert started == ["export"]
     assert 'http-equiv="refresh"' in root.get(page_of(study)).content.decode()
     call_command("run_exports")
     row = StudyExport.objects.get()
@@ -147,8 +146,8 @@ def test_a_failure_is_told(study, root, media_root):
 def test_an_export_whose_process_died_ends(study, root, settings):
     root.post(page_of(study), {})
     silent = timezone.now() - timedelta(seconds=settings.ANALYSIS_STALE_SECONDS + 1)
-    StudyExport.objects.update(state="running", heartbeat_at=silent)
-    assert export_queue.NO_SIGN in root.get(page_of(study)).content.decode()
+    StudyExport.objects.update(state="running", strikes=1, heartbeat_at=silent)
+    assert export_queue.ExportQueue.died in root.get(page_of(study)).content.decode()
     assert StudyExport.objects.get().state == "failed"
 
 

@@ -27,7 +27,8 @@ def make_study(slug: str, *, failed: int = 0, pending: int = 0, poor: int = 0, s
     for number, case in enumerate(cases):
         if number < failed:
             [job] = queue.enqueue(cases=[case], model_version=version)
-            queue.fail(queue.claim(job), reason=REASON, retry=False)
+            [claimed] = queue.QUEUE.claim([job])
+            queue.QUEUE.fail(claimed, reason=REASON)
         elif number < failed + pending:
             queue.enqueue(cases=[case], model_version=version)
         elif number < failed + pending + poor:
@@ -134,8 +135,8 @@ def test_the_admins_job_list_shows_reasons_and_notes(tiny):
     study = factories.make_draft("listed", cases=1)
     factories.choose_model(study, tiny())
     [job] = lifecycle.queue_model(study)
-    done = queue.claim(job)
-    queue.finish(done)
+    [done] = queue.QUEUE.claim([job])
+    queue.QUEUE.finish(done)
     factories.make_prediction(done.case, done.model_version, notes=[NOTE])
     factories.make_user("root", is_staff=True, is_superuser=True)
     page = sign_in("root").get("/admin/inference/inferencejob/").content.decode()

@@ -4,9 +4,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from inference import evaluation_predictions, queue, runner
+from inference import evaluation_predictions, queue
 from inference.models import InferenceJob, ModelVersion, StudyModel
-from inference.worker_outcome import WorkerOutcome
+from readerstudy.jobs import worker
 from readerstudy.reading import lifecycle
 from readerstudy.studies.models import Case
 from tests import factories
@@ -62,8 +62,8 @@ def test_a_job_that_was_forced_on_it_fails_with_the_reason(forced_job):
     forced_job.refresh_from_db()
     assert (forced_job.state, forced_job.attempts) == (InferenceJob.State.FAILED, 1)
     assert REFUSAL in forced_job.reason
-    assert runner.run([forced_job.pk]) == WorkerOutcome()
-    assert queue.reap().again == []
+    assert worker.run_jobs(queue.KIND, [forced_job.pk]) == worker.Outcome()
+    assert queue.QUEUE.reap().again == []
 
 
 @pytest.mark.parametrize(

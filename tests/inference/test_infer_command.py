@@ -91,7 +91,7 @@ def test_a_case_that_fails_before_it_starts_counts_too(jobs, settings):
 
 
 def test_it_names_the_cases_that_another_worker_has(jobs, capsys):
-    queue.claim(jobs[0])
+    queue.QUEUE.claim([jobs[0]])
     said = infer(capsys)
     assert f"Cases done: {CASES - 1} in" in said
     assert "Cases running in other workers: 1." in said

@@ -60,7 +60,9 @@ def test_a_good_file_is_read_with_its_card(good):
     assert checked.sha256 == weights.file_sha256(good)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "truncated", "header", "nan", "shape", "missing"])
+@pytest.mark.parametrize(
+    "kind", ["pickle", "truncated", "header", "nan", "shape", "missing", "overflow"]
+)
 def test_a_wrong_or_malicious_file_is_refused_with_its_reason(kind, good, tmp_path):
     def nan(tensors):
         next(value for value in tensors.values() if value.ndim == 4).flat[0] = float("nan")
@@ -69,12 +71,18 @@ def test_a_wrong_or_malicious_file_is_refused_with_its_reason(kind, good, tmp_pa
         name = next(name for name, value in tensors.items() if value.ndim == 4)
         tensors[name] = tensors[name][:1]
 
+    def overflow(tensors):  # finite values, but what they compute is not
+        for value in tensors.values():
+            if value.ndim == 4:
+                value[...] = 1e38
+
     make = {
         "pickle": lambda: pickled(tmp_path),
         "truncated": lambda: truncated(good, tmp_path),
         "header": lambda: huge_header(tmp_path),
         "nan": lambda: altered(good, tmp_path, nan),
         "shape": lambda: altered(good, tmp_path, shape),
+        "overflow": lambda: altered(good, tmp_path, overflow),
         "missing": lambda: tmp_path / "missing.safetensors",
     }
     with pytest.raises(WeightsError) as refused:

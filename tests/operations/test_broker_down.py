@@ -11,10 +11,10 @@ from django.test import Client
 
 from analysis.models import AnalysisRun
 from inference.models import InferenceJob
-from readerstudy.background import BROKER_DOWN, send
 from readerstudy.celery import app
 from readerstudy.exchange.models import StudyExport
-from readerstudy.exchange.tasks import make
+from readerstudy.jobs.messages import BROKER_DOWN, send
+from readerstudy.jobs.tasks import reap
 from readerstudy.studies.imports import queue
 from readerstudy.studies.models import Cohort, Study
 from tests import factories
@@ -50,8 +50,8 @@ def page_after(client: Client, address: str, **form: str) -> str:
 
 def test_sending_gives_up_soon_and_is_one_line_in_the_log(caplog):
     began = time.monotonic()
-    with caplog.at_level(logging.WARNING, logger="readerstudy.background"):
-        assert not send(make, [(), ()])
+    with caplog.at_level(logging.WARNING, logger="readerstudy.jobs.messages"):
+        assert not send(reap, [("analysis",), ("analysis",)], queue="analysis")
     assert time.monotonic() - began < PATIENCE_SECONDS
     [line] = caplog.records
     assert BROKER_DOWN in line.getMessage()
@@ -93,4 +93,4 @@ def test_an_import(root, tmp_path):
     job = work_off()
     assert job.can_be_imported
     assert BROKER_DOWN in press(root, job).content.decode()
-    assert queue.waiting() == [job.pk]
+    assert queue.KIND.queue.waiting() == [job.pk]

@@ -66,6 +66,7 @@ WRONG = {  # and what else can be wrong
     "make_files": [("none", "1"), ("alpha", "99")],
     "demo": [(), ("--port", "some")],
     "demo_training_study": [("--study", "alpha"), ("--cases", "-1"), ("--study", "not a slug")],
+    "run_jobs": [("none",), ()],
     "load_published_study": [("--investigator", "nobody")],
 }  # fmt: skip
 NO_ARGUMENTS = {"infer", "run_exports", "run_imports"}

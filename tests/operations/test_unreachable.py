@@ -8,9 +8,15 @@ from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
+from inference import queue
+from inference.models import InferenceJob
 from readerstudy.accounts.models import User
+from readerstudy.jobs import worker
+from readerstudy.jobs.errors import WorkerBroken
 from readerstudy.operations.failures_in_words import in_words
+from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
+from readerstudy.studies.models import Study
 from tests import factories
 from tests.servers import free_port
 
@@ -76,12 +82,17 @@ def test_alerts_that_cannot_be_mailed_say_so(no_mail_server, monkeypatch):
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
 def test_a_device_that_is_not_there_fails_no_job(settings):
-    from inference import runner
-
+    factories.choose_model(factories.make_draft(cases=1), factories.make_model())
+    [job] = lifecycle.queue_model(Study.objects.get())
     settings.INFERENCE_DEVICE = "cuda:99"
     with pytest.raises(ImproperlyConfigured, match="INFERENCE_DEVICE is cuda:99"):
-        runner.run([1])
+        queue.KIND.require_usable()
+    with pytest.raises(WorkerBroken, match="INFERENCE_DEVICE is cuda:99"):
+        worker.run_jobs(queue.KIND, [job])
+    [row] = InferenceJob.objects.all()
+    assert (row.state, row.strikes) == ("queued", 0)
 
 
 def test_a_full_disk_is_said_as_such():

@@ -13,12 +13,12 @@ PACKAGES = ["readerstudy", "inference", "analysis"]
 LAYERS: list[tuple[str, ...]] = [
     (
         "readerstudy.diagnosis",
-        "readerstudy.background",
         "readerstudy.cache_counters",
         "readerstudy.outages",
         "readerstudy.error_pages",
         "readerstudy.request_limits",
     ),
+    ("readerstudy.jobs",),
     ("readerstudy.audit",),
     ("readerstudy.imaging",),
     ("readerstudy.accounts",),
@@ -37,10 +37,8 @@ OUTSIDE_LAYERS = {
     "readerstudy.settings": set(),
     "readerstudy.wsgi": set(),
     "readerstudy.celery": {
-        "readerstudy.studies.tasks",
-        "inference.tasks",
-        "analysis.tasks",
-        "readerstudy.exchange.tasks",
+        "readerstudy.jobs.tasks",
+        "readerstudy.jobs.former_tasks",
     },
 }
 SECTIONS_KNOW = (

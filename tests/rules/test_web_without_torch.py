@@ -42,7 +42,7 @@ def test_every_url_was_called_and_answered(web_process):
     # Some of each kind were let in, and what they started was sent for.
     assert web_process["let_in"]["GET"] > 60
     assert web_process["let_in"]["POST"] > 10
-    assert {"analyse", "make_files"} <= set(web_process["started"])
+    assert {"analysis", "run-files"} <= set(web_process["started"])
 
 
 def test_a_runs_page_figures_tables_report_and_data_were_given(web_process):

@@ -17,10 +17,10 @@ loaded: dict[str, list[str]] = {}
 
 
 def main(file: str) -> dict:
-    from readerstudy import background
-
-    background.start_command = lambda *arguments: started.append(arguments[0])
     import readerstudy.wsgi  # noqa: F401 (as gunicorn does)
+    from readerstudy.jobs import dispatch
+
+    dispatch.start_child = started.append
 
     _note("the start")
     from django.test import Client
@@ -60,8 +60,7 @@ def _start_work(client, world: dict) -> None:
     _send(client, world, "investigator", ("GET", f"{world['run']}report.pdf"))
     _send(client, world, "investigator", ("POST", f"{world['run']}files/"))
     _note("work that was started")
-    from analysis import tasks as _analysis  # noqa: F401 (what sends the messages to a broker)
-    from inference import tasks as _inference  # noqa: F401
+    from readerstudy.jobs import former_tasks  # noqa: F401 (and what sends messages to a broker)
 
     _note("the modules of tasks")
 

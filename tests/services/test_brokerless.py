@@ -35,10 +35,10 @@ def site(tmp_path_factory):
     return site
 
 
-def _is_infer(pid: int) -> bool:
-    """Whether this process is (still) `manage.py infer`; a zombie is not."""
+def _is_worker(pid: int) -> bool:
+    """Whether this process is (still) one that runs the model; a zombie is not."""
     try:
-        return "infer" in psutil.Process(pid).cmdline()
+        return bool({"infer", "run_jobs"} & set(psutil.Process(pid).cmdline()))
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False
 
@@ -49,7 +49,7 @@ def _kill_in_mid_job(site: Site, slug: str, *, attempt: int) -> Job:
         lambda: _state(site, slug) == ("running", attempt), what=f"attempt {attempt} of {slug}"
     )
     job = site.jobs(slug)[FIRST]
-    assert _is_infer(job.pid)
+    assert _is_worker(job.pid)
     os.kill(job.pid, signal.SIGKILL)
     time.sleep(STALE + 0.5)
     assert _state(site, slug) == ("running", attempt)
@@ -71,10 +71,10 @@ def test_a_child_process_empties_the_queue_and_ends(site):
     assert {(j.attempts, j.predictions, j.heatmaps) for j in jobs.values()} == {(1, 1, 4)}
     [child] = {job.pid for job in jobs.values()}
     assert child != command.pid
-    servers.wait_until(lambda: not _is_infer(child), what="the child's end")
+    servers.wait_until(lambda: not _is_worker(child), what="the child's end")
 
 
-@pytest.mark.slow("each death needs a process that loads torch")
+@pytest.mark.rest("make test has such a job of a kind that loads nothing, in test_jobs")
 def test_a_case_that_kills_its_worker_at_each_attempt_fails(site):
     with blocked(site.image("deadly", FIRST)):
         site.manage("study", "deadly", "run-model")
@@ -108,7 +108,7 @@ def test_a_lowered_cap_ends_a_waiting_job_instead_of_the_command_running_on(site
     with blocked(site.image("lowered", FIRST)):
         site.manage("study", "lowered", "run-model")
         _kill_in_mid_job(site, "lowered", attempt=1)
-        site.manage("shell", "-c", "from inference import queue; queue.reap()")
+        site.manage("shell", "-c", "from inference.queue import QUEUE; QUEUE.reap()")
     assert _state(site, "lowered") == ("queued", 1)
     capped = site.env | {"INFERENCE_MAX_ATTEMPTS": "1"}
     last = servers.manage("infer", env=capped, timeout=60, check=False)

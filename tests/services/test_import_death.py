@@ -20,20 +20,22 @@ CASES = 40
 PREPARE = """
 from pathlib import Path
 from readerstudy.accounts.models import User
-from readerstudy.studies.imports import dispatch, queue
+from readerstudy.jobs import dispatch
+from readerstudy.studies.imports import queue
 from readerstudy.studies.models import Study
 study = Study.objects.get(slug={slug!r})
 job = queue.start(study=study, cohort=study.cohort_set.get(), kind="cases_truth", label="s",
                   path={path!r}, is_folder=True, by=User.objects.get(username="root"))
-dispatch.dispatch(job.pk)
+dispatch.dispatch(queue.KIND, [job.pk])
 """
 CONFIRM = """
 from readerstudy.accounts.models import User
-from readerstudy.studies.imports import dispatch, queue
+from readerstudy.jobs import dispatch
+from readerstudy.studies.imports import queue
 from readerstudy.studies.models import ImportJob
 job = ImportJob.objects.latest("pk")
 queue.confirm(job, by=User.objects.get(username="root"))
-dispatch.dispatch(job.pk)
+dispatch.dispatch(queue.KIND, [job.pk])
 """
 HASTE = {"IMPORT_STALE_SECONDS": str(STALE), "IMPORT_HEARTBEAT_SECONDS": "0.25"}
 
@@ -94,7 +96,7 @@ def kill(site: Site) -> None:
 def assert_done_once(site: Site) -> None:
     wait_for(site, "done", "failed")
     state, _progress, _worker, attempts = job(site)
-    assert (state, attempts) == ("done", 2)
+    assert (state, attempts) == ("done", 3)  # the dry run, and the import twice
     assert counts(site) == (CASES, 2 * CASES, 2 * CASES)
     assert not list((site.folder / "media").glob("importing-*"))
 

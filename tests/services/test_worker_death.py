@@ -47,9 +47,9 @@ def _with(site: Site, **more: str) -> Site:
 
 
 @pytest.fixture(scope="module")
-def story(built):
+def story(built, tmp_path_factory):
     """One worker is killed in mid-job and another takes over; what was seen on the way."""
-    site = _with(built, INFERENCE_STALE_SECONDS=str(STALE))
+    site = _with(built, INFERENCE_STALE_SECONDS=str(STALE), JOB_FIRST_PAUSE_SECONDS="0.1")
     _poison(site)
     with blocked(site.image(SLUG, SLOW)), servers.celery_worker(site.env, name="first") as first:
         site.manage("study", SLUG, "run-model")
@@ -62,7 +62,8 @@ def story(built):
         time.sleep(STALE + 0.5)
         after_death = site.jobs(SLUG)[SLOW]
     with servers.celery_worker(site.env, name="second") as second:
-        jobs = wait_for_jobs(site, SLUG, "done", "failed")
+        with servers.hasty_beat(site.env, tmp_path_factory.mktemp("beat")):
+            jobs = wait_for_jobs(site, SLUG, "done", "failed")
         yield SimpleNamespace(
             site=site,
             pids=(first.pid, second.pid),
@@ -84,7 +85,7 @@ def _wait_for(site: Site, slug: str, state: str) -> None:
 
 
 def _reap(site: Site) -> None:
-    site.manage("shell", "-c", "from inference import queue; queue.reap()")
+    site.manage("shell", "-c", "from inference.queue import QUEUE; QUEUE.reap()")
 
 
 def test_a_slow_job_is_left_to_a_worker_that_lives(story):
@@ -127,11 +128,11 @@ def test_a_message_that_comes_again_does_no_harm(story):
     app = Celery(broker=story.site.env["CELERY_BROKER_URL"])
     done = _tasks_done(app)
     for case_id in (SLOW, SLOW, DELETED):
-        app.send_task("inference.tasks.run_jobs", [[before[case_id].id]], queue="inference")
+        app.send_task("jobs.run", ["inference", [before[case_id].id]], queue="inference")
     servers.wait_until(lambda: _tasks_done(app) == done + 3, what="three repeated messages")
     assert story.site.jobs(SLUG) == before
 
 
 def _tasks_done(app: Celery) -> int:
     [worker] = app.control.inspect(timeout=2).stats().values()
-    return worker["total"]["inference.tasks.run_jobs"]
+    return worker["total"]["jobs.run"]

@@ -7,7 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client, TestCase
 
-from readerstudy.studies.imports import execution, queue
+from readerstudy.jobs import worker
+from readerstudy.studies.imports import queue
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.models import Case, Cohort, Image, ReferenceStandard
 
@@ -25,8 +26,8 @@ def upload(
 def work_off() -> ImportJob:
     """Do what waits; the last job."""
     with TestCase.captureOnCommitCallbacks(execute=True):
-        for job_id in queue.waiting():
-            execution.run_waiting_step(job_id)
+        for job_id in queue.KIND.queue.waiting():
+            worker.run_jobs(queue.KIND, [job_id])
     return ImportJob.objects.select_related("study", "cohort").latest("pk")
 
 

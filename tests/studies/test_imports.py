@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
 from readerstudy.diagnosis import Etiology
+from readerstudy.jobs import worker
 from readerstudy.reading import lifecycle
 from readerstudy.studies import cohort_import
 from readerstudy.studies.file_staging import StagedFiles, clear_leftovers
@@ -182,8 +183,8 @@ def test_pressing_twice_or_a_message_that_comes_again_imports_once(client, cohor
     job = check(client, cohort, archive(2))
     press(client, job)
     assert "once" in press(client, job).content.decode()
-    execution.run_waiting_step(job.pk)
-    execution.run_waiting_step(job.pk)
+    worker.run_jobs(queue.KIND, [job.pk])
+    worker.run_jobs(queue.KIND, [job.pk])
     assert Case.objects.count() == 2
 
 
@@ -360,10 +361,10 @@ def test_what_a_killed_import_placed_is_taken_back_and_it_is_done_anew(
         killed.setattr(StagedFiles, "close", lambda self: None)
         killed.setattr(cohort_import, "record", _die)
         with pytest.raises(SystemExit):
-            execution.run_waiting_step(job.pk)
+            worker.run_jobs(queue.KIND, [job.pk])
     assert len([path for path in stored_files() if path.parent.name == "images"]) == 6
     died(job, state=State.COMMITTING, attempts=1)
-    queue.reap()
+    queue.KIND.queue.reap()
     job = work_off()
     assert (job.state, job.attempts, Case.objects.count()) == (State.DONE, 2, 3)
     assert len(stored_files()) == Image.objects.count() == 6
@@ -386,8 +387,8 @@ def test_leftovers_that_rows_name_are_kept(client, cohort, archive, media_root):
 def test_a_source_that_kills_its_worker_each_time_fails(client, cohort, archive, settings):
     upload(client, cohort, archive(1))
     job = ImportJob.objects.get()
-    died(job, state=State.CHECKING, attempts=settings.IMPORT_MAX_ATTEMPTS)
-    queue.reap()
+    died(job, state=State.CHECKING, strikes=settings.IMPORT_MAX_ATTEMPTS)
+    queue.KIND.queue.reap()
     job.refresh_from_db()
     assert (job.state, "died each time" in job.reason) == (State.FAILED, True)
 
@@ -414,7 +415,7 @@ def test_a_job_that_was_taken_away_stores_nothing(client, cohort, archive, monke
         return real(*args, **kwargs)
 
     monkeypatch.setattr(cohort_import, "record", record_after_another_took_over)
-    execution.run_waiting_step(job.pk)
+    worker.run_jobs(queue.KIND, [job.pk])
     assert not Case.objects.exists()
     assert not [path for path in stored_files() if path.parent.name == "images"]
 
@@ -422,7 +423,7 @@ def test_a_job_that_was_taken_away_stores_nothing(client, cohort, archive, monke
 def test_a_dry_run_that_nobody_acts_on_is_forgotten(client, cohort, archive):
     job = check(client, cohort, archive(1))
     ImportJob.objects.update(checked_at=timezone.now() - timedelta(days=30))
-    queue.reap()
+    queue.KIND.queue.reap()
     job.refresh_from_db()
     assert job.state == State.CANCELLED
 

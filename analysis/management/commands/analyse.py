@@ -11,6 +11,8 @@ from analysis.unblinding_guard import ResultsSealed
 from readerstudy.reading.lifecycle import StepNotPossible
 from readerstudy.studies.models import Study
 
+INTERRUPTED = "The analysis was interrupted. Nothing was stored. Run it again."
+
 
 class Command(BaseCommand):
     help = (
@@ -32,23 +34,27 @@ class Command(BaseCommand):
         found = Study.objects.filter(slug=study).first()
         if found is None:
             raise CommandError(f'There is no study "{study}".')
-        queued = _queued(found, run) if run else _start(found, plan, by=by)
+        queued = _run_of(found, run) if run else _start(found, plan, by=by)
         from analysis.execution import execute
         from analysis.make_run_files import make_run_files
 
-        ended = execute(queued.pk)
+        try:
+            ended = execute(queued.pk)
+        except KeyboardInterrupt:
+            runs.KIND.queue.fail(_run_of(found, queued.number), reason=INTERRUPTED)
+            raise CommandError(f"{queued} failed. {INTERRUPTED}") from None
         if ended is None:
             raise CommandError(
                 f"{queued} is not queued. Another process is running it, or it has ended."
             )
-        if ended.state == AnalysisRun.State.FAILED:
+        if ended.state != AnalysisRun.State.DONE:
             raise CommandError(f"{ended} failed. {ended.reason}")
         planned = "as registered" if ended.planned else "not as registered before unblinding"
         self.stdout.write(f"{ended} is done, {planned}; results {ended.results_sha256}.")
         make_run_files(ended)
 
 
-def _queued(study: Study, number: int) -> AnalysisRun:
+def _run_of(study: Study, number: int) -> AnalysisRun:
     run = AnalysisRun.objects.filter(study=study, number=number).first()
     if run is None:
         raise CommandError(f'Study "{study.slug}" has no run {number}.')

@@ -1,6 +1,5 @@
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis import file_set_queue
 from analysis.models import AnalysisRun, RunFile
 
 
@@ -32,10 +31,9 @@ class Command(BaseCommand):
         """Make a run's files; how many could not be made."""
         from analysis.make_run_files import make_run_files
 
-        file_set_queue.queue(run)
         files = make_run_files(run)
-        if files is None:
-            self.stdout.write(f"{run}: nothing to make, or another process is making it.")
+        if files.is_under_way:
+            self.stdout.write(f"{run}: another process is making its files.")
             return 0
         lacking = files.files.filter(state=RunFile.State.FAILED)
         for row in lacking:

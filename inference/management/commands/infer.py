@@ -8,9 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from inference import queue
+from inference.current_results import notes_of_jobs
 from inference.models import InferenceJob
-from inference.stopping import stop_requested
-from inference.worker_outcome import WorkerOutcome
+from readerstudy.jobs import worker
+from readerstudy.jobs.errors import WorkerBroken
+from readerstudy.jobs.stop_signals import stop_requested
+from readerstudy.jobs.worker import Outcome
 from readerstudy.outages import outlasts_outages
 
 INTERRUPTED = 130  # exit status, as shells have it
@@ -26,34 +29,35 @@ class Command(BaseCommand):
 
     @outlasts_outages
     def handle(self, **_options):
-        outcome = WorkerOutcome(failed=queue.reap().given_up)
+        queue.KIND.require_usable()
+        outcome = Outcome(failed=queue.QUEUE.reap().given_up)
         try:
             with stop_requested() as stop:
                 self._run(outcome, stop)
         except KeyboardInterrupt:
             self.stderr.write("Stopped immediately. The current cases are queued again.")
             sys.exit(INTERRUPTED)
+        except WorkerBroken as broken:
+            raise CommandError(f"{broken} The cases are queued again; start this anew.") from None
         self._tell_left()
         if outcome.failed:
             raise CommandError(_failures(outcome.failed))
         if stop.is_set():
             sys.exit(0)  # not a return: a command that called this one is to stop too
 
-    def _run(self, outcome: WorkerOutcome, stop: Event) -> None:
+    def _run(self, outcome: Outcome, stop: Event) -> None:
         """Empty the queue, with a progress bar, and say what came of it."""
-        if not queue.peek_batch():
+        if not queue.QUEUE.next_batch() and queue.QUEUE.seconds_to_wait() is None:
             self.stdout.write("No inference jobs are waiting.")
             return
-        from inference.runner import run
-
         begun = time.monotonic()
         with tqdm(desc="CLA-HDM", unit="case") as bar:
-            while not stop.is_set() and (batch := queue.peek_batch()):
-                bar.total = bar.n + queue.count_waiting()
-                outcome.add(run(batch))
-                outcome.failed += queue.reap().given_up
+            bar.total = queue.count_waiting()
+            for done in worker.run_waiting(queue.KIND, stop):
+                outcome.add(done)
                 bar.update(len(outcome.done) + len(outcome.failed) - bar.n)
-            bar.total = bar.n
+                bar.total = bar.n + queue.count_waiting()
+                bar.refresh()
         seconds = time.monotonic() - begun
         self.stdout.write(_done(outcome, seconds=seconds))
 
@@ -68,12 +72,12 @@ class Command(BaseCommand):
             )
 
 
-def _done(outcome: WorkerOutcome, *, seconds: float) -> str:
+def _done(outcome: Outcome, *, seconds: float) -> str:
     count = len(outcome.done)
     text = f"Cases done: {count} in {seconds:.1f} s, {count / seconds:.1f} a second."
-    if outcome.poor:
-        text += f"\nOf these, cases with poor images: {len(outcome.poor)}."
-        text += _lines(outcome.poor, lambda job: " ".join(outcome.poor[job.pk]))
+    if poor := notes_of_jobs(outcome.done):
+        text += f"\nOf these, cases with poor images: {len(poor)}."
+        text += _lines(poor, lambda job: " ".join(poor[job.pk]))
     return text
 
 

@@ -29,6 +29,8 @@ class BundleTable:
     by explicit wish alone. ``usernames`` are columns that hold a username as text. ``documents``
     are long texts, each written as a file of its own, by column and ending. ``shared`` names the
     column by which a row that the site has already is known; it is then used, never changed.
+    ``columns`` are those of a job that belong to the study, in the order in which they are written;
+    without them, all of the model's belong.
     """
 
     name: str
@@ -39,6 +41,7 @@ class BundleTable:
     usernames: tuple[str, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
     shared: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def model(self) -> type[models.Model]:
@@ -46,7 +49,9 @@ class BundleTable:
 
     @property
     def fields(self) -> list[models.Field]:
-        """The model's columns, but for its key."""
+        """The model's columns that belong to a study; never its key."""
+        if self.columns:
+            return [self.model._meta.get_field(name) for name in self.columns]
         return [field for field in self.model._meta.concrete_fields if not field.primary_key]
 
     @property
@@ -132,7 +137,13 @@ TABLES: tuple[BundleTable, ...] = (
     BundleTable("exclusions", "cohorts.Exclusion", "screening__study"),
     BundleTable("reference_standards", "cohorts.ReferenceStandard", _IN_CASE, sealed=True),
     BundleTable("study_model", "inference.StudyModel", "study"),
-    BundleTable("jobs", "inference.InferenceJob", _IN_CASE),
+    BundleTable(
+        "jobs", "inference.InferenceJob", _IN_CASE,
+        columns=(
+            "case", "model_version", "input_sha256", "state", "attempts", "strikes",
+            "heartbeat_at", "worker", "reason", "created_at", "finished_at",
+        ),
+    ),
     BundleTable("predictions", "inference.Prediction", _IN_CASE),
     BundleTable("heatmaps", "inference.Heatmap", "prediction__case__cohort__study"),
     BundleTable("readers", "reading.Reader", "study"),
@@ -155,6 +166,12 @@ TABLES: tuple[BundleTable, ...] = (
     BundleTable(
         "runs", "analysis.AnalysisRun", "study", at=UNBLINDED, usernames=("created_by",),
         documents=(("plan_document", "json"), ("results", "json")),
+        columns=(
+            "study", "number", "plan_document", "plan_sha256", "planned", "created_by",
+            "created_at", "state", "worker", "heartbeat_at", "steps_done", "steps", "step",
+            "finished_at", "reason", "data_sha256", "code_version", "libraries", "results",
+            "results_sha256",
+        ),
     ),
     BundleTable("imports", "handover.ImportedStudy", "study", usernames=("imported_by",)),
 )  # fmt: skip

@@ -15,9 +15,11 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
+from readerstudy.accounts.models import User
 from readerstudy.audit.admin import ReadOnlyAdmin
-from readerstudy.background import BROKER_DOWN
-from readerstudy.studies.imports import dispatch, permissions, queue, source_storage
+from readerstudy.jobs import dispatch
+from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.studies.imports import permissions, queue, source_storage
 from readerstudy.studies.imports.column_specs import columns_of, table_of, template_of
 from readerstudy.studies.imports.forms import SourceForm
 from readerstudy.studies.imports.models import ImportJob
@@ -38,7 +40,7 @@ def begin_import(
         with transaction.atomic():
             job = queue.start(study=study, cohort=cohort, kind=kind, by=request.user, **source)
             dispatch.dispatch_on_commit(
-                job, if_undelivered=partial(messages.warning, request, BROKER_DOWN)
+                queue.KIND, [job.pk], if_undelivered=partial(messages.warning, request, BROKER_DOWN)
             )
     except BaseException:
         source_storage.discard(ImportJob(**source))
@@ -109,8 +111,13 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
         extra = self._context(request, job) if job else {}
         return super().changeform_view(request, object_id, form_url, extra | (extra_context or {}))
 
+    def _look_after(self, job: ImportJob) -> None:
+        if job.is_under_way:
+            dispatch.look_after(queue.KIND)
+            job.refresh_from_db()
+
     def _context(self, request: HttpRequest, job: ImportJob) -> dict:
-        _revive(job)
+        self._look_after(job)
         allowed = job.kind_of in permissions.importable_kinds(request.user, job.study)
         return {
             "job": job,
@@ -125,22 +132,25 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
 
     def import_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Import what was checked."""
-        warn = partial(messages.warning, request, BROKER_DOWN)
-        then = partial(dispatch.dispatch_on_commit, if_undelivered=warn)
-        return self._step(request, job_id, queue.confirm, then=then)
+
+        def confirm(job: ImportJob, *, by: User) -> None:
+            queue.confirm(job, by=by)
+            warn = partial(messages.warning, request, BROKER_DOWN)
+            dispatch.dispatch_on_commit(queue.KIND, [job.pk], if_undelivered=warn)
+
+        return self._step(request, job_id, confirm)
 
     def cancel_view(self, request: HttpRequest, job_id: int) -> HttpResponse:
         """Import it never."""
-        return self._step(request, job_id, queue.cancel, then=lambda _job: None)
+        return self._step(request, job_id, queue.cancel)
 
-    def _step(self, request: HttpRequest, job_id: int, step, *, then) -> HttpResponse:
+    def _step(self, request: HttpRequest, job_id: int, step) -> HttpResponse:
         job = self._job(request, job_id)
         if job.kind_of not in permissions.importable_kinds(request.user, job.study):
             raise PermissionDenied
         try:
             with transaction.atomic():
                 step(job, by=request.user)
-                then(job)
         except queue.ImportNotPossible as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         return redirect("admin:cohorts_importjob_change", job.pk)
@@ -148,7 +158,7 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
     def state_view(self, request: HttpRequest, job_id: int) -> JsonResponse:
         """How far it is, for the page that waits."""
         job = self._job(request, job_id)
-        _revive(job)
+        self._look_after(job)
         return JsonResponse(
             {
                 "state": job.state,
@@ -196,16 +206,6 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
         if job is None:
             raise Http404
         return job
-
-
-def _revive(job: ImportJob) -> None:
-    """Without a broker nobody else notices that the process of an import is dead."""
-    if job.is_lost and not settings.CELERY_BROKER_URL:
-        queue.reap()
-        if job.pk in queue.waiting():
-            queue.beat_waiting(job)
-            dispatch.dispatch(job.pk)
-        job.refresh_from_db()
 
 
 def _cell(value: object) -> str:

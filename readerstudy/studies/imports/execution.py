@@ -1,21 +1,16 @@
 """What the worker does with an import: the dry run, or the import itself."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
-from django.conf import settings
-
-from readerstudy.background import heartbeat
 from readerstudy.imaging import ImportRefused
-from readerstudy.outages import BUSY, UNREACHABLE, outage, wait_for_database
+from readerstudy.jobs.errors import JobFailed, JobLost
+from readerstudy.outages import outage
 from readerstudy.studies.file_staging import clear_leftovers
 from readerstudy.studies.imports import cases, queue, source_storage, truth
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.screening import importing as screening
-
-log = logging.getLogger("readerstudy.cohorts.imports.work")
 
 Kind = ImportJob.Kind
 PROGRESS_EVERY = 0.5  # seconds
@@ -29,27 +24,20 @@ _DOERS: dict[str, ModuleType] = {
 }
 
 
-def run_waiting_step(job_id: int) -> None:
-    """Do the step that the job waits for; a message that comes twice finds nothing to do."""
-    job = queue.claim(job_id)
-    if job is None:
-        return
+def run(jobs: list[ImportJob]) -> None:
+    """Do the step that an import waits for. Raises JobFailed, JobLost."""
+    [job] = jobs
     try:
-        with heartbeat(lambda: queue.beat(job), every=settings.IMPORT_HEARTBEAT_SECONDS):
-            _do(job)
-    except queue.ImportLost:
-        log.warning("%s was taken away from this worker", job)
-    except (KeyboardInterrupt, SystemExit):
-        queue.put_back(job)
+        _do(job)
+    except JobLost:
         raise
     except Exception as error:
-        log.exception("%s", job)
-        if outage(error) in (UNREACHABLE, BUSY):
-            wait_for_database()
-            queue.put_back(job)
-            return
-        reason = f"An error occurred on the server ({type(error).__name__}). Nothing was imported."
-        queue.fail(job, reason=reason)
+        if outage(error):
+            raise
+        # Without the error's text, which may hold what stands in the source.
+        name = type(error).__name__
+        reason = f"An error occurred on the server ({name}). Nothing was imported."
+        raise JobFailed(reason) from error
 
 
 def _do(job: ImportJob) -> None:

@@ -1,16 +1,14 @@
 """An import as a row: what was given, how far it is, and what is wrong with it."""
 
-from datetime import timedelta
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
-from django.utils import timezone
+
+from readerstudy.jobs.models import Job
 
 
-class ImportJob(models.Model):
-    """One import, from upload to end. The row is the truth; Celery or a child does the work.
+class ImportJob(Job):
+    """One import, from upload to end.
 
     uploaded → checking → checked → confirmed → committing → done; or failed, or cancelled.
     """
@@ -41,6 +39,8 @@ class ImportJob(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    RUNNING_STATES = {State.UPLOADED: State.CHECKING, State.CONFIRMED: State.COMMITTING}
+
     study = models.ForeignKey("cohorts.Study", on_delete=models.PROTECT)
     cohort = models.ForeignKey(
         "cohorts.Cohort", on_delete=models.PROTECT, null=True, help_text="None: a screening log"
@@ -56,9 +56,6 @@ class ImportJob(models.Model):
     )
 
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Of the step in hand")
-    worker = models.CharField(max_length=100, blank=True, help_text="Host and process")
-    heartbeat_at = models.DateTimeField(null=True)
     progress = models.PositiveIntegerField(default=0, help_text="Rows done of the step in hand")
     rows = models.PositiveIntegerField(default=0)
     summary = models.JSONField(default=dict, help_text="What the dry run found; no truth")
@@ -66,17 +63,14 @@ class ImportJob(models.Model):
     problems = models.JSONField(default=list, help_text="The first ones: file, row, column, text")
     problem_count = models.PositiveIntegerField(default=0)
     sheet = models.CharField(max_length=100, blank=True, help_text="File of the thumbnails")
-    reason = models.TextField(blank=True, help_text="Why it ended as it did")
 
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     checked_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -105,12 +99,6 @@ class ImportJob(models.Model):
         return self.Kind(self.kind)
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether there is something to wait for."""
-        State = self.State
-        return self.state in (State.UPLOADED, State.CHECKING, State.CONFIRMED, State.COMMITTING)
-
-    @property
     def can_be_imported(self) -> bool:
         """Whether its dry run was clean, and nobody has said yes or no yet."""
         return self.state == self.State.CHECKED and not self.problem_count
@@ -122,14 +110,3 @@ class ImportJob(models.Model):
         return self.state in (
             State.UPLOADED, State.CHECKING, State.CHECKED, State.CONFIRMED
         )  # fmt: skip
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the process that had it, or was started for it, gives no sign of life."""
-        if self.state in (self.State.CHECKING, self.State.COMMITTING):
-            last_sign = self.heartbeat_at
-        elif self.is_under_way and not settings.CELERY_BROKER_URL:
-            last_sign = self.heartbeat_at or self.created_at
-        else:
-            return False
-        return timezone.now() - last_sign > timedelta(seconds=settings.IMPORT_STALE_SECONDS)

@@ -2,7 +2,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from tqdm import tqdm
 
-from analysis import file_set_queue
 from analysis.make_run_files import make_run_files
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
@@ -30,7 +29,6 @@ class Command(BaseCommand):
             run = published_study.analyse(study)
         except (published_study.NotOurs, published_study.AnalysisFailed) as refusal:
             raise CommandError(str(refusal)) from None
-        file_set_queue.queue(run)
         make_run_files(run)
         if user:
             _make_investigator(study, user)

@@ -1,12 +1,8 @@
-from django.core.management.base import BaseCommand
-
-from readerstudy.exchange.bundles import export_queue
-from readerstudy.outages import outlasts_outages
+from readerstudy.jobs.management.commands import run_jobs
 
 
-class Command(BaseCommand):
-    help = "Make all bundles requested in the browser, then end. Normally a worker does this."
+class Command(run_jobs.Command):
+    help = "Make all bundles requested in the browser, then end: as run_jobs export."
 
-    @outlasts_outages
-    def handle(self, **_options):
-        export_queue.run_waiting_exports()
+    def add_arguments(self, parser):
+        parser.set_defaults(kind="export")

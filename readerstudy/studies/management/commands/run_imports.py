@@ -1,19 +1,11 @@
-from django.core.management.base import BaseCommand
-
-from readerstudy.outages import outlasts_outages
-from readerstudy.studies.imports import queue
+from readerstudy.jobs.management.commands import run_jobs
 
 
-class Command(BaseCommand):
+class Command(run_jobs.Command):
     help = (
         "Run all waiting imports (dry runs and confirmed ones) in this process, including "
-        "those of dead workers."
+        "those of dead workers: as run_jobs import."
     )
 
-    @outlasts_outages
-    def handle(self, **_options):
-        from readerstudy.studies.imports.execution import run_waiting_step
-
-        queue.reap()
-        while waiting := queue.waiting():
-            run_waiting_step(waiting[0])
+    def add_arguments(self, parser):
+        parser.set_defaults(kind="import")

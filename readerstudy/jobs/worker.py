@@ -1,0 +1,138 @@
+"""What a worker does with jobs: claim, give signs of life, run, and end each as it ended."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+from django.db import Error
+
+from readerstudy.jobs.errors import JobFailed, JobLost, TryLater, WorkerBroken
+from readerstudy.jobs.heartbeat import heartbeat
+from readerstudy.jobs.kinds import Kind
+from readerstudy.jobs.models import Job
+from readerstudy.outages import DISK_FULL, outage, wait_for_database
+
+log = logging.getLogger(__name__)
+
+STOPPED = "The worker had to stop; queued again."
+LONGEST_SLEEP = 60  # seconds, after which it is asked anew what waits
+EXIT_OVERDUE = 75  # EX_TEMPFAIL: a new process may do better
+
+
+@dataclass
+class Outcome:
+    """Ids of the jobs that a worker had, by how they ended."""
+
+    done: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    again: list[int] = field(default_factory=list)
+    """They wait again."""
+
+    def add(self, other: "Outcome") -> None:
+        """Count in what came of further jobs."""
+        self.done += other.done
+        self.failed += other.failed
+        self.again += other.again
+
+
+def run_jobs(kind: Kind, job_ids: Iterable[int]) -> Outcome:
+    """Do those of these jobs that are still to be done, in the queue's batches.
+
+    A worker told to stop in between (KeyboardInterrupt, SystemExit) puts back what it has in hand.
+    Raises WorkerBroken, after the same, where the process had better end.
+    """
+    outcome = Outcome()
+    for batch in kind.queue.batches(job_ids):
+        outcome.add(_run_together(kind, batch))
+    return outcome
+
+
+def run_waiting(kind: Kind, stop: Event | None = None) -> Iterator[Outcome]:
+    """Empty the queue: what came of each batch. Sleeps while jobs wait for a pause to be over."""
+    stop = stop or Event()
+    queue = kind.queue
+    while not stop.is_set():
+        if given_up := queue.reap().given_up:
+            yield Outcome(failed=given_up)
+        if batch := queue.next_batch():
+            yield run_jobs(kind, batch)
+        elif (seconds := queue.seconds_to_wait()) is not None:
+            stop.wait(min(seconds, LONGEST_SLEEP))
+        else:
+            return
+
+
+def _run_together(kind: Kind, job_ids: list[int]) -> Outcome:
+    queue = kind.queue
+    jobs: list[Job] = []
+    try:
+        jobs += queue.claim(job_ids)
+        if jobs:
+            with heartbeat(
+                lambda: queue.beat(jobs),
+                every=queue.limits.heartbeat_seconds,
+                seconds=queue.limits.deadline.total_seconds(),
+                overdue=lambda: _end_overdue(kind, jobs),
+            ):
+                kind.load()(jobs)
+    except (KeyboardInterrupt, SystemExit):
+        queue.put_back(jobs, reason=STOPPED)
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, the jobs end by it)
+        settle(kind, jobs, error)
+    return _outcome(kind, jobs)
+
+
+def settle(kind: Kind, jobs: Sequence[Job], error: Exception) -> None:
+    """End jobs that this error met, as the error says. Raises WorkerBroken."""
+    queue = kind.queue
+    if isinstance(error, WorkerBroken):
+        log.critical("%s %s: %s", kind.name, [job.pk for job in jobs], error)
+        queue.wait(jobs, TryLater(str(error)))
+        raise error
+    if isinstance(error, JobLost):
+        log.warning("%s %s was taken away from this worker", kind.name, [job.pk for job in jobs])
+    elif isinstance(error, TryLater):
+        log.warning("%s %s waits: %s", kind.name, [job.pk for job in jobs], error)
+        queue.wait(jobs, error)
+    elif found := outage(error):
+        log.warning("%s; waiting for it", found.log_text)
+        if isinstance(error, Error):
+            wait_for_database()
+        if found is DISK_FULL:
+            queue.wait(jobs, TryLater(f"{found.log_text}."))
+        else:
+            queue.put_back(jobs, reason=STOPPED)
+    else:
+        log.exception("%s %s", kind.name, [job.pk for job in jobs], exc_info=error)
+        is_explained = isinstance(error, JobFailed)
+        reason = str(error) if is_explained else f"{type(error).__name__}: {error}"
+        for job in jobs:
+            queue.fail(job, reason=reason)
+
+
+def _end_overdue(kind: Kind, jobs: list[Job]) -> None:
+    """End this process: what it does hangs, and can't be ended in any other way."""
+    log.critical("%s %s hung; the process ends at its deadline", kind.name, [j.pk for j in jobs])
+    try:
+        kind.queue.wait(jobs, TryLater(kind.queue.hung, counts_as_strike=True))
+    finally:
+        logging.shutdown()
+        os._exit(EXIT_OVERDUE)
+
+
+def _outcome(kind: Kind, jobs: list[Job]) -> Outcome:
+    """Where the jobs that this worker had are now."""
+    State = kind.queue.model.State
+    states = kind.queue.model.objects.in_bulk([job.pk for job in jobs])
+    outcome = Outcome()
+    for job in jobs:
+        if (row := states[job.pk]).attempts != job.attempts:
+            continue  # another worker's by now
+        if row.state in (State.DONE, State.FAILED):
+            (outcome.done if row.state == State.DONE else outcome.failed).append(job.pk)
+        elif row.state in row.RUNNING_STATES:
+            outcome.again.append(job.pk)
+    return outcome
