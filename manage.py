@@ -4,6 +4,6 @@
 import sys
 
 if __name__ == "__main__":
-    from readerstudy.operations.process_start import run_command
+    from readerstudy.operations.startup import run_command
 
     run_command(sys.argv)

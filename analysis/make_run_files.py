@@ -13,16 +13,21 @@ from django.template.loader import render_to_string
 from analysis import (
     canonical,
     charts,
-    extra_run_pages,
     figures,
     file_set_queue,
-    load_reading_conduct,
+    load_reading_traces,
     load_study_data,
     run_page_context,
+    run_page_registry,
     stored_files,
 )
-from analysis.exports import casewise_files as data_files
-from analysis.exports import reading_conduct_csv, results_csv, table_files, workbook
+from analysis.exports import (
+    data_files,
+    reading_traces_csv,
+    results_csv,
+    table_files,
+    workbook,
+)
 from analysis.exports.provenance import Provenance
 from analysis.models import AnalysisRun, FileSet, RunFile
 from analysis.plan import Plan
@@ -113,11 +118,11 @@ class FilesOf:
             yield from (
                 f"tables/{file}" for file in table_files.table_files(document, section["name"])
             )
-        yield from (f"data/{name}" for name in (*data_files.DATA_FILES, reading_conduct_csv.NAME))
+        yield from (f"data/{name}" for name in (*data_files.DATA_FILES, reading_traces_csv.NAME))
         for format in figures.FORMATS:
             if format != "svg":
                 yield from (f"figures/{offer.name}.{format}" for offer in drawn)
-        page = extra_run_pages.page_for(self.run.study.slug)
+        page = run_page_registry.page_for(self.run.study.slug)
         section_names = {section["name"] for section in document["sections"]}
         if page and section_names.issuperset(page.sections):
             yield BESIDE
@@ -138,7 +143,7 @@ class FilesOf:
 
     def _of_all(self, file: str) -> str | bytes:
         if file == BESIDE:
-            return extra_run_pages.page_for(self.run.study.slug).draw(self.run)
+            return run_page_registry.page_for(self.run.study.slug).draw(self.run)
         if file == "report.pdf":
             return report_pdf(self._document, self._provenance)
         if file == "results.xlsx":
@@ -166,10 +171,8 @@ class FilesOf:
 
     def _data_file(self, file: str) -> str | bytes:
         data = self._data
-        if file == reading_conduct_csv.NAME:
-            return reading_conduct_csv.conduct_csv(
-                load_reading_conduct.reading_rows(self.run.study)
-            )
+        if file == reading_traces_csv.NAME:
+            return reading_traces_csv.conduct_csv(load_reading_traces.reading_rows(self.run.study))
         return data_files.data_file(file, data)
 
     @cached_property

@@ -13,7 +13,7 @@ from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.unblinding_guard import require_analysable
 from analysis.witnessed_rows import REQUEST, RUN
-from readerstudy.audit.evidence import row_evidence
+from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
 from readerstudy.jobs import kinds
 from readerstudy.jobs.limits import Limits

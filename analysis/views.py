@@ -15,16 +15,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from analysis import file_set_queue, registration, runs
 from analysis.access import done_run_of, member_view, unsealed_run_of
-from analysis.extra_run_pages import page_for
 from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.run_file_names import page_name
+from analysis.run_page_registry import page_for
 from analysis.study_alerts import alerts_of
 from analysis.unblinding_guard import require_analysable
 from inference.case_status import ModelInputs, model_inputs
 from inference.models import StudyModel
-from readerstudy.accounts import safe_addresses
+from readerstudy.accounts import site_urls
 from readerstudy.audit.log import record
 from readerstudy.jobs import dispatch
 from readerstudy.jobs.messages import BROKER_DOWN
@@ -85,9 +85,7 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
 def send_reminder(request: HttpRequest, study: Study) -> HttpResponse:
     """Remind the reader whose code was sent."""
     code = request.POST.get("reader", "")
-    at = safe_addresses.absolute_url(
-        request, reverse("reading:current", kwargs={"slug": study.slug})
-    )
+    at = site_urls.absolute_url(request, reverse("reading:current", kwargs={"slug": study.slug}))
     try:
         remind(study, code, address=at, request=request)
         messages.success(request, f"Reminder sent to {code}.")

@@ -15,7 +15,7 @@ from django.urls import path
 
 from inference import model_registration, progress
 from inference.clahdm.card import WeightsError
-from inference.clahdm.gating import DEFAULT_THRESHOLD
+from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import InferenceJob, ModelVersion, Prediction
 from readerstudy.accounts.body_limits import takes_upload
 from readerstudy.audit.admin import ReadOnlyAdmin

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inference.clahdm.evaluation import Calibration, Estimate, evaluate, heatmap_attention
-from inference.evaluation_predictions import CohortPredictions
+from inference.evaluation_inputs import CohortPredictions
 from readerstudy.diagnosis import Modality
 
 METRICS = ("auc", "accuracy", "sensitivity", "specificity")

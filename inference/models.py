@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inference.clahdm.gating import HierarchicalProbabilities
+from inference.clahdm.hierarchical_probabilities import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
-from readerstudy.audit.row_history import tracks_history
+from readerstudy.audit.model_history import tracks_history
 from readerstudy.diagnosis import Modality, choices
 from readerstudy.jobs.models import Job
 from readerstudy.studies.db_conditions import STUDY_UNDER_WAY

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from django.db import transaction
 
-from inference.clahdm.gating import DEFAULT_THRESHOLD
+from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
 from inference.predictions_file import (
     HEATMAPS,

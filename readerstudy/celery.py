@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 from kombu import Exchange, Queue
 
 from readerstudy.jobs.messages import QUEUES
-from readerstudy.operations.process_start import load_settings
+from readerstudy.operations.startup import load_settings
 
 log = logging.getLogger(__name__)
 

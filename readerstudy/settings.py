@@ -54,7 +54,7 @@ DEBUG = False
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
 # Where people find this site: links in mails begin with it. A request's own word for it counts only
-# as far as ALLOWED_HOSTS names that very host (accounts/safe_addresses.py).
+# as far as ALLOWED_HOSTS names that very host (accounts/site_urls.py).
 SITE_URL = "" if DEMO else env.str("READERSTUDY_SITE_URL", "", validate=variables.SITE).rstrip("/")
 if not SITE_URL and all(host.startswith((".", "*")) for host in ALLOWED_HOSTS):
     raise ImproperlyConfigured(
@@ -298,7 +298,7 @@ DEFAULT_FROM_EMAIL = env.str("READERSTUDY_MAIL_FROM", "reader-study@localhost")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["readerstudy.accounts.api_authentication.PageSession"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "readerstudy.accounts.api_errors.answer_exception",
+    "EXCEPTION_HANDLER": "readerstudy.accounts.api_exception_handler.answer_exception",
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS describes nothing
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
 }
@@ -363,7 +363,7 @@ IMPORT_STALE_SECONDS = _above_zero("IMPORT_STALE_SECONDS", 60.0)
 IMPORT_DEADLINE_SECONDS = _above_zero("IMPORT_DEADLINE_SECONDS", 24 * 3600.0)
 IMPORT_MAX_ATTEMPTS = _from_one("IMPORT_MAX_ATTEMPTS", 3)
 
-LOGGING = logs.configuration(
+LOGGING = logs.logging_settings(
     format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
     level=env.str("LOG_LEVEL", "WARNING", validate=variables.LOG_LEVEL),
 )

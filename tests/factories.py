@@ -19,9 +19,9 @@ from inference.queue import input_digest
 from readerstudy.accounts.models import User
 from readerstudy.diagnosis import Etiology, Modality
 from readerstudy.reading import lifecycle, sequence
-from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.reading.submitted_answer import Answer
 from readerstudy.studies.models import (
     Case,
     Cohort,

@@ -19,8 +19,8 @@ from analysis.figures import (
     confusion,
     confusion_readers,
     decision_changes,
+    experience_group_metrics,
     flow,
-    groups,
     mrmc,
     roc,
     roc_by_class,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "NotAvailable", "Offer", "draw", "find", "offered", "render"]
 
 FIGURES: tuple[ModuleType, ...] = (
-    flow, roc, roc_by_class, groups, mrmc, confusion, confusion_readers, decision_changes,
-    agreement, times,
+    flow, roc, roc_by_class, experience_group_metrics, mrmc, confusion, confusion_readers,
+    decision_changes, agreement, times,
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from analysis.figures import theme
 from analysis.figures.document_data import caveats
 from analysis.figures.output import UNDATED
 from analysis.report import pages
-from analysis.report.table_pages import table_pages
+from analysis.report.pdf_table_layout import table_pages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

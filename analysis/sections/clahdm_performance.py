@@ -16,7 +16,7 @@ from analysis.sections._row_types import MetricRow
 from analysis.sections._subsets import MODEL, Subset, subsets
 from analysis.study_data import MISSING, Patients, StudyData
 from inference.clahdm.evaluation import branch_and_positives
-from inference.clahdm.gating import MALIGNANCY_SUB_MODEL, SUB_MODELS
+from inference.clahdm.hierarchical_probabilities import MALIGNANCY_SUB_MODEL, SUB_MODELS
 
 NAME = "table1"
 TITLE = "Sub-models and CLA-HDM"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analysis import stats
 from analysis.plan import Plan
 from analysis.results_document import table
-from analysis.sections._arm_comparison import ArmComparison
+from analysis.sections._arm_pair import ArmComparison
 from analysis.sections._bootstrap_rows import estimates, limits
 from analysis.sections._micro_metric_rows import micro_rows
 from analysis.sections._permutation import paired_test

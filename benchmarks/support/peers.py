@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference.clahdm.gating import MALIGNANCY_SUB_MODEL
+from inference.clahdm.hierarchical_probabilities import MALIGNANCY_SUB_MODEL
 from inference.clahdm.layercam import layer_cam
 from inference.clahdm.network import CLAHDM, POSITIVE, SubModel
 from readerstudy.diagnosis import Malignancy

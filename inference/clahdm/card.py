@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from readerstudy.diagnosis import Etiology
 
-from .gating import DEFAULT_THRESHOLD
+from .hierarchical_probabilities import DEFAULT_THRESHOLD
 
 METADATA_KEY = "model_card"
 CLASSES = tuple(etiology.value for etiology in Etiology)

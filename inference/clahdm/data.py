@@ -10,7 +10,7 @@ from torch import Tensor
 
 from readerstudy.diagnosis import Etiology
 
-from .gating import SUB_MODELS
+from .hierarchical_probabilities import SUB_MODELS
 from .preprocess import resize
 
 

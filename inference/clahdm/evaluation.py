@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from readerstudy.diagnosis import Etiology
 
-from .gating import DEFAULT_THRESHOLD, MALIGNANCY_SUB_MODEL, SUB_MODELS
+from .hierarchical_probabilities import DEFAULT_THRESHOLD, MALIGNANCY_SUB_MODEL, SUB_MODELS
 
 CLAHDM_ROW = "CLA-HDM"
 

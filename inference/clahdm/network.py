@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .attention import ChannelAttention, ModalityFusionAttention
 from .backbone import build_backbone, find_architecture
-from .gating import SUB_MODELS
+from .hierarchical_probabilities import SUB_MODELS
 
 NEGATIVE, POSITIVE = 0, 1
 """Columns of a sub-model's logits."""

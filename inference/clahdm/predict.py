@@ -14,7 +14,7 @@ from torch import Tensor
 
 from readerstudy.diagnosis import Malignancy, Modality
 
-from .gating import (
+from .hierarchical_probabilities import (
     DEFAULT_THRESHOLD,
     MALIGNANCY_SUB_MODEL,
     HierarchicalProbabilities,

@@ -17,7 +17,7 @@ from .card import ModelCard
 from .data import ImagePairs, TrainingError, of_sub_model, stratified_split
 from .distributed import Ranks
 from .evaluation import CLAHDM_ROW, evaluate
-from .gating import SUB_MODELS
+from .hierarchical_probabilities import SUB_MODELS
 from .network import CLAHDM
 from .preprocess import normalise, specification
 from .recipe import Recipe

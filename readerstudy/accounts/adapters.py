@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.accounts import hash_limits, safe_addresses, throttle
+from readerstudy.accounts import hash_limits, site_urls, throttle
 from readerstudy.accounts.models import User
 from readerstudy.accounts.sessions import began_within
 
@@ -59,11 +59,11 @@ class AccountAdapter(DefaultAccountAdapter):
         person, _, secret = key.partition("-")
         kwargs = {"uidb36": person, "key": secret}
         path = reverse("account_reset_password_from_key", kwargs=kwargs)
-        return safe_addresses.absolute_url(context.request, path)
+        return site_urls.absolute_url(context.request, path)
 
     def is_safe_url(self, url: str) -> bool:
         """Whether ``?next=`` may be followed: within this site, to a path alone."""
-        return safe_addresses.is_path(url)
+        return site_urls.is_path(url)
 
     def is_reauthentication_required(self, *, app: str, **kwargs) -> bool:
         """Whoever signed in just now need not give the password again."""

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.crypto import get_random_string
 
-from readerstudy.accounts import safe_addresses
+from readerstudy.accounts import site_urls
 from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 
@@ -83,7 +83,7 @@ def send_invitation(user: User, *, request: HttpRequest, study: str = "", slug: 
         "person": user,
         "by": request.user.get_full_name() or request.user.get_username(),
         "study": study,
-        "link": safe_addresses.absolute_url(request, to),
+        "link": site_urls.absolute_url(request, to),
         "is_new": has_open_invitation(user),
         "days": settings.INVITATION_DAYS,
     }

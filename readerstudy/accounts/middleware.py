@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from readerstudy.accounts import hash_limits, safe_addresses, second_factor_policy
+from readerstudy.accounts import hash_limits, second_factor_policy, site_urls
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.audit.log import record
 from readerstudy.error_pages import unavailable
@@ -61,7 +61,7 @@ class RedirectsWithinSite:
     def __call__(self, request):
         response = self.get_response(request)
         if location := response.get("Location"):
-            response["Location"] = safe_addresses.path_within(request, location) or reverse("home")
+            response["Location"] = site_urls.path_within(request, location) or reverse("home")
         return response
 
 

@@ -7,7 +7,7 @@ not by a sequence: what is rolled back leaves no gap.
 
 A digest needs no secret: whoever can write to the database could change an event and chain all
 that follow anew. The seal is what they can't make: an HMAC by a key that is kept elsewhere.
-What neither shows, the removal of the last events, is ``chain_head.py``'s.
+What neither shows, the removal of the last events, is ``chain_head_file.py``'s.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from readerstudy.audit import canonical, chain_head
+from readerstudy.audit import canonical, chain_head_file
 from readerstudy.audit.models import AuditEvent
 
 LOCK = 0x61756469  # any number that no other advisory lock of this database has
@@ -38,7 +38,7 @@ def append(event: AuditEvent) -> AuditEvent:
         event.sha256 = digest_of(event)
         event.seal = seal_of(event.sha256, key=settings.AUDIT_KEYS[0])
         event.save(force_insert=True)
-        kept = partial(chain_head.write_head, event.number, event.sha256)
+        kept = partial(chain_head_file.write_head, event.number, event.sha256)
         transaction.on_commit(kept, robust=True)
     return event
 

@@ -1,4 +1,4 @@
-"""Rows of one kind, held against the events that witness them (``evidence.py``)."""
+"""Rows of one kind, held against the events that witness them (``evidence_digests.py``)."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from operator import attrgetter
 from django.db.models import QuerySet
 
 from readerstudy.audit.checker import Checker, Problem
-from readerstudy.audit.evidence import DocumentRow, EvidenceKind, batched, is_digest
+from readerstudy.audit.evidence_digests import DocumentRow, EvidenceKind, batched, is_digest
 from readerstudy.audit.id_bitset import IdBitSet
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.unreadable import UNREADABLE, event_time_text, unreadable_problem

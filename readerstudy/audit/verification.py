@@ -3,8 +3,8 @@
 What is found, and by what:
 - an event that was changed, taken out, put in or moved: by its digest, its number and the next
   event's link; chained anew over all that follow: by the seals (not without the key);
-- the end of the log cut off: by the note outside the database (``chain_head.py``), or a head on
-paper;
+- the end of the log cut off: by the note outside the database (``chain_head_file.py``), or a head
+  on paper;
 - a row that was changed, taken out or put in: by the event that holds its digest.
 - a row that was spoilt, so that it can't be read: named as that, and all others are looked at.
 Not found: what somebody does who has the database, the key and the note, unless a head was
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from readerstudy.audit import chain, chain_head, evidence
+from readerstudy.audit import chain, chain_head_file, evidence_digests
 from readerstudy.audit.checker import Checker, Problem
 from readerstudy.audit.evidence_checker import EvidenceChecker
 from readerstudy.audit.log import record
@@ -101,7 +101,9 @@ def verify(
     """
     verdict = Verdict(keyed=keyed)
     checkers: list[Checker] = [checker(study=study) for checker in _CHECKERS]
-    checkers += [EvidenceChecker(kind, study=study, keyed=keyed) for kind in evidence.kinds()]
+    checkers += [
+        EvidenceChecker(kind, study=study, keyed=keyed) for kind in evidence_digests.kinds()
+    ]
     walk = _Walk(verdict, checkers, known=_known(heads, verdict), progress=progress)
     walk.on()
     for checker in checkers:
@@ -130,7 +132,7 @@ def _sum_up(verdict: Verdict, checkers: list[Checker], *, study: str) -> None:
         for slug, day in checker.later.items():
             later.setdefault((slug, day), []).append(checker.rows)
     if not verdict.keyed:
-        names = ", ".join(kind.name for kind in evidence.kinds())
+        names = ", ".join(kind.name for kind in evidence_digests.kinds())
         verdict.unseen.append(f"the seals, and the content of {names}: the key is not available")
     verdict.unseen += [
         f"{', '.join(names)} of study {slug}, which was opened before the log held digests "
@@ -140,7 +142,7 @@ def _sum_up(verdict: Verdict, checkers: list[Checker], *, study: str) -> None:
     if study:
         verdict.unseen.append("the rows of other studies")
     verdict.unseen.append("drafts (the log has no digests of them yet)")
-    verdict.unseen += dict.fromkeys(evidence.excluded_from_evidence().values())
+    verdict.unseen += dict.fromkeys(evidence_digests.excluded_from_evidence().values())
     verdict.later += [
         f"In study {slug}, {', '.join(names)} were recorded on {day}; earlier changes to them "
         "can't be detected"
@@ -172,8 +174,8 @@ def _known(heads: Sequence[tuple[int, str]], verdict: Verdict) -> dict[int, list
     for number, sha256 in heads:
         known.setdefault(number, []).append((sha256, "the given head"))
     try:
-        kept = chain_head.read_head()
-    except chain_head.MalformedHead as damage:
+        kept = chain_head_file.read_head()
+    except chain_head_file.MalformedHead as damage:
         verdict.add([Problem("the note of the last event", f"is damaged: {damage}")])
         kept = None
     if kept:

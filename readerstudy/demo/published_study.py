@@ -19,8 +19,8 @@ from analysis import registration, runs
 from analysis.execution import execute
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
-from inference import evaluation_predictions
-from inference.clahdm.gating import DEFAULT_THRESHOLD
+from inference import evaluation_inputs
+from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import StudyModel
 from inference.predictions_file import PREDICTIONS_NAME, PROBABILITIES
 from inference.predictions_import import import_predictions
@@ -120,7 +120,7 @@ def compare_with_print(run: AnalysisRun) -> tuple[Figure, ...]:
 
 def counted_study(study: Study) -> CountedStudy:
     """The loaded, unblinded study as the database has it, for `count`."""
-    cohorts, _ = evaluation_predictions.stored_predictions(study)
+    cohorts, _ = evaluation_inputs.stored_predictions(study)
     place = {
         key: number
         for number, key in enumerate(

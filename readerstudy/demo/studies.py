@@ -20,9 +20,9 @@ from readerstudy.demo.phantoms import HOSPITALS
 from readerstudy.demo.synthetic_cohort import write_source
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
-from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import Reader
 from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.reading.submitted_answer import Answer
 from readerstudy.studies.cohort_import import import_cohort
 from readerstudy.studies.models import Case, Cohort, Membership, Protocol, Study
 

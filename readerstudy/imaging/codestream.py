@@ -13,7 +13,7 @@ from pydicom.uid import (
     JPEGExtended12Bit,
 )
 
-from readerstudy.imaging.decoding_guard import check_scans
+from readerstudy.imaging.piece_limit import check_scans
 from readerstudy.imaging.problems import UnreadableImage
 
 _SOI = b"\xff\xd8"

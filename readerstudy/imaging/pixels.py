@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps
 
-from readerstudy.imaging.decoding_guard import MOST, FewPieces, check_scans, too_many_pieces
-from readerstudy.imaging.image_size import check_size
+from readerstudy.imaging.image_size_limit import check_size
 from readerstudy.imaging.limits import Limits
+from readerstudy.imaging.piece_limit import MOST, FewPieces, check_scans, too_many_pieces
 from readerstudy.imaging.problems import UnreadableImage
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

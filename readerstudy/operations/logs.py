@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from readerstudy.request_limits import CLIENT_GONE
+from readerstudy.request_constants import CLIENT_GONE
 
 OURS = ("readerstudy", "inference", "analysis")
 PLAIN = ("celery", "gunicorn")  # which tell of tasks by number, and of processes
@@ -19,7 +19,7 @@ EXTRAS = ("number", "sha256", "check")
 Event = dict[str, Any]
 
 
-def configuration(*, format: str, level: str) -> dict[str, Any]:
+def logging_settings(*, format: str, level: str) -> dict[str, Any]:
     """Django's LOGGING: ``format`` is console or json."""
     shared = [
         structlog.contextvars.merge_contextvars,

@@ -11,8 +11,8 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 from readerstudy.reading import frozen_cache
 from readerstudy.reading.errors import ReadingRefused
+from readerstudy.reading.hot_path_queries import study_by_slug
 from readerstudy.reading.models import Reader
-from readerstudy.reading.sql_statements import study_by_slug
 
 
 def reader_of(request: HttpRequest, slug: str) -> Reader:

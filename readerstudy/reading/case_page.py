@@ -8,17 +8,17 @@ from django.template.loader import render_to_string
 
 from readerstudy.diagnosis import Malignancy
 from readerstudy.reading import blinding, onboarding, sequence
-from readerstudy.reading.answer import RATING
 from readerstudy.reading.errors import ReadingRefused
 from readerstudy.reading.forms import DiagnosisForm
 from readerstudy.reading.image_panes import panes
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
 from readerstudy.reading.submission import record_presentation
+from readerstudy.reading.submitted_answer import RATING
 
 logger = logging.getLogger("readerstudy.reading.page")
 
 
-def case_page(
+def present_case(
     request: HttpRequest,
     assignment: Assignment,
     *,
@@ -63,7 +63,7 @@ def next_page(request: HttpRequest, reader: Reader, following: Assignment | None
         assignment = following or sequence.current_assignment(reader)
         if assignment is None or onboarding.next_step_cached(reader, request.session):
             return None
-        return case_page(request, assignment, layout="reading/next.html")
+        return present_case(request, assignment, layout="reading/next.html")
     except ReadingRefused:
         return None
     except Exception:

@@ -3,15 +3,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from readerstudy.diagnosis import Etiology, Malignancy, choices
-from readerstudy.reading.answer import Answer
 from readerstudy.reading.blinding import Diagnosis
 from readerstudy.reading.models import QualityProblem
+from readerstudy.reading.submitted_answer import Answer
 
 
 class DiagnosisForm(forms.Form):
     """A two-level diagnosis with its idempotency key, and what the protocol asks besides.
 
-    ``keep`` repeats the stage-1 diagnosis. What is complete is for ``answer.require_complete``.
+    ``keep`` repeats the stage-1 diagnosis. What is complete is for
+    ``submitted_answer.require_complete``.
     """
 
     key = forms.UUIDField()

@@ -24,7 +24,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.audit.evidence import row_evidence
+from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, is_consistent
 from readerstudy.reading import witnessed_rows

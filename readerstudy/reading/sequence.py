@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from readerstudy.reading.errors import NotYours, OutOfOrder, refusal_of_state
 from readerstudy.reading.frozen_cache import cached
+from readerstudy.reading.hot_path_queries import next_assignments
 from readerstudy.reading.models import Assignment, Reader, Reading, Stage
-from readerstudy.reading.sql_statements import next_assignments
 from readerstudy.studies.models import Protocol, Study
 
 
@@ -73,7 +73,8 @@ def progress_at(assignment: Assignment) -> StageProgress:
 class ReadingPosition:
     """What a reader may read now, and what comes next in the order; None where nothing does.
 
-    Either bears ``shown_at`` (``sql_statements.next_assignments``), and its reader with the study.
+    Either bears ``shown_at`` (``hot_path_queries.next_assignments``), and its reader with the
+    study.
     What comes next may be of stage 2, whose time may not have come once the current one is read.
     """
 

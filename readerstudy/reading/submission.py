@@ -18,7 +18,6 @@ from readerstudy.audit.log import record
 from readerstudy.diagnosis import is_consistent
 from readerstudy.outages import outage
 from readerstudy.reading import audit_digests, blinding, sequence, trace
-from readerstudy.reading.answer import Answer, require_complete
 from readerstudy.reading.errors import (
     AlreadyRead,
     Invalid,
@@ -27,8 +26,9 @@ from readerstudy.reading.errors import (
     ReadingRefused,
     refusal_of_state,
 )
+from readerstudy.reading.hot_path_queries import lock_reader
 from readerstudy.reading.models import Assignment, Presentation, Reader, Reading, Stage
-from readerstudy.reading.sql_statements import lock_reader
+from readerstudy.reading.submitted_answer import Answer, require_complete
 from readerstudy.studies.models import Study
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
-from readerstudy.audit.evidence import row_evidence
+from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
 from readerstudy.reading import lifecycle, witnessed_rows
 from readerstudy.reading.lifecycle import StepNotPossible

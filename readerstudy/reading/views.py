@@ -11,7 +11,7 @@ from readerstudy.accounts.access import Audience, audience
 from readerstudy.diagnosis import Modality
 from readerstudy.reading import blinding, my_studies, onboarding, sequence
 from readerstudy.reading.access import reader_view
-from readerstudy.reading.case_page import case_page
+from readerstudy.reading.case_page import present_case
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.forms import DiagnosisForm
 from readerstudy.reading.models import Assignment, Reader, Stage
@@ -42,7 +42,7 @@ def current_case(request: HttpRequest, reader: Reader) -> HttpResponse:
         return render(request, "reading/no_case.html", {"study": reader.study, "line": line})
     if step := onboarding.next_step_cached(reader, request.session):
         return redirect(f"reading:{step}", slug=reader.study.slug)
-    return HttpResponse(case_page(request, assignment))
+    return HttpResponse(present_case(request, assignment))
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,7 +64,7 @@ def submit(request: HttpRequest, reader: Reader, *, code: str) -> HttpResponse:
             form.add_error(None, str(refusal))
     assignment = require_unread(reader, code)
     onboarding.require_prepared(reader, request.session)
-    return HttpResponse(case_page(request, assignment, form=form), status=400)
+    return HttpResponse(present_case(request, assignment, form=form), status=400)
 
 
 @require_GET

@@ -14,10 +14,10 @@ from django.db import transaction
 from readerstudy.audit.log import record
 from readerstudy.diagnosis import Modality
 from readerstudy.imaging import MANIFEST_NAME, ImportRefused, Problem, Source, open_source
-from readerstudy.studies.case_manifest import ManifestRow
 from readerstudy.studies.file_staging import StagedFiles, staged_files
 from readerstudy.studies.models import Case, Cohort, Image, ReferenceStandard, Study
 from readerstudy.studies.read_cohort import DecodedCase, iter_cases, validate_manifest
+from readerstudy.studies.read_manifest import ManifestRow
 from readerstudy.studies.review.staged_findings import (
     StagedFindings,
     stage_findings,

@@ -20,12 +20,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from readerstudy.imaging.deidentify import DeidentifiedImage, ImageFindings, deidentify_image
+from readerstudy.imaging.deidentified_image import (
+    DeidentifiedImage,
+    ImageFindings,
+    deidentify_image,
+)
 from readerstudy.imaging.folder_or_zip import Source, open_source
 from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.pixels import encode_png
 from readerstudy.imaging.problems import ImportRefused, Problem, UnreadableImage
-from readerstudy.studies.case_manifest import ManifestRow, read_manifest
+from readerstudy.studies.read_manifest import ManifestRow, read_manifest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

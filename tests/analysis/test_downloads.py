@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from analysis import figures, load_study_data
-from analysis.exports.casewise_files import DATA_FILES
+from analysis.exports.data_files import DATA_FILES
 from analysis.models import AnalysisRun, RunFile
 from readerstudy.audit.models import AuditEvent
 from readerstudy.reading import lifecycle

@@ -10,7 +10,7 @@ from analysis.exports.print_table import PrintedTable, print_row, small_print_ro
 from analysis.exports.printed_sections import printed_tables
 from analysis.figures import theme
 from analysis.report import pages, report_pdf
-from analysis.report.table_pages import table_pages
+from analysis.report.pdf_table_layout import table_pages
 from tests.analysis.documents import PROVENANCE, QUICK, make_document, whole
 from tests.analysis.invented import make_study, unread, without_model
 

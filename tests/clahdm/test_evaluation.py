@@ -16,7 +16,7 @@ from inference.clahdm.evaluation import (
     gated_probabilities,
     heatmap_attention,
 )
-from inference.clahdm.gating import HierarchicalProbabilities
+from inference.clahdm.hierarchical_probabilities import HierarchicalProbabilities
 from readerstudy.diagnosis import Etiology
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from inference.clahdm.gating import SUB_MODELS
+from inference.clahdm.hierarchical_probabilities import SUB_MODELS
 from inference.clahdm.network import CLAHDM, SubModel, positive_probability
 
 

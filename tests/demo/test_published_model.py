@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.clahdm.evaluation import evaluate
-from inference.clahdm.gating import HierarchicalProbabilities
+from inference.clahdm.hierarchical_probabilities import HierarchicalProbabilities
 from readerstudy.demo.published.model import POINT_CUT_OFF, _ladder, shortfall
 from readerstudy.demo.published.tables import printed_rows, published_cohorts
 

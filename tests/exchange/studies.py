@@ -68,8 +68,8 @@ def read_one(reader):
 
     from readerstudy.diagnosis import Etiology
     from readerstudy.reading import sequence
-    from readerstudy.reading.answer import Answer
     from readerstudy.reading.submission import record_presentation, submit_reading
+    from readerstudy.reading.submitted_answer import Answer
 
     assignment = sequence.current_assignment(reader)
     record_presentation(assignment)

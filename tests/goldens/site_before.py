@@ -46,8 +46,8 @@ def _read(reader) -> None:
     """All that the study asks before the first case, and every case, with what a browser sends."""
     from readerstudy.diagnosis import Etiology
     from readerstudy.reading import onboarding, sequence
-    from readerstudy.reading.answer import Answer
     from readerstudy.reading.submission import record_presentation, submit_reading
+    from readerstudy.reading.submitted_answer import Answer
 
     profile = {"years_of_ultrasound": 9, "years_of_neck_ultrasound": 4, "neck_scans_a_week": 30,
                "ai_use": "never"}  # fmt: skip

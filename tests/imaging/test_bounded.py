@@ -13,7 +13,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from readerstudy.imaging import UnreadableImage
-from readerstudy.imaging.decoding_guard import MOST
+from readerstudy.imaging.piece_limit import MOST
 from readerstudy.imaging.pixels import decode_image
 from tests.imaging.example_files import dicom_bytes, encoded, picture
 

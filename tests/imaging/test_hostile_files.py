@@ -17,7 +17,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
 from readerstudy.imaging import ImportRefused, Limits, UnreadableImage, open_source
-from readerstudy.imaging.deidentify import deidentify_image
+from readerstudy.imaging.deidentified_image import deidentify_image
 from readerstudy.imaging.pixels import decode_image
 from readerstudy.studies.read_cohort import read_cohort, validate_manifest
 from tests.imaging.example_files import (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from readerstudy.audit.models import AuditEvent
 from readerstudy.imaging import ImportRefused, UnreadableImage
-from readerstudy.imaging.deidentify import deidentify_image
+from readerstudy.imaging.deidentified_image import deidentify_image
 from readerstudy.imaging.pixels import encode_png
 from readerstudy.studies.cohort_import import import_cohort
 from readerstudy.studies.models import Case, Cohort, Image, Study

@@ -5,7 +5,7 @@ from pydicom import dataset as pydicom_dataset
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from readerstudy.imaging.deidentify import deidentify_image
+from readerstudy.imaging.deidentified_image import deidentify_image
 from readerstudy.imaging.dicom import read_elements
 from readerstudy.imaging.whitelist import READ, READ_OF_ITEMS, READ_OF_META, items_of
 from tests.imaging.example_files import RGB_DICOM, dicom_bytes, picture, region

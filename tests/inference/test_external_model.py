@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from inference import evaluation_predictions, queue
+from inference import evaluation_inputs, queue
 from inference.models import InferenceJob, ModelVersion, StudyModel
 from readerstudy.jobs import worker
 from readerstudy.reading import lifecycle
@@ -83,7 +83,7 @@ def test_a_version_that_is_run_here_has_weights():
 
 
 def test_its_predictions_are_evaluated_like_any_others(study, capsys):
-    cohorts, threshold = evaluation_predictions.stored_predictions(study)
+    cohorts, threshold = evaluation_inputs.stored_predictions(study)
     assert threshold == 0.5
     assert sorted(p for c in cohorts for p in c.probabilities[:, 0]) == [0.125, 0.225, 0.325]
     call_command("evaluate_clahdm", "study", resamples=20)
@@ -94,9 +94,9 @@ def test_a_study_that_has_none_of_its_predictions_is_told_to_import(study):
     other = factories.make_draft("other", cases=1)
     StudyModel.objects.filter(study=other).update(model_version=external())
     with pytest.raises(
-        evaluation_predictions.EvaluationNotPossible, match="First import its predictions"
+        evaluation_inputs.EvaluationNotPossible, match="First import its predictions"
     ):
-        evaluation_predictions.stored_predictions(other)
+        evaluation_inputs.stored_predictions(other)
     [reason] = lifecycle.missing_to_open(other)
     assert "Import predictions of Their CLA-HDM 2.1 (predictions imported) for this study" in reason
 

@@ -34,7 +34,7 @@ urlpatterns = [path("failing/<slug:code>/", failing), *site_urls]
 def written():
     """Everything that would be written at level DEBUG, as JSON lines."""
     stream, root = io.StringIO(), logging.getLogger()
-    made = logs.configuration(format="json", level="DEBUG")["formatters"]["line"]
+    made = logs.logging_settings(format="json", level="DEBUG")["formatters"]["line"]
     handler, level = logging.StreamHandler(stream), root.level
     handler.setFormatter(made.pop("()")(**made))
     root.addHandler(handler)
@@ -119,7 +119,7 @@ def test_a_failure_is_told_by_its_type_and_place(written):
 
 
 def test_who_hangs_up_is_no_warning():
-    made = logs.configuration(format="json", level="INFO")
+    made = logs.logging_settings(format="json", level="INFO")
     [name] = made["loggers"]["django.request"]["filters"]
     options = dict(made["filters"][name])
     keeps = import_string(options.pop("()"))(**options).filter
@@ -138,7 +138,7 @@ def test_what_a_decoder_says_of_a_file_goes_nowhere(written, capfd, name):
 
 @pytest.mark.parametrize("format", ["console", "json"])
 def test_both_formats_leave_the_text_of_an_exception_out(format):
-    made = logs.configuration(format=format, level="INFO")["formatters"]["line"]
+    made = logs.logging_settings(format=format, level="INFO")["formatters"]["line"]
     formatter = made.pop("()")(**made)
     try:
         raise ValueError("SECRET")

@@ -16,7 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
         "readerstudy.cache_counters",
         "readerstudy.outages",
         "readerstudy.error_pages",
-        "readerstudy.request_limits",
+        "readerstudy.request_constants",
     ),
     ("readerstudy.jobs",),
     ("readerstudy.audit",),
@@ -49,7 +49,7 @@ SECTIONS_KNOW = (
     "analysis.results_document",
     "readerstudy.diagnosis",
     "readerstudy.studies.clinical_vocabulary",
-    "inference.clahdm.gating",
+    "inference.clahdm.hierarchical_probabilities",
     "inference.clahdm.evaluation",
 )
 # The parts that can be lifted out, and all of the project that each may import.

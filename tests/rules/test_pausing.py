@@ -7,10 +7,10 @@ from django.db import IntegrityError
 
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, onboarding, sequence, submission
-from readerstudy.reading.answer import Answer
 from readerstudy.reading.errors import StudyNotOpen, StudyPaused
 from readerstudy.reading.models import Presentation, Reader, Reading
 from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.reading.submitted_answer import Answer
 from readerstudy.studies.models import Study
 from tests import factories
 from tests.rules.walk import Api, Page, read, sign_in

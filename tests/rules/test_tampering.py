@@ -14,7 +14,6 @@ from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import Verdict, verify
 from readerstudy.reading import trace
-from readerstudy.reading.answer import Answer
 from readerstudy.reading.models import (
     Assignment,
     Presentation,
@@ -25,6 +24,7 @@ from readerstudy.reading.models import (
 )
 from readerstudy.reading.sequence import current_assignment
 from readerstudy.reading.submission import record_presentation, submit_reading
+from readerstudy.reading.submitted_answer import Answer
 from readerstudy.studies.models import Protocol
 from tests import factories
 from tests.rules import tampering

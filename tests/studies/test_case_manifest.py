@@ -7,7 +7,6 @@ import pytest
 
 from readerstudy.diagnosis import Etiology
 from readerstudy.imaging import Limits, open_source
-from readerstudy.studies.case_manifest import read_manifest
 from readerstudy.studies.clinical_vocabulary import (
     ExclusionReason,
     Location,
@@ -15,6 +14,7 @@ from readerstudy.studies.clinical_vocabulary import (
     PathologicMethod,
     Sex,
 )
+from readerstudy.studies.read_manifest import read_manifest
 from tests.imaging.example_files import (
     COLUMNS,
     manifest_row,

@@ -29,13 +29,13 @@ class Command(BaseCommand):
         parser.add_argument("--device", default="auto", help="auto, cpu or cuda; with --weights")
 
     def handle(self, *, study, **options):
-        from inference import evaluation_predictions, evaluation_report
+        from inference import evaluation_inputs, evaluation_report
 
         found = Study.objects.filter(slug=study).first()
         if found is None:
             raise CommandError(f'There is no study "{study}".')
         try:
-            evaluation_predictions.require_unsealed(found)
+            evaluation_inputs.require_unsealed(found)
             cohorts, threshold = _predictions(found, options)
             lines = [
                 line
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                     resamples=options["resamples"],
                     seed=options["seed"],
                     masks=options["masks"]
-                    and evaluation_predictions.read_masks(options["masks"], cohort),
+                    and evaluation_inputs.read_masks(options["masks"], cohort),
                 )
             ]
         except (ValueError, OSError) as error:
@@ -70,13 +70,13 @@ class Command(BaseCommand):
 
 
 def _predictions(study: Study, options: dict):
-    from inference import evaluation_predictions
+    from inference import evaluation_inputs
 
     if not options["weights"]:
-        return evaluation_predictions.stored_predictions(study)
+        return evaluation_inputs.stored_predictions(study)
     from inference.clahdm.distributed import local_device
 
-    return evaluation_predictions.predict_cohorts(
+    return evaluation_inputs.predict_cohorts(
         study,
         options["weights"],
         device=str(local_device(options["device"])),

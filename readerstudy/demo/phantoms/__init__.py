@@ -8,10 +8,7 @@ of 14 invented instruments shows them (`instruments`), scanned as an invented ho
 
 from readerstudy.demo.phantoms.anatomy import longest_px
 from readerstudy.demo.phantoms.bmode import speckle
-from readerstudy.demo.phantoms.hospitals import HOSPITALS, Hospital, Technique
-from readerstudy.demo.phantoms.instruments import INSTRUMENTS, PLAIN, Instrument
-from readerstudy.demo.phantoms.phantom import Phantom, draw_phantom
-from readerstudy.demo.phantoms.sampled_findings import (
+from readerstudy.demo.phantoms.findings_model import (
     HABITS,
     MEASURES,
     Flow,
@@ -20,6 +17,9 @@ from readerstudy.demo.phantoms.sampled_findings import (
     log_likelihood,
     sample_findings,
 )
+from readerstudy.demo.phantoms.hospitals import HOSPITALS, Hospital, Technique
+from readerstudy.demo.phantoms.instruments import INSTRUMENTS, PLAIN, Instrument
+from readerstudy.demo.phantoms.phantom import Phantom, draw_phantom
 
 __all__ = [
     "HABITS",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
+from readerstudy.demo.phantoms.findings_model import NodeFindings, Sign
 from readerstudy.demo.phantoms.hospitals import Technique
-from readerstudy.demo.phantoms.sampled_findings import NodeFindings, Sign
 
 _ROUND = np.exp(1j * np.linspace(-np.pi, np.pi, 73))  # of the unit circle
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import fft, ndimage
 
 from readerstudy.demo.phantoms.anatomy import Anatomy, Plane
+from readerstudy.demo.phantoms.findings_model import NodeFindings, Sign
 from readerstudy.demo.phantoms.instruments import Instrument
-from readerstudy.demo.phantoms.sampled_findings import NodeFindings, Sign
 
 CLUTTER_DB = -57.0  # no part of a real picture is free of echoes
 MIDDLE_DB = -30.0  # shown as middle grey

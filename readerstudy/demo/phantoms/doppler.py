@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from readerstudy.demo.phantoms.anatomy import Anatomy
+from readerstudy.demo.phantoms.findings_model import Flow
 from readerstudy.demo.phantoms.instruments import Instrument
-from readerstudy.demo.phantoms.sampled_findings import Flow
 
 
 def doppler(

@@ -7,10 +7,10 @@ import numpy as np
 from readerstudy.demo.phantoms.anatomy import longest_px, place
 from readerstudy.demo.phantoms.bmode import b_mode
 from readerstudy.demo.phantoms.doppler import doppler
+from readerstudy.demo.phantoms.findings_model import Flow, NodeFindings, Sign, sample_findings
 from readerstudy.demo.phantoms.frame import draw_scale, furnish
 from readerstudy.demo.phantoms.hospitals import Technique
 from readerstudy.demo.phantoms.instruments import PLAIN, Instrument
-from readerstudy.demo.phantoms.sampled_findings import Flow, NodeFindings, Sign, sample_findings
 from readerstudy.diagnosis import Etiology
 
 

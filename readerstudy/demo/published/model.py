@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.clahdm.evaluation import auc, gated_probabilities
-from inference.clahdm.gating import DEFAULT_THRESHOLD
+from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from readerstudy.demo.published.tables import PublishedCohort, SubModelCounts
 from readerstudy.diagnosis import Etiology, Malignancy
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.clahdm.evaluation import decisions, gated_probabilities
-from inference.clahdm.gating import DEFAULT_THRESHOLD
+from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from readerstudy.demo.published.answers import rebuild_answers
 from readerstudy.demo.published.correct_case_search import rebuild_correct_cases
 from readerstudy.demo.published.invented_baselines_and_times import (

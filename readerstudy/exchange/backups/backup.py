@@ -28,7 +28,7 @@ from analysis import software
 from readerstudy.audit.log import record
 from readerstudy.exchange.backups.database_dumps import DumpState, database_engine, dump_database
 from readerstudy.exchange.errors import ExchangeError, abridged
-from readerstudy.studies.file_staging import dead_folders, locked_folder
+from readerstudy.studies.file_staging import locked_folder, reclaim_dead_folders
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -98,7 +98,7 @@ def _lost(gone: FilesGone) -> str:
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
     """A folder beside the backup to write it in; those of killed backups are removed first."""
-    for _names in dead_folders(folder, PREFIX):
+    for _names in reclaim_dead_folders(folder, PREFIX):
         log.info("Files left by an interrupted backup are removed")
     made, lock = locked_folder(folder, PREFIX)
     try:
@@ -153,7 +153,7 @@ def _described(moment: DumpState) -> dict[str, Any]:
         "migrations": migrations_of(moment),
         "rows": {
             table: count
-            for table in own_tables()
+            for table in existing_model_tables()
             for [count] in moment.rows(f'SELECT count(*) FROM "{table}"')  # noqa: S608 (our tables)
         },
         "files": {},
@@ -167,7 +167,7 @@ def migrations_of(moment: DumpState) -> list[str]:
     ))  # fmt: skip
 
 
-def own_tables() -> list[str]:
+def existing_model_tables() -> list[str]:
     """Every table of this software's models that the database has."""
     present = set(connection.introspection.table_names())
     named = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}

@@ -19,7 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from readerstudy.audit.log import record
 from readerstudy.exchange.backups import database_dumps
-from readerstudy.exchange.backups.backup import FORMAT, MANIFEST, own_tables
+from readerstudy.exchange.backups.backup import FORMAT, MANIFEST, existing_model_tables
 from readerstudy.exchange.bundles.study_models import PEOPLE, TABLES
 from readerstudy.exchange.errors import ExchangeError, abridged
 from readerstudy.imaging.file_names import name_fault
@@ -84,7 +84,7 @@ def restore_backup(
 
 def what_is_here() -> list[str]:
     """What this site has that a restore would take away, in words."""
-    present = set(own_tables())
+    present = set(existing_model_tables())
     return [
         f"{count} {table.model._meta.verbose_name_plural}"
         for table in (PEOPLE, *TABLES)
@@ -233,7 +233,10 @@ def _named_files() -> Iterator[str]:
     """The stored files that rows of this site name."""
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
-            if isinstance(field, models.FileField) and model._meta.db_table in own_tables():
+            if (
+                isinstance(field, models.FileField)
+                and model._meta.db_table in existing_model_tables()
+            ):
                 names = model._base_manager.exclude(**{field.name: ""})
                 yield from filter(None, names.values_list(field.name, flat=True).iterator())
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 
 from readerstudy.exchange.bundles.archive import BundleReader, lines_of
-from readerstudy.exchange.bundles.serialization import BadValue, clean_value, csv_to_json
+from readerstudy.exchange.bundles.cell_values import BadValue, clean_value, csv_to_json
 from readerstudy.exchange.bundles.study_export import FORMAT, column_names
 from readerstudy.exchange.bundles.study_models import PEOPLE, TABLES, BundleTable
 from readerstudy.exchange.bundles.user_pseudonyms import COLUMNS

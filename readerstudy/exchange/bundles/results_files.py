@@ -6,8 +6,8 @@ For people: an import reads none of it.
 import json
 from collections.abc import Iterator
 
-from analysis import load_reading_conduct, load_study_data
-from analysis.exports import casewise_files, reading_conduct_csv, results_csv
+from analysis import load_reading_traces, load_study_data
+from analysis.exports import data_files, reading_traces_csv, results_csv
 from analysis.models import AnalysisRun
 from readerstudy.studies.models import Study
 
@@ -23,11 +23,11 @@ def iter_results_files(study: Study) -> Iterator[tuple[str, str | bytes]]:
             )
     if done_runs(study).exists():
         data = load_study_data.load(study)
-        for name in casewise_files.DATA_FILES:
-            yield f"results/data/{name}", casewise_files.data_file(name, data)
+        for name in data_files.DATA_FILES:
+            yield f"results/data/{name}", data_files.data_file(name, data)
         yield (
-            f"results/data/{reading_conduct_csv.NAME}",
-            reading_conduct_csv.conduct_csv(load_reading_conduct.reading_rows(study)),
+            f"results/data/{reading_traces_csv.NAME}",
+            reading_traces_csv.conduct_csv(load_reading_traces.reading_rows(study)),
         )
 
 

@@ -21,9 +21,9 @@ from analysis import canonical, software
 from readerstudy.audit.log import record
 from readerstudy.exchange.bundles import results_files
 from readerstudy.exchange.bundles.archive import BundleWriter
+from readerstudy.exchange.bundles.cell_values import to_csv, to_json
 from readerstudy.exchange.bundles.data_dictionary import dictionary
 from readerstudy.exchange.bundles.readme import readme
-from readerstudy.exchange.bundles.serialization import to_csv, to_json
 from readerstudy.exchange.bundles.study_models import (
     EXPORTED,
     PEOPLE,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from readerstudy.operations.serving.answers import AT_ONCE, Answer, answer_of
-from readerstudy.operations.serving.asgi_to_wsgi import (
+from readerstudy.operations.serving.connections import Connection, Crowd
+from readerstudy.operations.serving.wsgi_environ import (
     IN_MEMORY,
     Body,
     ClientGone,
@@ -15,7 +15,7 @@ from readerstudy.operations.serving.asgi_to_wsgi import (
     environment,
     header,
 )
-from readerstudy.operations.serving.connections import Connection, Crowd
+from readerstudy.operations.serving.wsgi_response import AT_ONCE, Answer, answer_of
 
 PLACES_SECONDS = 30.0
 """For one of the places of large bodies."""

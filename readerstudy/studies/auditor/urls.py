@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 
 from readerstudy.studies.auditor import views
-from readerstudy.studies.auditor.files import FORMATS
+from readerstudy.studies.auditor.log_download import FORMATS
 
 
 class LogFormat:

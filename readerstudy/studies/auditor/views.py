@@ -19,7 +19,7 @@ from readerstudy.studies.auditor.events import (
     in_batches,
     matching_events,
 )
-from readerstudy.studies.auditor.files import FORMATS, file_lines
+from readerstudy.studies.auditor.log_download import FORMATS, file_lines
 from readerstudy.studies.models import Study
 
 ON_DEMAND = 20_000  # events: a few seconds; more of them are for the command

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 
 from readerstudy.imaging import ImportRefused
-from readerstudy.studies.case_manifest import ManifestRow, read_manifest
 from readerstudy.studies.cohort_import import import_source, refuse_unfit
 from readerstudy.studies.imports import queue
 from readerstudy.studies.imports.contact_sheet import Sheet
@@ -17,6 +16,7 @@ from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.imports.source_storage import DigestingSource
 from readerstudy.studies.models import Case
 from readerstudy.studies.read_cohort import iter_pixels, validate_manifest
+from readerstudy.studies.read_manifest import ManifestRow, read_manifest
 
 Progress = Callable[[list], Iterable]
 

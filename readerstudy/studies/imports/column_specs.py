@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from readerstudy.diagnosis import Etiology
 from readerstudy.imaging import MANIFEST_NAME
-from readerstudy.studies.case_manifest import OPTIONAL_COLUMNS, manifest_columns
 from readerstudy.studies.clinical_vocabulary import (
     ExclusionReason,
     Location,
@@ -14,6 +13,7 @@ from readerstudy.studies.clinical_vocabulary import (
 )
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.imports.truth_table import TRUTH_COLUMNS, TRUTH_NAME
+from readerstudy.studies.read_manifest import OPTIONAL_COLUMNS, manifest_columns
 from readerstudy.studies.screening.table import (
     OPTIONAL_SCREENING_COLUMNS,
     SCREENING_COLUMNS,

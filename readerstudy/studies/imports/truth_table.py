@@ -6,8 +6,8 @@ from readerstudy.diagnosis import Etiology
 from readerstudy.imaging import ImportRefused, Source
 from readerstudy.imaging.csv_table import Faults, Values, parse_case_id, read_table
 from readerstudy.imaging.problems import quoted
-from readerstudy.studies.case_manifest import truth_parsers
 from readerstudy.studies.clinical_vocabulary import PathologicMethod
+from readerstudy.studies.read_manifest import truth_parsers
 
 TRUTH_NAME = "truth.csv"
 _PARSERS = {"case_id": parse_case_id, **truth_parsers()}

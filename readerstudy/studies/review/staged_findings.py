@@ -10,7 +10,7 @@ from readerstudy.studies.models import Image
 from readerstudy.studies.review.models import CandidateFrame, ImageReview
 
 if TYPE_CHECKING:
-    from readerstudy.imaging.deidentify import ImageFindings
+    from readerstudy.imaging.deidentified_image import ImageFindings
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ import sys
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.audit import chain_head
+from readerstudy.audit import chain_head_file
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import Verdict, record_verdict, verify
 
@@ -65,6 +65,6 @@ class Command(BaseCommand):
 
 def _heads(given: list[str]) -> list[tuple[int, str]]:
     try:
-        return [chain_head.parse_head(line) for line in given]
-    except chain_head.MalformedHead as wrong:
+        return [chain_head_file.parse_head(line) for line in given]
+    except chain_head_file.MalformedHead as wrong:
         raise CommandError(f"--head: {wrong}") from None

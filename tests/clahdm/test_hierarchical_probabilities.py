@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.clahdm.gating import SUB_MODELS, HierarchicalProbabilities
+from inference.clahdm.hierarchical_probabilities import SUB_MODELS, HierarchicalProbabilities
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 
 probability = st.floats(0, 1)

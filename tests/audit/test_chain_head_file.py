@@ -5,7 +5,7 @@ import stat
 import pytest
 from django.core.management import CommandError, call_command
 
-from readerstudy.audit import chain, chain_head
+from readerstudy.audit import chain, chain_head_file
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.verification import verify
@@ -25,13 +25,13 @@ def log(django_capture_on_commit_callbacks):
 
 
 def test_what_is_committed_is_noted(log, audit_head):
-    assert chain_head.read_head() == chain.last_event() == (5, log[-1].sha256)
+    assert chain_head_file.read_head() == chain.last_event() == (5, log[-1].sha256)
     assert stat.S_IMODE(audit_head.stat().st_mode) == 0o600
 
 
 def test_a_later_note_is_never_overwritten_by_an_earlier(log):
-    chain_head.write_head(3, log[2].sha256)
-    assert chain_head.read_head() == (5, log[-1].sha256)
+    chain_head_file.write_head(3, log[2].sha256)
+    assert chain_head_file.read_head() == (5, log[-1].sha256)
 
 
 def test_the_end_cut_off_is_found(log, audit_head):

@@ -1,7 +1,7 @@
 """Settings keep their history: every state that a row was in, since when, and by whom.
 
 django-simple-history writes a row at each save; what passes by ``save`` (``update``,
-``bulk_create``) it does not see, and tests/rules/test_row_history.py keeps the code from that. The
+``bulk_create``) it does not see; tests/rules/test_model_history.py keeps the code from that. The
 person is named in text, as in the audit log, and the database refuses to change a state.
 """
 

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.models import F, Model
 from django.test.utils import CaptureQueriesContext
 
-from readerstudy.reading import lifecycle, sequence, sql_statements
+from readerstudy.reading import hot_path_queries, lifecycle, sequence
 from readerstudy.reading.models import Assignment, Presentation, Reader, Stage
 from readerstudy.reading.submission import record_presentation
 from readerstudy.studies.models import Protocol, Study
@@ -42,7 +42,7 @@ def reader_in(study: Study) -> Reader:
 def compare_study(slug: str) -> None:
     by_orm = Study.objects.annotate(frozen_sha256=F("protocol__frozen_sha256"))
     expected = by_orm.filter(slug=slug).first()
-    found = sql_statements.study_by_slug(slug)
+    found = hot_path_queries.study_by_slug(slug)
     assert values(found) == values(expected)
     if found:
         assert found.frozen_sha256 == expected.frozen_sha256
@@ -53,17 +53,17 @@ def test_a_study_is_the_one_of_its_slug():
         factories.make_open(slug, cases=1, readers=(slug,))
     for slug in ("one", "two", "one", "ONE", "three", "", "' OR 1=1 --", "%s", "o%"):
         compare_study(slug)
-    assert sql_statements.study_by_slug("two").slug == "two"
-    assert sql_statements.study_by_slug("three") is None
+    assert hot_path_queries.study_by_slug("two").slug == "two"
+    assert hot_path_queries.study_by_slug("three") is None
 
 
 def test_a_study_is_as_it_is_now_in_every_state():
     study = factories.make_draft(cases=1, readers=("anna",))
     compare_study("study")
-    assert sql_statements.study_by_slug("study").frozen_sha256 == ""
+    assert hot_path_queries.study_by_slug("study").frozen_sha256 == ""
     lifecycle.open_study(study, by="test")
     compare_study("study")
-    assert len(sql_statements.study_by_slug("study").frozen_sha256) == 64
+    assert len(hot_path_queries.study_by_slug("study").frozen_sha256) == 64
     lifecycle.pause_study(study, by="test", reason="The server moves")
     compare_study("study")
     lifecycle.resume_study(study, by="test")
@@ -74,18 +74,18 @@ def test_a_study_is_as_it_is_now_in_every_state():
     compare_study("study")
     lifecycle.archive_study(study, by="test")
     compare_study("study")
-    assert sql_statements.study_by_slug("study").state == Study.State.ARCHIVED
+    assert hot_path_queries.study_by_slug("study").state == Study.State.ARCHIVED
 
 
 def test_a_study_without_a_protocol_has_no_hash():
     Study.objects.create(slug="bare", title="Bare")
     compare_study("bare")
-    assert sql_statements.study_by_slug("bare").frozen_sha256 is None
+    assert hot_path_queries.study_by_slug("bare").frozen_sha256 is None
 
 
 def test_a_study_takes_one_query():
     factories.make_open(cases=1)
-    assert len(asked(lambda: values(sql_statements.study_by_slug("study")))) == 1
+    assert len(asked(lambda: values(hot_path_queries.study_by_slug("study")))) == 1
 
 
 # The next cases of a reader.
@@ -93,7 +93,7 @@ def test_a_study_takes_one_query():
 
 def next_ones(reader: Reader) -> list[Assignment]:
     """What is asked for, in an order of its own."""
-    return sorted(sql_statements.next_assignments(reader.pk), key=lambda a: (a.stage, a.position))
+    return sorted(hot_path_queries.next_assignments(reader.pk), key=lambda a: (a.stage, a.position))
 
 
 def by_orm(reader: Reader) -> list[Assignment]:
@@ -130,14 +130,14 @@ def test_a_readers_next_cases_are_the_first_that_are_unread(cases, design):
                 record_presentation(sequence.current_assignment(reader))
                 compare_line(reader)
                 factories.read_next(reader)
-    assert sql_statements.next_assignments(reader.pk) == []
+    assert hot_path_queries.next_assignments(reader.pk) == []
     assert Presentation.objects.count() == 4 * 2 * cases
 
 
 def test_a_readers_next_cases_are_those_of_nobody_else():
     factories.make_draft(cases=2)
-    assert sql_statements.next_assignments(reader_in(Study.objects.get()).pk) == []
-    assert sql_statements.next_assignments(0) == []
+    assert hot_path_queries.next_assignments(reader_in(Study.objects.get()).pk) == []
+    assert hot_path_queries.next_assignments(0) == []
 
 
 @pytest.mark.parametrize("shut", ["pause", "lock", "washout"])
@@ -162,7 +162,7 @@ def test_the_next_cases_take_one_query():
     reader = reader_in(study)
 
     def look():
-        for each in sql_statements.next_assignments(reader.pk):
+        for each in hot_path_queries.next_assignments(reader.pk):
             assert each.shown_at is None
             values(each)
 
@@ -187,7 +187,7 @@ def test_a_submit_waits_for_the_readers_row():
     sent = asked(lambda: Api().submit(client, code))
     reader = Reader.objects.get(user__username="anna")
     with transaction.atomic():
-        locks = asked(lambda: sql_statements.lock_reader(reader.pk))
+        locks = asked(lambda: hot_path_queries.lock_reader(reader.pk))
         one = Reader.objects.select_for_update().filter(pk=reader.pk).only("pk").order_by()
         by_orm = asked(lambda: list(one))
     if connection.vendor == "postgresql":
@@ -202,4 +202,4 @@ def test_a_submit_waits_for_the_readers_row():
 def test_nothing_is_locked_outside_of_a_transaction(monkeypatch):
     monkeypatch.setattr(transaction, "get_autocommit", lambda: True)
     with pytest.raises(transaction.TransactionManagementError, match="within a transaction"):
-        sql_statements.lock_reader(1)
+        hot_path_queries.lock_reader(1)

@@ -110,7 +110,7 @@ def test_one_module_alone_builds_whole_addresses():
         if (isinstance(node, ast.Attribute) and node.attr in builders)
         or (isinstance(node, ast.Name) and node.id in builders)
     }
-    assert used == {"readerstudy/accounts/safe_addresses.py"}
+    assert used == {"readerstudy/accounts/site_urls.py"}
 
 
 # Redirects.
