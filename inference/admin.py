@@ -1,9 +1,10 @@
 """Model versions, imports of predictions and jobs in Django admin."""
 
+from functools import partial
 from pathlib import Path
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
@@ -13,13 +14,14 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from inference import model_registration, progress
-from inference.clahdm.card import WeightsError
+from inference import progress, weights_uploads
 from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
-from inference.models import InferenceJob, ModelVersion, Prediction
+from inference.models import InferenceJob, ModelVersion, Prediction, WeightsUpload
 from readerstudy.accounts.body_limits import takes_upload
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.imaging import ImportRefused
+from readerstudy.jobs import dispatch
+from readerstudy.jobs.messages import BROKER_DOWN
 from readerstudy.studies import permissions
 from readerstudy.studies.models import Study
 from readerstudy.studies.permissions import Action
@@ -27,6 +29,7 @@ from readerstudy.studies.role_limited_admin import ByRole
 
 MAX_UPLOAD_BYTES = 2**30
 PROBLEMS_SHOWN = 500
+UPLOADS_SHOWN = 20
 
 
 def _require_upload_size(upload: UploadedFile) -> None:
@@ -35,7 +38,7 @@ def _require_upload_size(upload: UploadedFile) -> None:
 
 
 class ModelVersionForm(forms.ModelForm):
-    """Name, version and a weights file, which is loaded in a process apart before it counts."""
+    """Name, version and a weights file, which a worker checks before it counts."""
 
     weights_file = forms.FileField(help_text="A .safetensors file with its model card")
 
@@ -44,15 +47,8 @@ class ModelVersionForm(forms.ModelForm):
         fields = ["name", "version"]
 
     def clean_weights_file(self) -> UploadedFile:
-        upload = self.cleaned_data["weights_file"]
-        _require_upload_size(upload)
-        try:
-            self.checked = model_registration.check_weights(Path(upload.temporary_file_path()))
-        except WeightsError as error:
-            raise forms.ValidationError(f"Not accepted: {error}.") from None
-        if ModelVersion.objects.filter(sha256=self.checked.sha256).exists():
-            raise forms.ValidationError("These weights are already registered.")
-        return upload
+        _require_upload_size(self.cleaned_data["weights_file"])
+        return self.cleaned_data["weights_file"]
 
 
 class PredictionsForm(forms.Form):
@@ -83,7 +79,6 @@ class PredictionsForm(forms.Form):
 class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
     """A version is added from a checked file, or with its predictions, and never changed."""
 
-    form = ModelVersionForm
     change_list_template = "admin/inference/model_versions.html"
     list_display = [
         "name", "version", "is_external", "architecture", "is_trained", "threshold", "sha256",
@@ -99,20 +94,37 @@ class ModelVersionAdmin(ByRole, ReadOnlyAdmin):
         most=lambda: MAX_UPLOAD_BYTES,
     )
     def add_view(self, request, form_url="", extra_context=None):
-        return super().add_view(request, form_url, extra_context)
+        """Take a weights file, and show what became of those that were given before."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ModelVersionForm(request.POST or None, request.FILES or None)
+        if form.is_valid():
+            upload = form.cleaned_data["weights_file"]
+            weights_uploads.request_registration(
+                Path(upload.temporary_file_path()),
+                name=form.cleaned_data["name"],
+                version=form.cleaned_data["version"],
+                label=upload.name[:200],
+                by=request.user,
+                if_undelivered=partial(messages.warning, request, BROKER_DOWN),
+            )
+            return redirect("admin:inference_modelversion_add")
+        uploads = WeightsUpload.objects.select_related("created_by", "model_version")
+        own = uploads.filter(created_by=request.user)
+        if is_under_way := own.filter(state__in=["queued", "running"]).exists():
+            dispatch.look_after(weights_uploads.KIND)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Add model version",
+            "adminform": AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
+            "uploads": uploads[:UPLOADS_SHOWN],
+            "is_under_way": is_under_way,
+        }
+        return TemplateResponse(request, "admin/inference/add_model_version.html", context)
 
     def get_fields(self, request, obj=None):
-        added = ["name", "version", "weights_file"]
-        return [*self.list_display, "card"] if obj else added
-
-    def save_model(self, request, obj, form, change):
-        kept = model_registration.register(
-            name=obj.name,
-            version=obj.version,
-            checked=form.checked,
-            by=request.user.get_username(),
-        )
-        obj.pk = kept.pk
+        return [*self.list_display, "card"]
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.import_predictions_view)

@@ -5,4 +5,4 @@ class InferenceConfig(AppConfig):
     name = "inference"
 
     def ready(self):
-        from inference import queue, witnessed_rows  # noqa: F401 (they register things)
+        from inference import queue, weights_uploads, witnessed_rows  # noqa: F401 (they register things)

@@ -1,5 +1,6 @@
 """CLA-HDM's side of a case: job → prediction and heatmaps."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -78,6 +79,25 @@ class StudyModel(models.Model):
 
     def __str__(self):
         return f"{self.model_version} in {self.study}"
+
+
+class WeightsUpload(Job):
+    """A weights file that was uploaded to be checked and registered as a model version."""
+
+    name = models.CharField(max_length=64)
+    version = models.CharField(max_length=32)
+    label = models.CharField(max_length=200, help_text="The file's own name")
+    path = models.CharField(max_length=100, help_text="Under the media root, until it has ended")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self):
+        return f"Upload {self.pk} of {self.label}"
 
 
 class InferenceJob(Job):

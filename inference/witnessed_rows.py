@@ -65,5 +65,6 @@ register(
 )  # fmt: skip
 exclude_from_evidence(
     inference_InferenceJob="inference jobs",
+    inference_WeightsUpload="uploads of weights",
     inference_Prediction_unshown="predictions and heatmaps that readers are not shown",
 )

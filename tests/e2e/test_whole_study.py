@@ -142,8 +142,8 @@ def _add_model(page: Page, file) -> None:
     page.goto("/admin/inference/modelversion/add/")
     fill(page, name="CLA-HDM", version="1")
     page.locator("[name=weights_file]").set_input_files(file)
-    page.get_by_role("button", name="Save", exact=True).click(timeout=AT_WORK_MS)
-    expect(page.locator(".messagelist li")).to_be_visible()
+    page.get_by_role("button", name="Upload and check").click(timeout=AT_WORK_MS)
+    expect(page.locator("#uploads")).to_contain_text("registered as", timeout=AT_WORK_MS)
 
 
 def _add_study(page: Page) -> None:

@@ -5,12 +5,14 @@ import pickle
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.test import TestCase
 from safetensors.numpy import load_file, save_file
 
-from inference import model_registration
+from inference import model_registration, weights_uploads
 from inference.clahdm import weights
 from inference.clahdm.card import WeightsError
 from inference.models import ModelVersion
+from readerstudy.audit.models import AuditEvent
 from tests import factories
 
 
@@ -98,17 +100,30 @@ def admin(client, db):
     return client
 
 
-def add(client, content: bytes, version="1"):
+ADD = "/admin/inference/modelversion/add/"
+
+
+def add(client, content: bytes, version="1") -> str:
+    """Upload a file, and let the worker do its part; the page that shows what came of it."""
     upload = SimpleUploadedFile("weights.safetensors", content)
-    return client.post(
-        "/admin/inference/modelversion/add/",
-        {"name": "CLA-HDM", "version": version, "weights_file": upload},
-    )
+    form = {"name": "CLA-HDM", "version": version, "weights_file": upload}
+    answer = client.post(ADD, form)
+    assert answer["Location"] == ADD
+    waiting = client.get(ADD).content.decode()
+    assert 'http-equiv="refresh"' in waiting
+    assert "<form method" not in waiting  # which the refresh would empty
+    call_command("run_jobs", "weights")
+    page = client.get(ADD).content.decode()
+    assert 'http-equiv="refresh"' not in page
+    return page
 
 
 def test_the_admin_adds_a_version_from_a_good_file(admin, good, media_root):
-    assert add(admin, good.read_bytes()).status_code == 302
+    page = add(admin, good.read_bytes())
     version = ModelVersion.objects.get()
+    assert f'/admin/inference/modelversion/{version.pk}/change/">{version}</a>' in page
+    assert [path for path in (media_root / weights_uploads.FOLDER).iterdir()] == []
+    assert AuditEvent.objects.get(action="model.register").actor == "admin"
     assert (version.architecture, version.is_trained) == ("tiny", False)
     assert (media_root / version.weights.name).read_bytes() == good.read_bytes()
     page = admin.get(f"/admin/inference/modelversion/{version.pk}/change/")
@@ -116,18 +131,18 @@ def test_the_admin_adds_a_version_from_a_good_file(admin, good, media_root):
 
 
 def test_the_admin_refuses_a_bad_file_in_plain_words(admin, tmp_path, media_root):
-    response = add(admin, pickled(tmp_path).read_bytes())
-    assert response.status_code == 200
-    assert "not a readable safetensors file" in response.content.decode()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        page = add(admin, pickled(tmp_path).read_bytes())
+    assert "Not accepted: " in page
+    assert "not a readable safetensors file" in page
     assert not ModelVersion.objects.exists()
-    assert not media_root.exists()
+    assert [path for path in media_root.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.slow("each file is looked at by a process that loads torch")
 def test_the_same_weights_are_registered_once(admin, good):
     add(admin, good.read_bytes())
-    response = add(admin, good.read_bytes(), version="2")
-    assert "already registered" in response.content.decode()
+    assert "already registered" in add(admin, good.read_bytes(), version="2")
     assert ModelVersion.objects.count() == 1
     with pytest.raises(CommandError, match="already registered"):
         call_command("add_model", "CLA-HDM", "3", weights=good)

@@ -195,6 +195,7 @@ EXCLUDED_MODELS: dict[str, str] = {
     "accounts.SharedCache": "holds nothing that could not be computed anew",
     "cohorts.ImportJob": "how cases came in, from which folder: the audit log tells of it",
     "cohorts.CandidateFrame": "frames that nobody has chosen are no part of a study",
+    "inference.WeightsUpload": "how weights came in; the audit log tells of their registration",
     "inference.HistoricalModelVersion": "a model is the site's; its version here is in models",
     "analysis.FileSet": "files of runs, which are made anew from the results",
     "analysis.RunFile": "files of runs, which are made anew from the results",
