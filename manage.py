@@ -4,6 +4,6 @@
 import sys
 
 if __name__ == "__main__":
-    from readerstudy.operations.startup import run_command
+    from readerstudy.operations.process_entry import run_command
 
     run_command(sys.argv)

@@ -6,7 +6,7 @@ from functools import wraps
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
-from analysis import runs
+from analysis import run_queue
 from analysis.models import AnalysisRun
 from analysis.unblinding_guard import ResultsSealed, require_unsealed
 from readerstudy.accounts.access import Audience, audience
@@ -75,7 +75,7 @@ def unsealed_run_of(study: Study, number: int) -> AnalysisRun:
     if found is None:
         raise Http404
     if found.is_under_way:
-        dispatch.look_after(runs.KIND)
+        dispatch.look_after(run_queue.KIND)
         found.refresh_from_db()
     return found
 

@@ -9,6 +9,6 @@ class AnalysisConfig(AppConfig):
             file_set_queue,
             lifecycle_checks,
             plan_copying,
-            runs,
+            run_queue,
             witnessed_rows,
         )

@@ -9,7 +9,7 @@ from typing import Any
 from analysis import canonical, sections
 from analysis.plan import Plan
 from analysis.results_document import FORMAT
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 
 
 class SectionFailed(Exception):

@@ -3,7 +3,7 @@
 Only workers and commands import this module: it brings SciPy in.
 """
 
-from analysis import canonical, compute_results, load_study_data, runs, software
+from analysis import canonical, compute_results, load_study_data, run_queue, software
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
@@ -19,12 +19,12 @@ def run(jobs: list[AnalysisRun]) -> None:
         results = _computed(claimed)
     except (compute_results.SectionFailed, ResultsSealed) as error:
         raise JobFailed(str(error)) from error
-    runs.finish(claimed, **results)
+    run_queue.finish(claimed, **results)
 
 
 def execute(run_id: int) -> AnalysisRun | None:
     """Execute a queued run in this process; None if it is not to be done any more."""
-    if worker.run_jobs(runs.KIND, [run_id]) == worker.Outcome():
+    if worker.run_jobs(run_queue.KIND, [run_id]) == worker.Outcome():
         return None
     return AnalysisRun.objects.select_related("study").get(pk=run_id)
 
@@ -38,7 +38,7 @@ def _computed(run: AnalysisRun) -> dict:
         data=data,
         plan=Plan.from_document(run.plan_document),
         registered=registered and Plan.from_document(registered.document),
-        begin=lambda number, title: runs.KIND.queue.note_progress(
+        begin=lambda number, title: run_queue.KIND.queue.note_progress(
             run, steps_done=number, step=title
         ),
     )

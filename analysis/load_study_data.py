@@ -9,7 +9,7 @@ from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
-from analysis.study_data import (
+from analysis.study_arrays import (
     MISSING,
     CohortFacts,
     ModelFacts,

@@ -13,13 +13,13 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from analysis import file_set_queue, registration, runs
+from analysis import file_set_queue, registration, run_queue
 from analysis.access import done_run_of, member_view, unsealed_run_of
 from analysis.forms import PlanForm
+from analysis.linked_run_pages import page_for
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.run_file_names import page_name
-from analysis.run_page_registry import page_for
 from analysis.study_alerts import alerts_of
 from analysis.unblinding_guard import require_analysable
 from inference.case_status import ModelInputs, model_inputs
@@ -27,7 +27,7 @@ from inference.models import StudyModel
 from readerstudy.accounts import site_urls
 from readerstudy.audit.log import record
 from readerstudy.jobs import dispatch
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.reading import sequence, trace
 from readerstudy.reading.frozen_cache import cached_once_locked
 from readerstudy.reading.lifecycle import StepNotPossible
@@ -73,9 +73,13 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
     if not form.is_valid():
         return _study_page(request, study, form=form)
     with transaction.atomic():
-        started = runs.start(study, form.cleaned_data["document"], by=request.user.get_username())
+        started = run_queue.start(
+            study, form.cleaned_data["document"], by=request.user.get_username()
+        )
         dispatch.dispatch_on_commit(
-            runs.KIND, [started.pk], if_undelivered=partial(messages.warning, request, BROKER_DOWN)
+            run_queue.KIND,
+            [started.pk],
+            if_undelivered=partial(messages.warning, request, BROKER_DOWN),
         )
     return redirect("analysis:run", slug=study.slug, number=started.number)
 
@@ -162,11 +166,11 @@ def _progress(study: Study) -> list[sequence.ReaderProgress]:
 
 
 def _runs(study: Study) -> list[AnalysisRun]:
-    """The study's runs, the last one first, those ended whose process died."""
+    """The study's run_queue, the last one first, those ended whose process died."""
     rows = AnalysisRun.objects.filter(study=study).order_by("-number")
     rows = rows.defer("results", "plan_document")
     if any(row.is_under_way for row in rows):
-        dispatch.look_after(runs.KIND)
+        dispatch.look_after(run_queue.KIND)
         rows = rows.all()
     return list(rows)
 

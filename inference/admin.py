@@ -21,7 +21,7 @@ from readerstudy.accounts.body_limits import takes_upload
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.imaging import ImportRefused
 from readerstudy.jobs import dispatch
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.studies import permissions
 from readerstudy.studies.models import Study
 from readerstudy.studies.permissions import Action

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from inference.clahdm.hierarchical_probabilities import HierarchicalProbabilities
 from readerstudy.audit.append_only import append_only, frozen_when
-from readerstudy.audit.model_history import tracks_history
+from readerstudy.audit.simple_history_setup import tracks_history
 from readerstudy.diagnosis import Modality, choices
 from readerstudy.jobs.models import Job
 from readerstudy.studies.db_conditions import STUDY_UNDER_WAY

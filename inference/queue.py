@@ -10,8 +10,8 @@ from django.conf import settings
 
 from inference.models import InferenceJob, ModelVersion
 from readerstudy.jobs import kinds
+from readerstudy.jobs.broker import INFERENCE
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import INFERENCE
 from readerstudy.jobs.queue import Queue
 from readerstudy.studies.models import Case, Image
 
@@ -63,7 +63,7 @@ KIND = kinds.register(
         queue=QUEUE,
         celery_queue=INFERENCE,
         run="inference.runner:run_batch",
-        check="inference.worker_check:require_device",
+        check="inference.device_check:require_device",
     )
 )
 

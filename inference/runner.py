@@ -33,10 +33,10 @@ from inference.device import (
 )
 from inference.images import read_pixels
 from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction
+from readerstudy.database_outages import outage
 from readerstudy.diagnosis import Modality
 from readerstudy.jobs.errors import JobFailed, TryLater, WorkerBroken
 from readerstudy.jobs.worker import settle
-from readerstudy.outages import outage
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from inference.clahdm.card import WeightsError
 from inference.models import WeightsUpload
 from readerstudy.accounts.models import User
 from readerstudy.jobs import dispatch, kinds
+from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobFailed, JobLost
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import IMPORTS
 from readerstudy.jobs.queue import Queue, ReapedJobs
 
 FOLDER = "incoming-weights"

@@ -6,8 +6,8 @@ from celery import Celery
 from celery.signals import worker_ready
 from kombu import Exchange, Queue
 
-from readerstudy.jobs.messages import QUEUES
-from readerstudy.operations.startup import load_settings
+from readerstudy.jobs.broker import QUEUES
+from readerstudy.operations.process_entry import load_settings
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.outages import Outage, outage
+from readerstudy.database_outages import Outage, outage
 
 MESSAGES = {
     400: (

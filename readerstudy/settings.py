@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv, validate
 
-from readerstudy.jobs.messages import QUEUES
+from readerstudy.jobs.broker import QUEUES
 from readerstudy.operations import file_permissions, logs, variables
 
 file_permissions.new_files_are_private()
@@ -128,7 +128,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "readerstudy.accounts.context_processors.demo",
+                "readerstudy.demo.context_processors.demo",
                 "readerstudy.reading.context_processors.outbox",
             ],
         },

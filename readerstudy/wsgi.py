@@ -2,8 +2,12 @@
 
 from django.core.wsgi import get_wsgi_application
 
-from readerstudy.operations.startup import GUNICORN_GIVES_UP, load_settings, warn_of_database
+from readerstudy.operations.process_entry import (
+    GUNICORN_GIVES_UP,
+    load_settings,
+    warn_if_database_unreachable,
+)
 
 load_settings(status=GUNICORN_GIVES_UP)
 application = get_wsgi_application()
-warn_of_database()
+warn_if_database_unreachable()

@@ -10,7 +10,7 @@ import numpy as np
 from django.conf import settings
 from PIL import Image as PillowImage
 
-from analysis import file_set_queue, make_run_files, runs
+from analysis import file_set_queue, make_run_files, run_queue
 from analysis.execution import execute
 from analysis.models import AnalysisRun, FileSet, RunFile
 from analysis.plan import Intervals, Plan
@@ -250,7 +250,7 @@ QUICK = Plan(intervals=Intervals(resamples=20))
 
 def analyse(study: Study, plan: Plan = QUICK) -> AnalysisRun:
     """Run an analysis of an unblinded study to its end; of its files, what its page shows."""
-    run = execute(runs.start(study, plan, by="test").pk)
+    run = execute(run_queue.start(study, plan, by="test").pk)
     if run.state == AnalysisRun.State.DONE:
         draw(run, "pages/")
     return run

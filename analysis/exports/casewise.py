@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.exports.results_csv import csv_text
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology, Malignancy
 
 STAGES = ("without AI", "with AI")

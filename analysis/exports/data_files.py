@@ -7,7 +7,7 @@ from analysis.exports.casewise import DataFile, ReadingTally, cases_csv, reading
 from analysis.exports.dictionary import dictionary_csv
 from analysis.exports.mrmc_tools import imrmc, mrmcaov, rjafroc
 from analysis.exports.results_csv import csv_text
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 
 READINGS: dict[str, Callable[[StudyData], DataFile]] = {
     "readings.csv": readings_csv,

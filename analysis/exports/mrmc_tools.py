@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.exports.casewise import IS_MALIGNANT, DataFile, tally_readings
 from analysis.exports.results_csv import csv_text
 from analysis.exports.workbook import workbook
-from analysis.study_data import MISSING, StudyData
+from analysis.study_arrays import MISSING, StudyData
 
 STAGES = ("unaided", "aided")
 NO_TRUTH = "The case has no pathology."

@@ -15,8 +15,8 @@ from analysis.sections import (
     clahdm_performance,
     confusion,
     error_rates,
-    experience,
     flow,
+    gain_by_experience,
     group_performance,
     model_roc,
     mrmc,
@@ -29,7 +29,8 @@ SECTIONS: dict[str, ModuleType] = {
     section.NAME: section
     for section in (
         primary, flow, baseline, clahdm_performance, reader_performance, group_performance, mrmc,
-        model_roc, confusion, error_rates, changes_and_reliance, agreement, times, experience,
+        model_roc, confusion, error_rates, changes_and_reliance, agreement, times,
+        gain_by_experience,
     )
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 
 ALL_COHORTS = "All cohorts"
 ALL_READERS = "all readers"

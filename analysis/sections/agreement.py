@@ -19,7 +19,7 @@ from analysis.sections._subsets import (
     reader_groups,
     subsets,
 )
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 
 NAME = "agreement"
 TITLE = "Agreement"

@@ -12,7 +12,7 @@ from analysis import stats
 from analysis.plan import Plan
 from analysis.results_document import table
 from analysis.sections._subsets import ALL_COHORTS
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology
 from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 

@@ -14,7 +14,7 @@ from analysis.sections._bootstrap_rows import metric_rows
 from analysis.sections._micro_metric_rows import METRICS, micro_rows
 from analysis.sections._row_types import MetricRow
 from analysis.sections._subsets import MODEL, Subset, subsets
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 from inference.clahdm.evaluation import branch_and_positives
 from inference.clahdm.hierarchical_probabilities import MALIGNANCY_SUB_MODEL, SUB_MODELS
 

@@ -8,7 +8,7 @@ import numpy as np
 from analysis.plan import Plan
 from analysis.results_document import table
 from analysis.sections._subsets import ALL_COHORTS, STAGES, read_by_all, subsets
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology
 
 NAME = "flow"

@@ -22,7 +22,7 @@ from analysis.sections._subsets import (
     reader_groups,
     subsets,
 )
-from analysis.study_data import AIDED, UNAIDED, StudyData
+from analysis.study_arrays import AIDED, UNAIDED, StudyData
 
 NAME = "table3"
 TITLE = "Experience groups, without and with AI"

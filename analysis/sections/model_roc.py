@@ -16,7 +16,7 @@ from analysis.results_document import table
 from analysis.sections._bootstrap_rows import metric_rows
 from analysis.sections._row_types import MetricRow
 from analysis.sections._subsets import MODEL, Subset, subsets
-from analysis.study_data import MISSING, Patients, StudyData
+from analysis.study_arrays import MISSING, Patients, StudyData
 from readerstudy.diagnosis import Etiology, Malignancy
 
 NAME = "roc"

@@ -11,7 +11,7 @@ from analysis.plan import MrmcMetric, Plan
 from analysis.results_document import table
 from analysis.sections._row_types import MetricRow, TestRow
 from analysis.sections._subsets import ALL_READERS, STAGES, Subset, read_by_all, subsets
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 from readerstudy.diagnosis import Etiology, Malignancy
 
 NAME = "mrmc"

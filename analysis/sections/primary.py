@@ -27,7 +27,7 @@ from analysis.sections._subsets import (
     read_by_all,
     reader_groups,
 )
-from analysis.study_data import AIDED, UNAIDED, StudyData
+from analysis.study_arrays import AIDED, UNAIDED, StudyData
 
 NAME = "primary"
 TITLE = "Primary endpoint"

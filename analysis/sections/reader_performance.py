@@ -12,7 +12,7 @@ from analysis.sections._arm_pair import ArmComparison
 from analysis.sections._micro_metric_rows import micro_rows
 from analysis.sections._row_types import MetricRow, TestRow, with_adjusted_p_values
 from analysis.sections._subsets import MODEL, STAGES, Subset, each_reader, read_by_all, subsets
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 
 NAME = "table2"
 TITLE = "Readers, without and with AI"

@@ -56,7 +56,7 @@ from analysis.stats.delong import (
     delong_paired,
     delong_unpaired,
 )
-from analysis.stats.error_rates import ErrorReductions, Reduction, error_reductions
+from analysis.stats.error_reductions import ErrorReductions, Reduction, error_reductions
 from analysis.stats.experience import ExperienceTrend, benefit_by_experience
 from analysis.stats.mcnemar import (
     McNemarResult,
@@ -103,15 +103,6 @@ from analysis.stats.proportion_intervals import (
 )
 from analysis.stats.reading_time import ReadingTimes, TimeChange, TimeSummary, reading_times
 from analysis.stats.reliance import ReadersReliance, Reliance, Switches, reliance
-from analysis.stats.resampled_statistics import (
-    Combination,
-    RatioOfSums,
-    WeightedStatistic,
-    difference_of,
-    estimate_of,
-    mean_of,
-    relative_reduction_of,
-)
 from analysis.stats.resampling import resample_counts
 from analysis.stats.roc import OneVsRestRoc, RocCurve, one_vs_rest_roc, roc_curve
 from analysis.stats.weighted_auc import (
@@ -119,6 +110,15 @@ from analysis.stats.weighted_auc import (
     WeightedAUC,
     auc_statistic,
     one_vs_rest_auc_statistics,
+)
+from analysis.stats.weighted_statistics import (
+    Combination,
+    RatioOfSums,
+    WeightedStatistic,
+    difference_of,
+    estimate_of,
+    mean_of,
+    relative_reduction_of,
 )
 
 __all__ = [

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.stats._checks import confidence_level, correctness, one_of, whole_number
 from analysis.stats.bootstrap_intervals import Interval, IntervalMethod, bootstrap_limits
 from analysis.stats.micro_metrics import MicroMetrics, micro_metrics_from_correct
-from analysis.stats.resampled_statistics import Together, WeightedStatistic, estimate_of, product
 from analysis.stats.resampling import resample_counts, strata_members
+from analysis.stats.weighted_statistics import Together, WeightedStatistic, estimate_of, product
 
 Name = TypeVar("Name", bound=Hashable)
 

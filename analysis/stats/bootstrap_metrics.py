@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
 from analysis.stats.metric_statistics import Average, Metric, metric_statistic
-from analysis.stats.resampled_statistics import difference_of
+from analysis.stats.weighted_statistics import difference_of
 
 
 def bootstrap_metrics(

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from analysis.stats._checks import one_of
 from analysis.stats.confusion import CELLS_OF, checked_decisions
-from analysis.stats.resampled_statistics import RatioOfSums, WeightedStatistic, mean_of
+from analysis.stats.weighted_statistics import RatioOfSums, WeightedStatistic, mean_of
 
 Metric = Literal[
     "sensitivity",

@@ -20,8 +20,8 @@ from analysis.stats._checks import one_of, whole_number
 from analysis.stats.bootstrap_intervals import ROUNDING
 from analysis.stats.metric_statistics import Average, Metric, metric_statistic
 from analysis.stats.permutation import Alternative, PermutationResult
-from analysis.stats.resampled_statistics import WeightedStatistic
 from analysis.stats.weighted_auc import auc_statistic, one_vs_rest_auc_statistics
+from analysis.stats.weighted_statistics import WeightedStatistic
 
 # Takes one row a permutation, bool of shape (rows, n_patients); returns values, shape (rows,).
 MaskStatistic = Callable[[NDArray[np.bool_]], NDArray[np.float64]]

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.stats._checks import class_labels, class_scores, positives, same_patients, score_array
-from analysis.stats.resampled_statistics import Combination, WeightedStatistic, mean_of, ratio
+from analysis.stats.weighted_statistics import Combination, WeightedStatistic, mean_of, ratio
 
 
 @dataclass(frozen=True, eq=False)

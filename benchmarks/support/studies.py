@@ -12,12 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analysis import compute_results, load_study_data, runs
+from analysis import compute_results, load_study_data, run_queue
 from analysis.execution import execute
 from analysis.make_run_files import make_run_files
 from analysis.models import AnalysisRun
 from analysis.plan import Intervals, Plan
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 from benchmarks.support.readings import read_study
 from benchmarks.support.site import made_up_model
 from readerstudy.accounts.models import User
@@ -68,7 +68,7 @@ def _analysed(data: StudyData, plan: Plan) -> dict:
 
 
 def _pages(study: Study, plan: Plan) -> Iterator[Figure]:
-    run = execute(runs.start(study, plan, by="benchmark").pk)
+    run = execute(run_queue.start(study, plan, by="benchmark").pk)
     if run.state != AnalysisRun.State.DONE:
         raise RuntimeError(run.reason)
     make_run_files(run)

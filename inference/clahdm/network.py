@@ -8,7 +8,7 @@ of the single branches are not.
 import torch
 from torch import Tensor, nn
 
-from .attention import ChannelAttention, ModalityFusionAttention
+from .attention_blocks import ChannelAttention, ModalityFusionAttention
 from .backbone import build_backbone, find_architecture
 from .hierarchical_probabilities import SUB_MODELS
 

@@ -14,7 +14,7 @@ from threading import Lock
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.outages import Outage
+from readerstudy.database_outages import Outage
 
 STRANGERS, KNOWN = 1, 2  # at once in a process
 BUSY = Outage(

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from readerstudy.accounts import hash_limits
-from readerstudy.audit.model_history import tracks_history
+from readerstudy.audit.simple_history_setup import tracks_history
 
 
 class People(UserManager):

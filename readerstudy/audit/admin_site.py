@@ -12,7 +12,7 @@ from django.db import models
 from readerstudy.audit.admin_lookup_guard import DeclaredFilters
 from readerstudy.audit.canonical import Plain, to_plain
 from readerstudy.audit.log import record
-from readerstudy.audit.model_history import last_states
+from readerstudy.audit.simple_history_setup import last_states
 
 HIDDEN = frozenset({"password"})
 NOT_SHOWN = "(not shown)"

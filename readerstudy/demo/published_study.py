@@ -15,7 +15,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from analysis import registration, runs
+from analysis import registration, run_queue
 from analysis.execution import execute
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
@@ -106,7 +106,7 @@ def analyse(study: Study) -> AnalysisRun:
     """The last run by the registered plan, made if there is none yet. Raises AnalysisFailed."""
     done = AnalysisRun.objects.filter(study=study, planned=True, state=AnalysisRun.State.DONE)
     run = done.last() or execute(
-        runs.start(study, registration.registered_or_default_plan(study), by=BY).pk
+        run_queue.start(study, registration.registered_or_default_plan(study), by=BY).pk
     )
     if run is None or run.state != AnalysisRun.State.DONE:
         raise AnalysisFailed(run.reason if run else "Another process is analysing it.")

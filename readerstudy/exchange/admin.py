@@ -17,7 +17,7 @@ from readerstudy.exchange.bundles.study_models import EXPORTED
 from readerstudy.exchange.errors import ExchangeError
 from readerstudy.exchange.models import StudyExport
 from readerstudy.jobs import dispatch
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.studies.models import Study
 
 SHOWN = 20

@@ -15,14 +15,14 @@ from readerstudy.imaging.dicom import frame_count, says_burned_in
 from readerstudy.imaging.lettering import suspected_text
 from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.pixels import (
-    decode_image,
+    decode_rgb,
     encode_png,
     in_plain_words,
     is_dicom,
     mm_per_pixel,
 )
 from readerstudy.imaging.problems import UnreadableImage
-from readerstudy.imaging.regions import NoRegion, PictureResized, ultrasound_box
+from readerstudy.imaging.regions import NoRegion, PictureResized, require_ultrasound_box
 
 MOST_FRAMES = 40
 """Frames of a clip that are kept until one is chosen; of a longer one, evenly spread."""
@@ -78,23 +78,23 @@ def deidentify_image(
     Raises
     ------
     UnreadableImage
-        As `decode_image` does.
+        As `decode_rgb` does.
     """
     limits = limits or Limits()
     if not is_dicom(data):
-        rgb = decode_image(data, frame=frame or 1, limits=limits)
+        rgb = decode_rgb(data, frame=frame or 1, limits=limits)
         findings = ImageFindings(boxes=tuple(suspected_text(rgb)))
         return DeidentifiedImage(rgb=rgb, mm_per_pixel=None, findings=findings)
     with in_plain_words("DICOM file"):
         count = 1 if frame else frame_count(data)
         burned_in = says_burned_in(data)
     middle = frame or (count + 1) // 2
-    rgb = decode_image(data, frame=middle, limits=limits)
+    rgb = decode_rgb(data, frame=middle, limits=limits)
     kept, scale = Box(0, 0, rgb.shape[1], rgb.shape[0]), mm_per_pixel(data)
     needs_crop = ""
     try:
         with in_plain_words("DICOM file"):
-            kept = ultrasound_box(
+            kept = require_ultrasound_box(
                 data, width=kept.width, height=kept.height, least_side=limits.min_side
             )
     except NoRegion as reason:
@@ -116,6 +116,6 @@ def _frames(data: bytes, box: Box, *, count: int, limits: Limits) -> tuple[Frame
     most = max(1, min(count, MOST_FRAMES, MOST_FRAME_PIXELS // box.area))
     numbers = np.unique(np.rint(np.linspace(1, count, most)).astype(int)).tolist()
     return tuple(
-        Frame(number, encode_png(box.cut(decode_image(data, frame=number, limits=limits))))
+        Frame(number, encode_png(box.cut(decode_rgb(data, frame=number, limits=limits))))
         for number in numbers
     )

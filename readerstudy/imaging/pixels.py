@@ -21,7 +21,7 @@ _COMPRESS_LEVEL = 6
 _GREY_8_BIT = bytes([8, 0])  # bit depth and colour type, at their place in a PNG's first chunk
 
 
-def decode_image(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.ndarray:
+def decode_rgb(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.ndarray:
     """The pixels of a PNG, JPEG or DICOM file, told apart by content.
 
     EXIF orientation is applied, transparency laid on black, 16 bits reduced to the upper 8.
@@ -56,7 +56,7 @@ def mm_per_pixel(data: bytes) -> float | None:
     """Millimetres per pixel, where the file is DICOM and tells it soundly; else None.
 
     It is optional, so that a malformed one is as good as none: whether a file is damaged or of a
-    kind that is not read is for `decode_image` to say.
+    kind that is not read is for `decode_rgb` to say.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def mm_per_pixel(data: bytes) -> float | None:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether `data` is DICOM by its first bytes, as `decode_image` tells the formats apart."""
+    """Whether `data` is DICOM by its first bytes, as `decode_rgb` tells the formats apart."""
     pictures = data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
     return not pictures and data[DICOM_PREAMBLE_BYTES : DICOM_PREAMBLE_BYTES + 4] == b"DICM"
 

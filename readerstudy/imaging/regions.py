@@ -38,7 +38,7 @@ class PictureResized(NoRegion):
     """The regions are those of a larger picture, and so is the scale that they tell."""
 
 
-def ultrasound_box(data: bytes, *, width: int, height: int, least_side: int) -> Box:
+def require_ultrasound_box(data: bytes, *, width: int, height: int, least_side: int) -> Box:
     """The box around the two-dimensional regions of tissue and colour flow of the file `data`.
 
     Several of them, as in a dual picture, are taken together with what little is between them.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 from django.db import transaction
 
-from readerstudy.jobs import messages
+from readerstudy.jobs import broker
 from readerstudy.jobs.kinds import Kind
 
 
@@ -32,7 +32,7 @@ def dispatch(kind: Kind, job_ids: Iterable[int]) -> bool:
         from readerstudy.jobs.tasks import run
 
         calls = [(kind.name, batch) for batch in kind.queue.batches(job_ids)]
-        return messages.send(run, calls, queue=kind.celery_queue)
+        return broker.send(run, calls, queue=kind.celery_queue)
     start_child(kind.name)
     return True
 

@@ -5,7 +5,7 @@ To be removed with the release after this one.
 
 from readerstudy.celery import app
 from readerstudy.jobs import tasks
-from readerstudy.jobs.messages import ANALYSIS, IMPORTS, INFERENCE
+from readerstudy.jobs.broker import ANALYSIS, IMPORTS, INFERENCE
 
 
 @app.task(name="inference.tasks.run_jobs")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.db import Error, close_old_connections, connection
 
-from readerstudy.outages import outage
+from readerstudy.database_outages import outage
 
 log = logging.getLogger(__name__)
 

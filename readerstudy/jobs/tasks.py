@@ -7,9 +7,9 @@ from celery.signals import worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 from readerstudy.celery import app
-from readerstudy.jobs import dispatch, kinds, messages, worker
+from readerstudy.database_outages import skipped_in_outages
+from readerstudy.jobs import broker, dispatch, kinds, worker
 from readerstudy.jobs.errors import WorkerBroken
-from readerstudy.outages import skipped_in_outages
 
 log = logging.getLogger(__name__)
 
@@ -58,4 +58,4 @@ def _catch_up(**_signal) -> None:
     To send for all that waits at once would double the messages that are still there.
     """
     for name in app.amqp.queues.consume_from:
-        messages.send(reap, [(name,)], queue=name)
+        broker.send(reap, [(name,)], queue=name)

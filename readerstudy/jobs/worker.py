@@ -8,11 +8,11 @@ from threading import Event
 
 from django.db import Error
 
+from readerstudy.database_outages import DISK_FULL, outage, wait_for_database
 from readerstudy.jobs.errors import JobFailed, JobLost, TryLater, WorkerBroken
 from readerstudy.jobs.heartbeat import heartbeat
 from readerstudy.jobs.kinds import Kind
 from readerstudy.jobs.models import Job
-from readerstudy.outages import DISK_FULL, outage, wait_for_database
 
 log = logging.getLogger(__name__)
 

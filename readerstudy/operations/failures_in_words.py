@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from environs import EnvError
 
-from readerstudy.outages import outage
+from readerstudy.database_outages import outage
 
 
 def in_words(error: Exception) -> str | None:

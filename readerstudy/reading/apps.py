@@ -13,7 +13,7 @@ class ReadingConfig(AppConfig):
             PresentationChecker,
             ReadingChecker,
         )
-        from readerstudy.reading.audit_state_checkers import RoleChecker, StateChecker
+        from readerstudy.reading.audit_study_checkers import RoleChecker, StateChecker
 
         for checker in (
             ReadingChecker,

@@ -75,7 +75,7 @@ class ReadingChecker(Checker):
         if reader is None:
             yield Problem(where, f"there is no such reader, but event {event.number} refers to one")
             return
-        rows = audit_digests.readings_of(
+        rows = audit_digests.iter_readings_with_traces(
             reader, first=event.detail["first"], last=event.detail["last"]
         )
         try:

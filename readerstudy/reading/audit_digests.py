@@ -86,7 +86,7 @@ def readings_digest(readings: Iterable[tuple[Reading, Trace | None]]) -> dict[st
     return {"readings": count, "first": first, "last": last, "sha256": lines.hexdigest()}
 
 
-def readings_of(
+def iter_readings_with_traces(
     reader: Reader, *, first: int = 0, last: int = 2**62
 ) -> Iterator[tuple[Reading, Trace | None]]:
     """A reader's readings from one id to another, with their traces, as ``readings_digest``
@@ -142,7 +142,7 @@ def record_existing(study: Study, *, by: str) -> None:
 
 def _record_existing_readings(study: Study, *, by: str) -> None:
     for reader in Reader.objects.filter(study=study).order_by("code"):
-        detail = readings_digest(readings_of(reader))
+        detail = readings_digest(iter_readings_with_traces(reader))
         if detail["readings"]:
             record("reading.witness", actor=by, study=study.slug, target=reader.code, detail=detail)
 

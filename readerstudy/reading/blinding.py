@@ -22,8 +22,8 @@ from inference.current_results import predictions_of
 from inference.models import ModelVersion, Prediction
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
 from readerstudy.reading.errors import AidMissing, NoHeatmap, NotRevealed
-from readerstudy.reading.frozen_cache import cached, cached_many
-from readerstudy.reading.labels import in_language
+from readerstudy.reading.frozen_cache import cached, cached_member
+from readerstudy.reading.label_translations import in_language
 from readerstudy.reading.models import Assignment, Reading, Stage
 from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, Sex
 from readerstudy.studies.models import Case, Image
@@ -191,7 +191,7 @@ def _shown(assignment: Assignment) -> _Shown:
             by_case[image.case_id].append(image)
         return {case: _shown_of(images) for case, images in by_case.items()}
 
-    return cached_many(assignment.reader, "case", member=assignment.case_id, ask=ask)
+    return cached_member(assignment.reader, "case", member=assignment.case_id, ask=ask)
 
 
 def _shown_of(images: list[Image]) -> _Shown:

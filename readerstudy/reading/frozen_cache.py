@@ -37,10 +37,10 @@ def reader_of(study: Study, user: User, *, sha256: str) -> Reader | None:
 def cached(reader: Reader, *name: object, ask: Callable[[], T]) -> T:
     """What ``ask`` answers, which is remembered under this name; asked anew before the freeze."""
     *family, member = name
-    return cached_many(reader, *family, member=member, ask=lambda: {member: ask()})
+    return cached_member(reader, *family, member=member, ask=lambda: {member: ask()})
 
 
-def cached_many(
+def cached_member(
     reader: Reader, *family: object, member: object, ask: Callable[[], dict[object, T]]
 ) -> T:
     """As ``cached``, of one of many things; the others that ``ask`` answers are remembered too."""

@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from readerstudy.accounts.password_confirmation import NotConfirmed, require_password
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.reading import copying, lifecycle, step_checks, two_person_unblinding
 from readerstudy.reading.lifecycle_forms import CopyForm, StepForm
 from readerstudy.reading.lifecycle_permissions import may_perform

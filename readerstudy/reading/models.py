@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses_when
-from readerstudy.audit.model_history import tracks_history
+from readerstudy.audit.simple_history_setup import tracks_history
 from readerstudy.diagnosis import Etiology, Malignancy, choices
 from readerstudy.studies.db_conditions import HAS_A_ROLE, STUDY_UNDER_WAY, consistent_diagnosis
 from readerstudy.studies.models import Case, Study

@@ -82,7 +82,7 @@ class ReadingPosition:
     following: Assignment | None
 
 
-def reading_position(reader: Reader) -> ReadingPosition:
+def current_and_next(reader: Reader) -> ReadingPosition:
     """Where this reader is in the stored order.
 
     Nothing is current when all is read, the study is not open, or the washout still runs.
@@ -101,8 +101,8 @@ def reading_position(reader: Reader) -> ReadingPosition:
 
 def current_assignment(reader: Reader) -> Assignment | None:
     """The one case that this reader may read now; None when there is none
-    (``reading_position``)."""
-    return reading_position(reader).current
+    (``current_and_next``)."""
+    return current_and_next(reader).current
 
 
 def unread_assignments(reader: Reader) -> QuerySet[Assignment]:
@@ -124,7 +124,7 @@ def upcoming_assignment(reader: Reader) -> Assignment | None:
 
     None where the stage ends with the current case: what comes then may not begin today.
     """
-    here = reading_position(reader)
+    here = current_and_next(reader)
     sequential = reader.study.protocol.design == Protocol.Design.SEQUENTIAL
     if here.following and (sequential or here.following.stage == here.current.stage):
         return here.following
@@ -184,7 +184,7 @@ def require_position(reader: Reader, code: str) -> ReadingPosition:
     """
     if reader.study.state != Study.State.OPEN:
         raise refusal_of_state(reader.study.state)
-    here = reading_position(reader)
+    here = current_and_next(reader)
     if here.current and here.current.code == code:
         return here
     if not Assignment.objects.filter(reader=reader, code=code).exists():

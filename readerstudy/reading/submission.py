@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from readerstudy.audit.append_only import is_refused_by_guard
 from readerstudy.audit.log import record
+from readerstudy.database_outages import outage
 from readerstudy.diagnosis import is_consistent
-from readerstudy.outages import outage
 from readerstudy.reading import audit_digests, blinding, sequence, trace
 from readerstudy.reading.errors import (
     AlreadyRead,
@@ -60,7 +60,7 @@ class SimulatedReading:
 def record_presentation(assignment: Assignment) -> None:
     """Note when a case was first shown; the server's time of its reading starts there.
 
-    The assignment is one of ``sequence.reading_position``. Raises StudyNotOpen if the study was
+    The assignment is one of ``sequence.current_and_next``. Raises StudyNotOpen if the study was
     shut since its state was read.
     """
     if assignment.shown_at:

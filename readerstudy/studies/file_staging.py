@@ -139,14 +139,14 @@ def staged_in_transaction(owner: str) -> Iterator[StagedFiles]:
 
 def clear_leftovers() -> None:
     """Remove what killed processes staged or placed, and no row names."""
-    for names in reclaim_dead_folders(Path(settings.MEDIA_ROOT), _PREFIX):
+    for names in iter_dead_folders(Path(settings.MEDIA_ROOT), _PREFIX):
         _take_back(names.read().splitlines())
 
 
 def locked_folder(root: Path, prefix: str) -> tuple[Path, IO[str]]:
     """A new folder, and the list in it, whose lock is this process's until it is closed.
 
-    It is locked before it has the name that ``reclaim_dead_folders`` looks for.
+    It is locked before it has the name that ``iter_dead_folders`` looks for.
     """
     made = Path(tempfile.mkdtemp(prefix=f"new-{prefix}", dir=root))
     names = (made / _NAMES).open("a", buffering=1)
@@ -154,7 +154,7 @@ def locked_folder(root: Path, prefix: str) -> tuple[Path, IO[str]]:
     return made.rename(root / made.name.removeprefix("new-")), names
 
 
-def reclaim_dead_folders(root: Path, prefix: str) -> Iterator[IO[str]]:
+def iter_dead_folders(root: Path, prefix: str) -> Iterator[IO[str]]:
     """The lists of such folders whose process is no more, each of which is then removed."""
     for folder in root.glob(f"{prefix}*"):
         try:

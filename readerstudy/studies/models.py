@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from readerstudy.audit.append_only import append_only, frozen_when, refuses_when
-from readerstudy.audit.model_history import tracks_history
+from readerstudy.audit.simple_history_setup import tracks_history
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 from readerstudy.studies.db_conditions import (

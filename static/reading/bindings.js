@@ -1,6 +1,6 @@
 // Which key does what: the standard keys are in the page (data-action, data-key), a reader's own
 // are kept in the browser.
-import { readSettings, saveSettings } from "./local-storage.js";
+import { readSettings, saveSettings } from "./reader-settings.js";
 
 // Standard keys of what submits or changes a diagnosis or its aid, in whichever stage. They do
 // nothing else in the other stage either: a habit from there would store a diagnosis here.

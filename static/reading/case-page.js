@@ -3,10 +3,10 @@
 import { Clock } from "./clock.js";
 import { alsoSay, entrust, onDelivery, pendingOf } from "./courier.js";
 import { Panel } from "./diagnosis-panel.js";
-import { Exposure } from "./exposure.js";
+import { Exposure } from "./ai-exposure.js";
 import { mountKeys } from "./keys.js";
 import { ask, keep } from "./outbox.js";
-import { mountOverlay } from "./overlay.js";
+import { mountOverlay } from "./heatmap-controls.js";
 import { decoded } from "./image-retries.js";
 import { fetchUpcoming, spare } from "./prefetch.js";
 import { mountViewer } from "./viewer.js";

@@ -1,7 +1,7 @@
 // The two images side by side. Linked, what is done to one is done to both.
 import { mountGestures } from "./gestures.js";
 import { Pane } from "./pane.js";
-import { readSettings, saveSettings } from "./local-storage.js";
+import { readSettings, saveSettings } from "./reader-settings.js";
 import { actual, FITTED, panned, zoomed } from "./zoom-and-pan.js";
 import { FULL, moved } from "./windowing.js";
 

@@ -5,7 +5,7 @@ from functools import cache
 from analysis import compute_results
 from analysis.exports.provenance import Provenance
 from analysis.plan import Intervals, Plan
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 from tests.analysis.invented import make_study
 
 QUICK = Plan(intervals=Intervals(resamples=20))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.study_data import (
+from analysis.study_arrays import (
     MISSING,
     CohortFacts,
     ModelFacts,

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 from tests.analysis.documents import make_document
 from tests.analysis.invented import READERS, make_study, of_patients, unread, without_model
 

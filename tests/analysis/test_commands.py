@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis import runs
+from analysis import run_queue
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from readerstudy.audit.models import AuditEvent
@@ -24,7 +24,7 @@ RUN_ANALYSIS = (tasks.run, "analysis", "analysis")
 def drawn(monkeypatch):
     """Runs whose files would have been made: tests/analysis/test_run_files.py does it."""
     runs = []
-    monkeypatch.setattr("analysis.make_run_files.make_run_files", runs.append)
+    monkeypatch.setattr("analysis.make_run_files.make_run_files", run_queue.append)
     return runs
 
 
@@ -74,7 +74,7 @@ def test_another_plan_is_run_as_exploratory(study, plan_file, capsys):
 
 
 def test_a_queued_run_is_executed_by_its_number(study, drawn):
-    run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
+    run = run_queue.start(study, replace(QUICK, sections=("flow",)), by="ivan")
     call_command("analyse", "study", run=run.number)
     run.refresh_from_db()
     assert (run.state, run.created_by) == ("done", "ivan")
@@ -130,9 +130,9 @@ def test_a_child_is_started_once_the_run_is_committed(
     commands = []
     monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", start_child)
     monkeypatch.setattr("subprocess.Popen", lambda command, **_options: commands.append(command))
-    run = runs.start(study, QUICK, by="ivan")
+    run = run_queue.start(study, QUICK, by="ivan")
     with django_capture_on_commit_callbacks(execute=True):
-        dispatch.dispatch_on_commit(runs.KIND, [run.pk])
+        dispatch.dispatch_on_commit(run_queue.KIND, [run.pk])
         assert commands == []
     [command] = commands
     assert command[0] == sys.executable
@@ -153,14 +153,14 @@ def messages(monkeypatch, settings):
 
 
 def test_with_a_broker_a_message_is_sent(study, messages, django_capture_on_commit_callbacks):
-    run = runs.start(study, QUICK, by="ivan")
+    run = run_queue.start(study, QUICK, by="ivan")
     with django_capture_on_commit_callbacks(execute=True):
-        dispatch.dispatch_on_commit(runs.KIND, [run.pk])
+        dispatch.dispatch_on_commit(run_queue.KIND, [run.pk])
     assert messages == [run.pk]
 
 
 def test_the_worker_executes_what_the_message_names(study, messages):
-    run = runs.start(study, replace(QUICK, sections=("flow",)), by="ivan")
+    run = run_queue.start(study, replace(QUICK, sections=("flow",)), by="ivan")
     tasks.run("analysis", [run.pk])
     tasks.run("analysis", [run.pk])  # a message that comes twice
     run.refresh_from_db()
@@ -170,9 +170,9 @@ def test_the_worker_executes_what_the_message_names(study, messages):
 
 def test_a_message_that_was_lost_is_sent_again(study, messages, settings):
     settings.ANALYSIS_STALE_SECONDS = -1.0
-    dead = runs.start(study, QUICK, by="ivan")
-    runs.KIND.queue.claim([dead.pk])
-    waiting = runs.start(study, replace(QUICK, seed=1), by="ivan")
+    dead = run_queue.start(study, QUICK, by="ivan")
+    run_queue.KIND.queue.claim([dead.pk])
+    waiting = run_queue.start(study, replace(QUICK, seed=1), by="ivan")
     tasks.reap("analysis")
     assert messages == [waiting.pk]
     dead.refresh_from_db()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from analysis import figures
 from analysis.results_document import records, section
-from analysis.study_data import ScreeningFacts
+from analysis.study_arrays import ScreeningFacts
 from tests.analysis.documents import QUICK, make_document, whole
 from tests.analysis.invented import READERS, make_study
 from tests.analysis.odd import odd

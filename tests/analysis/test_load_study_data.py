@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from analysis import load_study_data
-from analysis.study_data import MISSING, ScreeningFacts
+from analysis.study_arrays import MISSING, ScreeningFacts
 from analysis.unblinding_guard import ResultsSealed
 from inference.current_results import predictions_of
 from inference.models import Prediction

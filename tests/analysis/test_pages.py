@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from analysis import execution, runs
+from analysis import execution, run_queue
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Intervals, Plan
 from analysis.registration import register
@@ -258,8 +258,8 @@ def test_a_failed_run_says_why_and_can_be_run_again(study, ivan, children, monke
 
 @pytest.mark.parametrize("url", [PAGE, f"{RUNS}1/"])
 def test_whoever_looks_at_a_run_whose_process_died_sees_that(url, study, ivan):
-    run = runs.start(study, QUICK, by="ivan")
-    runs.KIND.queue.claim([run.pk])
+    run = run_queue.start(study, QUICK, by="ivan")
+    run_queue.KIND.queue.claim([run.pk])
     AnalysisRun.objects.filter(pk=run.pk).update(
         heartbeat_at=timezone.now() - timedelta(hours=1), steps_done=3
     )
@@ -268,9 +268,9 @@ def test_whoever_looks_at_a_run_whose_process_died_sees_that(url, study, ivan):
 
 
 def test_a_run_under_way_shows_how_far_it_is(study, ivan):
-    run = runs.start(study, QUICK, by="ivan")
-    [claimed] = runs.KIND.queue.claim([run.pk])
-    runs.KIND.queue.note_progress(claimed, steps_done=3, step="Table 1")
+    run = run_queue.start(study, QUICK, by="ivan")
+    [claimed] = run_queue.KIND.queue.claim([run.pk])
+    run_queue.KIND.queue.note_progress(claimed, steps_done=3, step="Table 1")
     page = ivan.get(f"{RUNS}1/").content.decode()
     assert '<progress max="14" value="3"' in page
     assert "now: Table 1" in page

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from analysis import execution, file_set_queue, make_run_files, runs, stored_files
+from analysis import execution, file_set_queue, make_run_files, run_queue, stored_files
 from analysis.models import AnalysisRun, FileSet, RunFile
 from readerstudy.celery import app
 from readerstudy.jobs import tasks
@@ -61,7 +61,7 @@ study = shared(make_finished)
 @shared
 def run():
     """As its execution leaves it: nothing is drawn yet."""
-    return execution.execute(runs.start(make_finished(), PLAN, by="test").pk)
+    return execution.execute(run_queue.start(make_finished(), PLAN, by="test").pk)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def path_of(row: RunFile, root) -> Path:
 
 
 def test_the_worker_that_executes_a_run_makes_all_of_its_files(study, ivan):
-    runs.start(study, PLAN, by="test")
+    run_queue.start(study, PLAN, by="test")
     call_command("run_jobs", "analysis")
     files = FileSet.objects.get()
     assert (files.state, files.total) == ("done", files.files.filter(state="done").count())
@@ -300,7 +300,7 @@ def test_the_files_of_a_killed_worker_are_made_by_the_next(run, ivan, sent):
 def test_with_a_broker_the_reaper_sends_for_what_waits(run, settings, monkeypatch):
     settings.CELERY_BROKER_URL = "redis://nowhere"
     sent = []
-    send = "readerstudy.jobs.messages.send"
+    send = "readerstudy.jobs.broker.send"
     monkeypatch.setattr(send, lambda _task, calls, **_: sent.extend(calls))
     files = FileSet.objects.get()
     tasks.reap("analysis")

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from analysis import canonical, execution, runs, sections
+from analysis import canonical, execution, run_queue, sections
 from analysis.models import AnalysisRun
 from analysis.plan import Intervals, Plan
 from analysis.registration import register
@@ -102,11 +102,11 @@ def test_a_later_reading_changes_no_stored_run(study):
 
 def test_no_run_before_the_unblinding(locked):
     with pytest.raises(ResultsSealed):
-        runs.start(locked, FEW, by="ivan")
+        run_queue.start(locked, FEW, by="ivan")
     stale = type(locked).objects.get(pk=locked.pk)
     stale.state = "unblinded"  # whatever somebody has in memory
     with pytest.raises(ResultsSealed):
-        runs.start(stale, FEW, by="ivan")
+        run_queue.start(stale, FEW, by="ivan")
     with pytest.raises(IntegrityError), transaction.atomic():
         AnalysisRun.objects.create(
             study=locked, number=1, plan_document="{}", plan_sha256="x", planned=False,
@@ -180,7 +180,7 @@ def test_a_run_that_has_ended_is_fixed(ended, study, monkeypatch):
 def test_what_a_waiting_run_was_asked_for_is_fixed_too(column, study):
     another = factories.make_open("another", cases=1, readers=("dora",))
     factories.finish(another)
-    run = runs.start(study, FEW, by="ivan")
+    run = run_queue.start(study, FEW, by="ivan")
     value = {
         "study_id": another.pk, "number": 7, "planned": True,
         "created_at": timezone.now() - timedelta(days=1),
@@ -200,7 +200,7 @@ def test_what_a_waiting_run_was_asked_for_is_fixed_too(column, study):
     ],
 )
 def test_an_unsound_run_is_refused(fields, study):
-    run = runs.start(study, FEW, by="ivan")
+    run = run_queue.start(study, FEW, by="ivan")
     with pytest.raises(IntegrityError), transaction.atomic():
         AnalysisRun.objects.filter(pk=run.pk).update(**fields)
 
@@ -209,18 +209,18 @@ def test_an_unsound_run_is_refused(fields, study):
 
 
 def test_a_run_is_executed_once(study):
-    run = runs.start(study, FEW, by="ivan")
+    run = run_queue.start(study, FEW, by="ivan")
     assert execution.execute(run.pk).state == "done"
     assert execution.execute(run.pk) is None
     assert execution.execute(10**6) is None
 
 
 def test_the_same_plan_is_not_queued_twice(study):
-    first, second = (runs.start(study, FEW, by="ivan") for _ in range(2))
+    first, second = (run_queue.start(study, FEW, by="ivan") for _ in range(2))
     assert first == second
-    assert runs.start(study, QUICK, by="ivan").number == 2
+    assert run_queue.start(study, QUICK, by="ivan").number == 2
     execution.execute(first.pk)
-    assert runs.start(study, FEW, by="ivan").number == 3
+    assert run_queue.start(study, FEW, by="ivan").number == 3
 
 
 def test_progress_is_told_section_by_section(study, monkeypatch):
@@ -277,23 +277,23 @@ def silent(run: AnalysisRun) -> None:
 
 
 def test_a_run_whose_process_died_ends_and_can_be_started_anew(study):
-    run = runs.start(study, FEW, by="ivan")
-    [claimed] = runs.KIND.queue.claim([run.pk])
+    run = run_queue.start(study, FEW, by="ivan")
+    [claimed] = run_queue.KIND.queue.claim([run.pk])
     assert claimed.worker
-    runs.KIND.queue.reap()
+    run_queue.KIND.queue.reap()
     assert AnalysisRun.objects.get(pk=run.pk).state == "running"
     silent(run)
-    runs.KIND.queue.reap()
+    run_queue.KIND.queue.reap()
     run.refresh_from_db()
-    assert (run.state, run.reason) == ("failed", runs.RunQueue.died)
+    assert (run.state, run.reason) == ("failed", run_queue.RunQueue.died)
     assert factories.analyse(study, FEW).state == "done"
 
 
 def test_starting_anew_does_not_wait_for_a_dead_process(study):
-    run = runs.start(study, FEW, by="ivan")
-    runs.KIND.queue.claim([run.pk])
+    run = run_queue.start(study, FEW, by="ivan")
+    run_queue.KIND.queue.claim([run.pk])
     silent(run)
-    assert runs.start(study, FEW, by="ivan").number == 2
+    assert run_queue.start(study, FEW, by="ivan").number == 2
 
 
 def test_a_process_that_was_given_up_stores_nothing_any_more(study, monkeypatch):
@@ -301,7 +301,7 @@ def test_a_process_that_was_given_up_stores_nothing_any_more(study, monkeypatch)
 
     def slow(data, plan):
         silent(AnalysisRun.objects.get())
-        runs.KIND.queue.reap()
+        run_queue.KIND.queue.reap()
         return compute(data, plan)
 
     monkeypatch.setattr(sections.SECTIONS["table2"], "compute", slow)
@@ -316,14 +316,14 @@ def test_for_a_run_that_nobody_takes_up_a_process_is_started_unless_a_broker_has
     settings.ANALYSIS_STALE_SECONDS = -1.0
     started = []
     monkeypatch.setattr("readerstudy.jobs.dispatch.start_child", started.append)
-    run = runs.start(study, FEW, by="ivan")
+    run = run_queue.start(study, FEW, by="ivan")
     settings.CELERY_BROKER_URL = "redis://nowhere"
-    dispatch.look_after(runs.KIND)
+    dispatch.look_after(run_queue.KIND)
     assert started == []
     settings.CELERY_BROKER_URL = ""
-    dispatch.look_after(runs.KIND)
+    dispatch.look_after(run_queue.KIND)
     assert started == ["analysis"]
-    assert runs.KIND.queue.waiting() == [run.pk]
+    assert run_queue.KIND.queue.waiting() == [run.pk]
 
 
 def test_start_and_end_are_audited(study):

@@ -9,7 +9,7 @@ import pytest
 from analysis import sections, stats
 from analysis.plan import Intervals, McNemar, Mrmc, Plan, PrimaryEndpoint
 from analysis.results_document import records
-from analysis.study_data import MISSING, ScreeningFacts
+from analysis.study_arrays import MISSING, ScreeningFacts
 from tests.analysis import invented
 
 QUICK = Plan(intervals=Intervals(resamples=25))

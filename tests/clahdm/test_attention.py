@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from inference.clahdm.attention import ChannelAttention, ModalityFusionAttention
+from inference.clahdm.attention_blocks import ChannelAttention, ModalityFusionAttention
 
 
 def _image(*means: float) -> torch.Tensor:

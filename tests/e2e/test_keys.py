@@ -289,7 +289,7 @@ def _store_own_key(page: Page, *, action: str, key: str) -> None:
     """As an earlier visit left it."""
     page.evaluate(
         "async (own) => {"
-        " const { saveSettings } = await import('/static/reading/local-storage.js');"
+        " const { saveSettings } = await import('/static/reading/reader-settings.js');"
         " saveSettings('keys', { off: false, own }); }",
         {action: key},
     )

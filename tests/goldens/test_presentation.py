@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import make_run_files, runs, software
+from analysis import make_run_files, run_queue, software
 from analysis.execution import execute
 from analysis.plan import Intervals, Plan
 from readerstudy.studies.imports.column_specs import template_of
@@ -47,7 +47,7 @@ def test_the_templates_of_imports(renews):
 def test_the_files_of_a_run(renews):
     """Pages, figures, tables and data of the study that is the same everywhere."""
     study = same_study.build()
-    run = execute(runs.start(study, Plan(intervals=Intervals(resamples=100)), by="test").pk)
+    run = execute(run_queue.start(study, Plan(intervals=Intervals(resamples=100)), by="test").pk)
     assert run.state == "done", run.reason
     source = make_run_files.FilesOf(run)
     contents = {name: source.content(name) for name in source.names() if name.endswith(TEXT)}

@@ -23,7 +23,7 @@ from pydicom.uid import (
 )
 
 from readerstudy.imaging import Limits, UnreadableImage
-from readerstudy.imaging.pixels import decode_image, encode_png
+from readerstudy.imaging.pixels import decode_rgb, encode_png
 from tests.imaging.example_files import PATIENT, dicom_bytes, encoded, picture
 
 PIXELS = picture()
@@ -47,13 +47,13 @@ test_file.__test__ = False
 
 def refused(data: bytes, **options) -> str:
     with pytest.raises(UnreadableImage) as caught:
-        decode_image(data, **options)
+        decode_rgb(data, **options)
     return str(caught.value)
 
 
 def grey_of(data: bytes) -> np.ndarray:
     """The one plane of a decoded grey image."""
-    rgb = decode_image(data)
+    rgb = decode_rgb(data)
     assert np.array_equal(rgb[..., 0], rgb[..., 1])
     assert np.array_equal(rgb[..., 0], rgb[..., 2])
     return rgb[..., 0]
@@ -70,17 +70,17 @@ class TestUltrasoundExamples:
     def test_rgb_is_its_raw_bytes(self):
         dataset = examples.rgb_color
         raw = np.frombuffer(dataset.PixelData[: 240 * 320 * 3], np.uint8).reshape(240, 320, 3)
-        assert np.array_equal(decode_image(example("rgb_color")), raw)
+        assert np.array_equal(decode_rgb(example("rgb_color")), raw)
 
     @pytest.mark.parametrize("frame", [1, 2, 17, 30])
     def test_ybr_frame_is_what_pillow_makes_of_its_jpeg(self, frame):
         dataset = examples.ybr_color
         jpegs = list(generate_frames(dataset.PixelData, number_of_frames=30))
         expected = np.asarray(Image.open(io.BytesIO(jpegs[frame - 1])).convert("RGB"), int)
-        assert np.abs(decode_image(example("ybr_color"), frame=frame) - expected).max() <= 2
+        assert np.abs(decode_rgb(example("ybr_color"), frame=frame) - expected).max() <= 2
 
     def test_ybr_frames_differ(self):
-        frames = [decode_image(example("ybr_color"), frame=n) for n in (1, 17, 30)]
+        frames = [decode_rgb(example("ybr_color"), frame=n) for n in (1, 17, 30)]
         assert not np.array_equal(frames[0], frames[1])
         assert not np.array_equal(frames[1], frames[2])
 
@@ -98,20 +98,20 @@ class TestUltrasoundExamples:
             for colour in ("Red", "Green", "Blue")
         ]
         expected = [[table[index] // 256 for table in tables] for index in indices.tolist()]
-        rgb = decode_image(example("palette_color"))
+        rgb = decode_rgb(example("palette_color"))
         assert np.array_equal(rgb, np.array(expected, np.uint8).reshape(350, 800, 3))
         assert np.array_equal(rgb, apply_color_lut(dataset.pixel_array, dataset) >> 8)
 
     def test_jpeg2000_is_what_pillow_makes_of_its_codestream(self):
         [codestream] = generate_frames(examples.jpeg2k.PixelData, number_of_frames=1)
         expected = np.asarray(Image.open(io.BytesIO(codestream)).convert("RGB"))
-        assert np.array_equal(decode_image(example("jpeg2k")), expected)
+        assert np.array_equal(decode_rgb(example("jpeg2k")), expected)
 
     def test_jpeg2000_shows_the_picture_of_the_rgb_original(self):
         # The example is the RGB one at twice its size.
-        double = decode_image(example("jpeg2k")).astype(float)
+        double = decode_rgb(example("jpeg2k")).astype(float)
         half = double.reshape(240, 2, 320, 2, 3).mean((1, 3))
-        original = decode_image(example("rgb_color")).astype(float)
+        original = decode_rgb(example("rgb_color")).astype(float)
         for channel in range(3):
             correlation = np.corrcoef(half[..., channel].ravel(), original[..., channel].ravel())
             assert correlation[0, 1] > 0.99
@@ -122,7 +122,7 @@ class TestUltrasoundExamples:
         words = np.frombuffer(dataset.PixelData, ">u2" if dataset["PixelData"].VR == "OW" else "u1")
         planes = words.astype("<u2").view(np.uint8) if words.itemsize == 2 else words
         expected = planes[: 3 * 60 * 80].reshape(3, 60, 80).transpose(1, 2, 0)
-        assert np.array_equal(decode_image(test_file("ExplVR_BigEnd.dcm")), expected)
+        assert np.array_equal(decode_rgb(test_file("ExplVR_BigEnd.dcm")), expected)
 
 
 # One colour chart, written by several toolkits: the colour of each band, ten rows high.
@@ -159,7 +159,7 @@ CHART = [
     ],
 )
 def test_every_encoding_shows_the_same_chart(name, tolerance):
-    middles = decode_image(test_file(name))[5::10, 50].astype(int)
+    middles = decode_rgb(test_file(name))[5::10, 50].astype(int)
     assert np.abs(middles - CHART).max() <= tolerance
 
 
@@ -169,14 +169,14 @@ class TestColour:
         by_pixel = dicom_bytes(PIXELS.tobytes(), syntax=syntax, **RGB)
         planes = PIXELS.transpose(2, 0, 1).tobytes()
         by_plane = dicom_bytes(planes, syntax=syntax, **RGB | {"PlanarConfiguration": 1})
-        assert np.array_equal(decode_image(by_pixel), PIXELS)
-        assert np.array_equal(decode_image(by_plane), PIXELS)
+        assert np.array_equal(decode_rgb(by_pixel), PIXELS)
+        assert np.array_equal(decode_rgb(by_plane), PIXELS)
 
     def test_frames_count_from_1(self):
         frames = [picture(seed) for seed in (1, 2, 3)]
         data = dicom_bytes(b"".join(f.tobytes() for f in frames), **RGB, NumberOfFrames=3)
         for number, expected in enumerate(frames, start=1):
-            assert np.array_equal(decode_image(data, frame=number), expected)
+            assert np.array_equal(decode_rgb(data, frame=number), expected)
 
     @pytest.mark.parametrize("adobe", [False, True])
     @pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_FULL", "RGB"])
@@ -191,12 +191,12 @@ class TestColour:
             syntax=JPEGBaseline8Bit,
             **RGB | {"PhotometricInterpretation": photometric},
         )
-        assert np.abs(decode_image(data) - expected).max() <= 2
+        assert np.abs(decode_rgb(data) - expected).max() <= 2
 
     def test_16_bit_colours_keep_their_upper_8_of_the_stored_bits(self):
         values = PIXELS.astype(np.uint16) * 16 + 9
         data = dicom_bytes(values.tobytes(), **RGB | {"BitsAllocated": 16, "BitsStored": 12})
-        assert np.array_equal(decode_image(data), PIXELS)
+        assert np.array_equal(decode_rgb(data), PIXELS)
 
     @pytest.mark.parametrize("first", [0, 100])
     @pytest.mark.parametrize("wide", [False, True])
@@ -209,7 +209,7 @@ class TestColour:
         for colour, table in zip(("Red", "Green", "Blue"), packed, strict=True):
             elements[f"{colour}PaletteColorLookupTableDescriptor"] = descriptor
             elements[f"{colour}PaletteColorLookupTableData"] = table.tobytes()
-        rgb = decode_image(dicom_bytes(indices.tobytes(), **elements))
+        rgb = decode_rgb(dicom_bytes(indices.tobytes(), **elements))
         for (row, column), index in np.ndenumerate(indices):
             entry = min(max(int(index) - first, 0), 999)
             assert rgb[row, column].tolist() == tables[:, entry].tolist()
@@ -229,8 +229,8 @@ class TestGrey:
         "name", ["MR_small_jpeg_ls_lossless.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm"]
     )
     def test_lossless_encodings_equal_the_original(self, name):
-        uncompressed = decode_image(test_file("MR_small.dcm"))
-        assert np.array_equal(decode_image(test_file(name)), uncompressed)
+        uncompressed = decode_rgb(test_file("MR_small.dcm"))
+        assert np.array_equal(decode_rgb(test_file(name)), uncompressed)
 
     @pytest.mark.parametrize(("photometric", "sign"), [("MONOCHROME2", 0), ("MONOCHROME1", 255)])
     def test_8_bits_without_transformation_stay_as_they_are(self, photometric, sign):
@@ -266,7 +266,7 @@ class TestGrey:
         grey = PIXELS[..., 0]
         one = dicom_bytes(grey.tobytes(), **GREY, WindowCenter=100, WindowWidth=50)
         two = dicom_bytes(grey.tobytes(), **GREY, WindowCenter=[100, 9], WindowWidth=[50, 9])
-        assert np.array_equal(decode_image(one), decode_image(two))
+        assert np.array_equal(decode_rgb(one), decode_rgb(two))
 
     def test_look_up_tables_before_windows(self):
         stored = np.arange(40 * 48, dtype=np.uint16) % 300
@@ -306,7 +306,7 @@ class TestRefusals:
     def test_no_patient_survives(self):
         data = dicom_bytes(PIXELS.tobytes(), **RGB, PatientID="SECRET", ICCProfile=b"SECRET")
         assert data.count(b"SECRET") == 3
-        assert encode_png(decode_image(data + b"SECRET" * 9)) == encode_png(PIXELS)
+        assert encode_png(decode_rgb(data + b"SECRET" * 9)) == encode_png(PIXELS)
 
     def test_messages_name_no_patient(self):
         for cut in range(140, 600, 7):
@@ -353,7 +353,7 @@ class TestRefusals:
 
     def test_the_size_limit_is_exact(self):
         data = dicom_bytes(PIXELS.tobytes(), **RGB)
-        assert decode_image(data, limits=Limits(max_pixels=48 * 40)).shape == (40, 48, 3)
+        assert decode_rgb(data, limits=Limits(max_pixels=48 * 40)).shape == (40, 48, 3)
         assert "too large" in refused(data, limits=Limits(max_pixels=48 * 40 - 1))
 
     @pytest.mark.parametrize(
@@ -397,4 +397,4 @@ class TestRefusals:
 
     def test_big_endian_refuses_nothing_more(self):
         assert ExplicitVRBigEndian.is_little_endian is False
-        assert decode_image(test_file("MR_small_bigendian.dcm")).shape == (64, 64, 3)
+        assert decode_rgb(test_file("MR_small_bigendian.dcm")).shape == (64, 64, 3)

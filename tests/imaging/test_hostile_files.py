@@ -18,7 +18,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
 from readerstudy.imaging import ImportRefused, Limits, UnreadableImage, open_source
 from readerstudy.imaging.deidentified_image import deidentify_image
-from readerstudy.imaging.pixels import decode_image
+from readerstudy.imaging.pixels import decode_rgb
 from readerstudy.studies.read_cohort import read_cohort, validate_manifest
 from tests.imaging.example_files import (
     build_source,
@@ -105,7 +105,7 @@ def reads_or_refuses(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", IMAGES)
 def test_the_files_to_mutate_are_good(kind):
-    assert decode_image(valid(kind), limits=LIMITS).shape[2] == 3
+    assert decode_rgb(valid(kind), limits=LIMITS).shape[2] == 3
 
 
 @given(st.data())

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from readerstudy.imaging import Limits, UnreadableImage
-from readerstudy.imaging.pixels import decode_image, encode_png
+from readerstudy.imaging.pixels import decode_rgb, encode_png
 from tests.imaging.example_files import encoded, picture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -45,16 +45,16 @@ def scan_lines(values: np.ndarray) -> bytes:
 
 def refused(data: bytes, **options) -> str:
     with pytest.raises(UnreadableImage) as caught:
-        decode_image(data, **options)
+        decode_rgb(data, **options)
     return str(caught.value)
 
 
 def test_png_comes_back_exactly():
-    assert np.array_equal(decode_image(encoded(PIXELS)), PIXELS)
+    assert np.array_equal(decode_rgb(encoded(PIXELS)), PIXELS)
 
 
 def test_jpeg_is_as_its_encoder_meant():
-    rgb = decode_image(encoded(PIXELS, "JPEG", quality=95))
+    rgb = decode_rgb(encoded(PIXELS, "JPEG", quality=95))
     assert rgb.dtype == np.uint8
     assert np.abs(rgb.astype(int) - PIXELS).mean() < 4
 
@@ -62,7 +62,7 @@ def test_jpeg_is_as_its_encoder_meant():
 def test_grey_images_become_three_equal_planes():
     grey = PIXELS[..., 0]
     for kind in ("PNG", "JPEG"):
-        rgb = decode_image(encoded(grey, kind, **({"quality": 95} if kind == "JPEG" else {})))
+        rgb = decode_rgb(encoded(grey, kind, **({"quality": 95} if kind == "JPEG" else {})))
         assert rgb.shape == PIXELS.shape
         assert np.abs(rgb.astype(int) - grey[..., None]).mean() < (2 if kind == "JPEG" else 1e-9)
 
@@ -72,7 +72,7 @@ def test_bilevel_palette_and_palette_transparency():
     file = io.BytesIO()
     bilevel.save(file, "PNG")
     assert np.array_equal(
-        decode_image(file.getvalue())[..., 1], np.where(PIXELS[..., 0] >= 128, 255, 0)
+        decode_rgb(file.getvalue())[..., 1], np.where(PIXELS[..., 0] >= 128, 255, 0)
     )
     indices = (np.arange(40 * 48).reshape(40, 48) % 4).astype(np.uint8)
     colours = np.array([[9, 8, 7], [250, 1, 2], [3, 240, 5], [6, 7, 230]], np.uint8)
@@ -83,7 +83,7 @@ def test_bilevel_palette_and_palette_transparency():
         paletted.save(file, "PNG", **options)
         expected = colours.copy()
         expected[black] = 0
-        assert np.array_equal(decode_image(file.getvalue()), expected[indices])
+        assert np.array_equal(decode_rgb(file.getvalue()), expected[indices])
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -93,25 +93,25 @@ def test_transparency_is_laid_on_black(mode):
     file = io.BytesIO()
     Image.fromarray(np.dstack([colour, alpha]), mode).save(file, "PNG")
     expected = np.broadcast_to(colour * (alpha[..., None] / 255), PIXELS.shape)
-    assert np.abs(decode_image(file.getvalue()) - expected).max() <= 1
+    assert np.abs(decode_rgb(file.getvalue()) - expected).max() <= 1
 
 
 def test_16_bit_grey_keeps_its_upper_8_bits():
     values = np.linspace(0, 65535, 40 * 48).astype(">u2").reshape(40, 48)
     data = png(48, 40, depth=16, colour=0, raw=scan_lines(values))
     expected = (values // 256).astype(np.uint8)
-    assert np.array_equal(decode_image(data), np.dstack([expected] * 3))
+    assert np.array_equal(decode_rgb(data), np.dstack([expected] * 3))
     transparent = png(
         48, 40, depth=16, colour=0, raw=scan_lines(values), extra=chunk(b"tRNS", b"\xff\xff")
     )
     expected[values == 65535] = 0
-    assert np.array_equal(decode_image(transparent)[..., 0], expected)
+    assert np.array_equal(decode_rgb(transparent)[..., 0], expected)
 
 
 def test_16_bit_colour_keeps_its_upper_8_bits():
     values = (PIXELS.astype(np.uint16) * 256 + 77).astype(">u2")
     data = png(48, 40, depth=16, colour=2, raw=scan_lines(values))
-    assert np.array_equal(decode_image(data), PIXELS)
+    assert np.array_equal(decode_rgb(data), PIXELS)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -133,7 +133,7 @@ def test_exif_orientation_is_applied_then_dropped(kind, orientation):
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     data = encoded(PIXELS, kind, exif=exif, **options)
     assert b"SECRET" in data
-    rgb = decode_image(data)
+    rgb = decode_rgb(data)
     assert rgb.shape == turned.shape
     assert np.abs(rgb.astype(int) - turned).mean() < 3
     assert b"SECRET" not in encode_png(rgb)
@@ -159,10 +159,10 @@ def test_no_metadata_survives():
     dirty = encoded(PIXELS, pnginfo=text, **options) + b"SECRET after the end"
     kinds = {kind for kind, _ in chunks(dirty[: dirty.rindex(b"SECRET")])}
     assert kinds >= {b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"pHYs", b"eXIf"}
-    assert encode_png(decode_image(dirty)) == encode_png(PIXELS)
+    assert encode_png(decode_rgb(dirty)) == encode_png(PIXELS)
     jpeg = encoded(PIXELS, "JPEG", comment=b"SECRET", icc_profile=b"SECRET")
-    bare = encode_png(decode_image(jpeg + b"SECRET"))
-    assert bare == encode_png(decode_image(encoded(PIXELS, "JPEG")))
+    bare = encode_png(decode_rgb(jpeg + b"SECRET"))
+    assert bare == encode_png(decode_rgb(encoded(PIXELS, "JPEG")))
     assert [kind for kind, _ in chunks(bare)] == [b"IHDR", b"IDAT", b"IEND"]
 
 
@@ -208,9 +208,9 @@ def test_refuses_a_damaged_png():
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_bounds_the_size(kind):
     assert "31 by 40 pixels is too small" in refused(encoded(picture(width=31), kind))
-    assert decode_image(encoded(picture(width=32, height=32), kind)).shape == (32, 32, 3)
+    assert decode_rgb(encoded(picture(width=32, height=32), kind)).shape == (32, 32, 3)
     data = encoded(PIXELS, kind)
-    assert decode_image(data, limits=Limits(max_pixels=48 * 40)).shape == (40, 48, 3)
+    assert decode_rgb(data, limits=Limits(max_pixels=48 * 40)).shape == (40, 48, 3)
     assert "48 by 40 pixels is too large" in refused(data, limits=Limits(max_pixels=48 * 40 - 1))
 
 
@@ -238,7 +238,7 @@ def test_refuses_or_skips_a_text_bomb(kind, place, monkeypatch):
 
     monkeypatch.setattr(PngImagePlugin, "_safe_zlib_decompress", measured)
     try:
-        assert np.array_equal(decode_image(data[:at] + bomb + data[at:]), PIXELS)
+        assert np.array_equal(decode_rgb(data[:at] + bomb + data[at:]), PIXELS)
     except UnreadableImage as error:
         assert "damaged" in str(error)  # noqa: PT017 - either outcome is right
     assert largest <= 2**20

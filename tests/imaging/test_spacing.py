@@ -4,7 +4,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from readerstudy.imaging import ImportRefused, UnreadableImage
-from readerstudy.imaging.pixels import decode_image, encode_png, mm_per_pixel
+from readerstudy.imaging.pixels import decode_rgb, encode_png, mm_per_pixel
 from readerstudy.studies import cohort_import
 from readerstudy.studies.models import Cohort, Image, Study
 from readerstudy.studies.read_cohort import read_cohort
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_refused_in_plain_words():
     broken = data[:length] + b"\x07" + data[length + 1 :]
     assert mm_per_pixel(broken) is None
     with pytest.raises(UnreadableImage, match="has no image"):
-        decode_image(broken)
+        decode_rgb(broken)
 
 
 def test_the_manifest_goes_before_the_file(tmp_path):

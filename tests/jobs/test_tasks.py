@@ -4,10 +4,10 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection
 from django.utils import translation
 
-from readerstudy import outages
+from readerstudy import database_outages
 from readerstudy.celery import app, warn_of_queues_left
 from readerstudy.jobs import former_tasks, kinds
-from readerstudy.jobs.messages import QUEUES
+from readerstudy.jobs.broker import QUEUES
 
 OURS = ("jobs.", "readerstudy.", "inference.", "analysis.")
 app.loader.import_default_modules()
@@ -19,8 +19,8 @@ def _away(monkeypatch, error: Exception) -> None:
         raise error
 
     monkeypatch.setattr(connection, "ensure_connection", fail)
-    monkeypatch.setattr(outages, "PATIENCE_SECONDS", 0)
-    monkeypatch.setattr(outages, "SECONDS_BETWEEN_ATTEMPTS", 0)
+    monkeypatch.setattr(database_outages, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(database_outages, "SECONDS_BETWEEN_ATTEMPTS", 0)
 
 
 def _do(name: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from readerstudy.operations.serving.application import Application
+from readerstudy.operations.serving.asgi_application import Application
 from readerstudy.operations.serving.worker import Worker
 
 

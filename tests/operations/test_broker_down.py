@@ -13,7 +13,7 @@ from analysis.models import AnalysisRun
 from inference.models import InferenceJob
 from readerstudy.celery import app
 from readerstudy.exchange.models import StudyExport
-from readerstudy.jobs.messages import BROKER_DOWN, send
+from readerstudy.jobs.broker import BROKER_DOWN, send
 from readerstudy.jobs.tasks import reap
 from readerstudy.studies.imports import queue
 from readerstudy.studies.models import Cohort, Study
@@ -50,7 +50,7 @@ def page_after(client: Client, address: str, **form: str) -> str:
 
 def test_sending_gives_up_soon_and_is_one_line_in_the_log(caplog):
     began = time.monotonic()
-    with caplog.at_level(logging.WARNING, logger="readerstudy.jobs.messages"):
+    with caplog.at_level(logging.WARNING, logger="readerstudy.jobs.broker"):
         assert not send(reap, [("analysis",), ("analysis",)], queue="analysis")
     assert time.monotonic() - began < PATIENCE_SECONDS
     [line] = caplog.records

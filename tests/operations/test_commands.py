@@ -8,7 +8,7 @@ from django.db import connection
 
 from inference.models import ModelVersion
 from readerstudy.accounts.models import User
-from readerstudy.operations.startup import run_command
+from readerstudy.operations.process_entry import run_command
 from readerstudy.studies.models import Case, Study
 from tests import factories
 

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from readerstudy.accounts import body_limits
-from readerstudy.operations.serving import application, connections, wsgi_environ
+from readerstudy.operations.serving import asgi_application, asgi_to_wsgi_request, connections
+from readerstudy.operations.serving.asgi_to_wsgi_request import IN_MEMORY
 from tests.operations.served import ask, connected, everything_from, get, served
 
 BIG = 8 * 1024 * 1024
@@ -100,7 +101,7 @@ def test_large_bodies_that_stall_leave_threads_for_others(port):
 
 
 def test_slow_bodies_that_are_no_uploads_hold_no_place_of_one(port, monkeypatch):
-    monkeypatch.setattr(application, "PLACES_SECONDS", 0.5)
+    monkeypatch.setattr(asgi_application, "PLACES_SECONDS", 0.5)
     head = POST + f"Content-Length: {body_limits.DATA_BYTES}\r\n\r\n".encode()
     upload = POST + f"Connection: close\r\nContent-Length: {BIG}\r\n\r\n".encode()
     with ExitStack() as stack:
@@ -128,7 +129,7 @@ def test_a_request_must_be_whole_in_time(port, monkeypatch, half):
 
 @pytest.mark.parametrize("length", [1000, BIG], ids=["small", "large"])
 def test_a_body_must_come_at_the_least_rate(site, port, monkeypatch, length):
-    monkeypatch.setattr(wsgi_environ, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(asgi_to_wsgi_request, "PATIENCE_SECONDS", 0.4)
     with connected(port, POST + f"Content-Length: {length}\r\n\r\n".encode()) as link:
         began = time.monotonic()
         threading.Thread(target=_drip, args=(link,), daemon=True).start()
@@ -169,7 +170,7 @@ def test_the_upload_of_a_client_who_hangs_up_ends(site, port):
     deadline = time.monotonic() + 5
     while not site.failures and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert [type(error) for error in site.failures] == [wsgi_environ.ClientGone]
+    assert [type(error) for error in site.failures] == [asgi_to_wsgi_request.ClientGone]
 
 
 def test_a_refusal_is_read_by_who_is_still_sending(port):
@@ -250,7 +251,7 @@ def test_long_answers_arrive_whole(port, path):
     assert len(content) == BIG
 
 
-@pytest.mark.parametrize("length", [0, 1, wsgi_environ.IN_MEMORY, wsgi_environ.IN_MEMORY + 1, BIG])
+@pytest.mark.parametrize("length", [0, 1, IN_MEMORY, IN_MEMORY + 1, BIG])
 def test_bodies_arrive_whole(port, length):
     head = POST + f"Connection: close\r\nContent-Length: {length}\r\n\r\n".encode()
     assert ask(port, head + b"x" * length).endswith(b"\r\n\r\n" + str(length).encode())
@@ -366,7 +367,7 @@ def test_the_environment_is_what_was_asked(port):
 
 
 def test_places_for_large_bodies_are_waited_for_and_not_for_ever(port, monkeypatch):
-    monkeypatch.setattr(application, "PLACES_SECONDS", 0.5)
+    monkeypatch.setattr(asgi_application, "PLACES_SECONDS", 0.5)
     head = POST + f"Content-Length: {BIG}\r\n\r\n".encode()
     with connected(port, head):
         time.sleep(0.2)

@@ -17,7 +17,7 @@ PROCESSES = {
     "a worker": (["-m", "celery", "-A", "readerstudy", "worker", "-P", "solo"], 1),
     "beat": (["-m", "celery", "-A", "readerstudy", "beat"], 1),
 }
-LOADING = ["-c", "from readerstudy.operations.startup import load_settings; load_settings()"]
+LOADING = ["-c", "from readerstudy.operations.process_entry import load_settings; load_settings()"]
 WRONG = [
     ("TIME_ZONE", "Mars/Base", 'no time zone "Mars/Base"'),
     ("TIME_ZONE", "../../etc/passwd", "no time zone"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from readerstudy.diagnosis import Etiology, Malignancy, Modality
-from readerstudy.reading.labels import IN_LANGUAGE
+from readerstudy.reading.label_translations import IN_LANGUAGE
 from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, Sex
 from readerstudy.studies.models import Study
 from tests.servers import ROOT

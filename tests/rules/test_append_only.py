@@ -9,8 +9,8 @@ from django.db.models import F
 from analysis.models import AnalysisRun, RegisteredPlan
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
 from readerstudy.audit.append_only import guarded_models
-from readerstudy.audit.model_history import tracked_models
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.simple_history_setup import tracked_models
 from readerstudy.exchange.models import ImportedStudy
 from readerstudy.reading.models import (
     Assignment,

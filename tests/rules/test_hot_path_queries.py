@@ -111,7 +111,7 @@ def compare_line(reader: Reader) -> None:
     assert [values(each) for each in found] == [values(each) for each in expected]
     assert [each.shown_at for each in found] == [shown_by_orm(each) for each in expected]
     assert all(each.shown_at.utcoffset() is not None for each in found if each.shown_at)
-    here = sequence.reading_position(reader)
+    here = sequence.current_and_next(reader)
     left = list(sequence.unread_assignments(reader))
     assert [here.current, here.following] == [*left, None, None][:2]
 
@@ -154,7 +154,7 @@ def test_where_nothing_may_be_read_the_next_cases_are_the_same(shut):
         factories.read_next(reader_in(study))
     reader = reader_in(study)
     assert [values(each) for each in next_ones(reader)] == [values(each) for each in by_orm(reader)]
-    assert sequence.reading_position(reader) == sequence.ReadingPosition(None, None)
+    assert sequence.current_and_next(reader) == sequence.ReadingPosition(None, None)
 
 
 def test_the_next_cases_take_one_query():

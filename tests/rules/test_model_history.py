@@ -10,8 +10,8 @@ from django.test import Client
 from inference.models import ModelVersion, StudyModel
 from readerstudy.accounts.models import User
 from readerstudy.audit.admin_site import Audited
-from readerstudy.audit.model_history import tracked_models
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.simple_history_setup import tracked_models
 from readerstudy.reading.models import Reader
 from readerstudy.studies.models import Case, Cohort, Membership, Protocol, Study
 from tests import factories

@@ -56,8 +56,8 @@ def test_to_find_the_next_case_takes_as_long_at_any_case(design):
         reader = reader_of(cases, design=design)
         if connection.vendor == "postgresql":
             connection.cursor().execute("ANALYZE")
-        here = sequence.reading_position(reader)
-        took[cases] = steps(lambda reader=reader: sequence.reading_position(reader))
+        here = sequence.current_and_next(reader)
+        took[cases] = steps(lambda reader=reader: sequence.current_and_next(reader))
         next_two = [(each.stage, each.position) for each in (here.current, here.following)]
         assert next_two == [(Stage.AIDED, cases - LEFT + 1), (Stage.AIDED, cases - LEFT + 2)]
     assert took[MANY] < MOST[connection.vendor] * took[FEW], took

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, InterfaceError, OperationalError, ProgrammingError, connection
 from django.db.utils import DatabaseErrorWrapper
 
-from readerstudy.outages import BUSY, DISK_FULL, UNREACHABLE, outage, outlasts_outages
+from readerstudy.database_outages import BUSY, DISK_FULL, UNREACHABLE, outage, outlasts_outages
 from readerstudy.reading.models import Reading
 from tests import factories
 from tests.rules.walk import Api, open_form, sign_in
@@ -195,7 +195,7 @@ def test_other_errors_are_told_apart(error, expected):
 def test_a_worker_begins_again_after_an_outage(monkeypatch):
     ends = iter([OperationalError("closed"), InterfaceError("closed"), None])
     begun = []
-    monkeypatch.setattr("readerstudy.outages.wait_for_database", lambda: None)
+    monkeypatch.setattr("readerstudy.database_outages.wait_for_database", lambda: None)
 
     @outlasts_outages
     def work():

@@ -90,12 +90,12 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     from django.db import connection, transaction
 
-    from analysis import execution, runs
+    from analysis import execution, run_queue
     from analysis.plan import Plan
 
     with transaction.atomic():
         study = build()
-    run = execution.execute(runs.start(study, Plan(), by="test").pk)
+    run = execution.execute(run_queue.start(study, Plan(), by="test").pk)
     found = {"vendor": connection.vendor, "data": run.data_sha256, "results": run.results}
     json.dump(found | {"reason": run.reason}, sys.stdout)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from readerstudy.imaging import ImportRefused, Limits, Problem, open_source
-from readerstudy.imaging.pixels import decode_image
+from readerstudy.imaging.pixels import decode_rgb
 from readerstudy.studies.read_cohort import iter_cases, read_cohort, validate_manifest
 from tests.imaging.example_files import (
     build_source,
@@ -41,8 +41,8 @@ def test_reads_every_case_in_order(tmp_path, kind):
     cases = list(read_cohort(source))
     assert [case.row.case_id for case in cases] == ["case-001", "case-002", "case-003"]
     for number, case in enumerate(cases, start=1):
-        assert np.array_equal(decode_image(case.bus_png), picture(2 * number))
-        assert np.array_equal(decode_image(case.cdfi_png), picture(2 * number + 1))
+        assert np.array_equal(decode_rgb(case.bus_png), picture(2 * number))
+        assert np.array_equal(decode_rgb(case.cdfi_png), picture(2 * number + 1))
 
 
 def test_takes_formats_mixed_and_frames(tmp_path):
@@ -61,9 +61,9 @@ def test_takes_formats_mixed_and_frames(tmp_path):
     files = {"manifest.csv": manifest_text([row, second]).encode(), "clip": dicom}
     files |= {"a.jpg": encoded(frames[0], "JPEG"), "b.png": encoded(frames[1])}
     cases = list(read_cohort(write_folder(tmp_path, files)))
-    assert np.array_equal(decode_image(cases[0].bus_png), frames[1])
-    assert np.array_equal(decode_image(cases[0].cdfi_png), frames[0])
-    assert np.array_equal(decode_image(cases[1].cdfi_png), frames[1])
+    assert np.array_equal(decode_rgb(cases[0].bus_png), frames[1])
+    assert np.array_equal(decode_rgb(cases[0].cdfi_png), frames[0])
+    assert np.array_equal(decode_rgb(cases[1].cdfi_png), frames[1])
 
 
 def test_the_manifest_is_refused_before_any_case(tmp_path):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis import runs
+from analysis import run_queue
 from analysis.management.plan_file import read_plan
 from analysis.models import AnalysisRun
 from analysis.registration import registered_or_default_plan
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         try:
             ended = execute(queued.pk)
         except KeyboardInterrupt:
-            runs.KIND.queue.fail(_run_of(found, queued.number), reason=INTERRUPTED)
+            run_queue.KIND.queue.fail(_run_of(found, queued.number), reason=INTERRUPTED)
             raise CommandError(f"{queued} failed. {INTERRUPTED}") from None
         if ended is None:
             raise CommandError(
@@ -64,6 +64,6 @@ def _run_of(study: Study, number: int) -> AnalysisRun:
 def _start(study: Study, plan: Path | None, *, by: str) -> AnalysisRun:
     chosen = read_plan(plan) if plan else registered_or_default_plan(study)
     try:
-        return runs.start(study, chosen, by=by)
+        return run_queue.start(study, chosen, by=by)
     except (ResultsSealed, StepNotPossible) as refusal:
         raise CommandError(str(refusal)) from None

@@ -10,11 +10,11 @@ from tqdm import tqdm
 from inference import queue
 from inference.current_results import notes_of_jobs
 from inference.models import InferenceJob
+from readerstudy.database_outages import outlasts_outages
 from readerstudy.jobs import worker
 from readerstudy.jobs.errors import WorkerBroken
 from readerstudy.jobs.stop_signals import stop_requested
 from readerstudy.jobs.worker import Outcome
-from readerstudy.outages import outlasts_outages
 
 INTERRUPTED = 130  # exit status, as shells have it
 LISTED = 10  # cases that failed, or whose images are poor; the site lists them all

@@ -12,7 +12,7 @@ from statistics import median
 
 from readerstudy.demo.published.discrepancies import discrepancy_of
 from readerstudy.demo.published.fit_significance_marks import LEVELS
-from readerstudy.demo.published.found_values import (
+from readerstudy.demo.published.recomputed_values import (
     GROUP_VS_MODEL,
     GROUP_VS_SENIORS,
     STAGES,

@@ -28,7 +28,7 @@ from analysis import software
 from readerstudy.audit.log import record
 from readerstudy.exchange.backups.database_dumps import DumpState, database_engine, dump_database
 from readerstudy.exchange.errors import ExchangeError, abridged
-from readerstudy.studies.file_staging import locked_folder, reclaim_dead_folders
+from readerstudy.studies.file_staging import iter_dead_folders, locked_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -98,7 +98,7 @@ def _lost(gone: FilesGone) -> str:
 @contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
     """A folder beside the backup to write it in; those of killed backups are removed first."""
-    for _names in reclaim_dead_folders(folder, PREFIX):
+    for _names in iter_dead_folders(folder, PREFIX):
         log.info("Files left by an interrupted backup are removed")
     made, lock = locked_folder(folder, PREFIX)
     try:

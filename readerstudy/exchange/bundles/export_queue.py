@@ -12,9 +12,9 @@ from readerstudy.exchange.bundles.study_models import EXPORTED
 from readerstudy.exchange.errors import ExchangeError
 from readerstudy.exchange.models import StudyExport
 from readerstudy.jobs import dispatch, kinds
+from readerstudy.jobs.broker import ANALYSIS
 from readerstudy.jobs.errors import JobFailed
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import ANALYSIS
 from readerstudy.jobs.queue import Queue
 from readerstudy.studies.models import Study
 from readerstudy.studies.permissions import Action, may

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, models, transaction
 
 from readerstudy.audit.log import record
-from readerstudy.exchange.bundles import imported_data_check, read_bundle, results_files
+from readerstudy.exchange.bundles import imported_digests_check, read_bundle, results_files
 from readerstudy.exchange.bundles.archive import SUMS, BundleReader, BundleWriter, open_bundle
 from readerstudy.exchange.bundles.audit_chain_check import require_chained
 from readerstudy.exchange.bundles.study_models import PEOPLE, TABLES, BundleTable
@@ -63,7 +63,7 @@ def import_study(
         with transaction.atomic():
             arrival.settle_people(known or {})
             study = arrival.store()
-            imported_data_check.require_reproduced(study)
+            imported_digests_check.require_reproduced(study)
             _keep_records(study, archive, manifest, files, digest=digest, by=by)
             if study.state != Study.State.DRAFT:  # from now on this site's log witnesses the rows
                 audit_digests.record_existing(study, by=by)

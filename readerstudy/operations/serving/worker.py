@@ -2,7 +2,7 @@
 
 from uvicorn_worker import UvicornWorker
 
-from readerstudy.operations.serving.application import Application
+from readerstudy.operations.serving.asgi_application import Application
 from readerstudy.operations.serving.connections import Connection
 
 

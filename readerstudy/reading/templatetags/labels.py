@@ -2,7 +2,7 @@
 
 from django import template
 
-from readerstudy.reading.labels import in_language
+from readerstudy.reading.label_translations import in_language
 
 register = template.Library()
 register.filter("in_language", in_language)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from readerstudy.accounts.models import User
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.jobs import dispatch
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.studies.imports import permissions, queue, source_storage
 from readerstudy.studies.imports.column_specs import columns_of, table_of, template_of
 from readerstudy.studies.imports.forms import SourceForm

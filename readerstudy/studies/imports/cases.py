@@ -21,7 +21,7 @@ from readerstudy.studies.read_manifest import ManifestRow, read_manifest
 Progress = Callable[[list], Iterable]
 
 
-def earlier(job: ImportJob, source: DigestingSource) -> str:
+def already_imported_message(job: ImportJob, source: DigestingSource) -> str:
     """What to say if this very source is in the cohort already, else ""."""
     done = list(
         ImportJob.objects.filter(cohort=job.cohort, kind=job.kind, state=queue.State.DONE)

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
+from readerstudy.database_outages import outage
 from readerstudy.imaging import ImportRefused
 from readerstudy.jobs.errors import JobFailed, JobLost
-from readerstudy.outages import outage
 from readerstudy.studies.file_staging import clear_leftovers
 from readerstudy.studies.imports import cases, queue, source_storage, truth
 from readerstudy.studies.imports.models import ImportJob
@@ -45,8 +45,8 @@ def _do(job: ImportJob) -> None:
     clear_leftovers()
     try:
         with source_storage.open_source_of(job) as source:
-            if earlier := doer.earlier(job, source):
-                queue.finish_already_imported(job, sha256=source.sha256(), reason=earlier)
+            if message := doer.already_imported_message(job, source):
+                queue.finish_already_imported(job, sha256=source.sha256(), reason=message)
             elif job.state == queue.State.CHECKING:
                 found = doer.check(job, source, _progress(job))
                 queue.store_dry_run(job, found, sha256=source.sha256())

@@ -13,9 +13,9 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.log import record
 from readerstudy.imaging import ImportRefused, Problem
 from readerstudy.jobs import kinds
+from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobLost
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import IMPORTS
 from readerstudy.jobs.queue import Queue, ReapedJobs
 from readerstudy.studies.file_staging import clear_leftovers
 from readerstudy.studies.imports import source_storage

@@ -15,7 +15,7 @@ from readerstudy.studies.imports.truth_table import TRUTH_NAME, TruthRow, read_t
 from readerstudy.studies.models import Case, Cohort, ReferenceStandard, Study
 
 
-def earlier(job: ImportJob, source: DigestingSource) -> str:
+def already_imported_message(job: ImportJob, source: DigestingSource) -> str:
     """What to say if every row is stored already just as it is, else ""."""
     try:
         rows = read_truth(source)

@@ -237,9 +237,9 @@ def _read(name: str) -> bytes:
 
 
 def _decoded(png: bytes) -> "np.ndarray":
-    from readerstudy.imaging.pixels import decode_image
+    from readerstudy.imaging.pixels import decode_rgb
 
-    return decode_image(png)
+    return decode_rgb(png)
 
 
 def _encoded(rgb: "np.ndarray") -> bytes:

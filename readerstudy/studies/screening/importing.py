@@ -15,7 +15,7 @@ from readerstudy.studies.screening.models import Exclusion, Screening
 from readerstudy.studies.screening.table import ScreeningCounts, read_screening
 
 
-def earlier(job: ImportJob, source: DigestingSource) -> str:
+def already_imported_message(job: ImportJob, source: DigestingSource) -> str:
     """What to say if the study has these very counts already, else ""."""
     try:
         found = _read(job, source)

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from readerstudy.jobs import kinds
+from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobFailed, TryLater, WorkerBroken
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import IMPORTS
 from readerstudy.jobs.queue import Queue
 from tests.jobs.light.models import LightJob
 

@@ -1,9 +1,9 @@
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.database_outages import outlasts_outages
 from readerstudy.jobs import kinds, worker
 from readerstudy.jobs.errors import WorkerBroken
 from readerstudy.jobs.stop_signals import stop_requested
-from readerstudy.outages import outlasts_outages
 
 
 class Command(BaseCommand):

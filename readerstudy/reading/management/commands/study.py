@@ -4,7 +4,7 @@ from functools import partial
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.accounts.models import User
-from readerstudy.jobs.messages import BROKER_DOWN
+from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.reading import lifecycle
 from readerstudy.reading.lifecycle_steps import LifecycleStep, perform
 from readerstudy.studies.models import Study

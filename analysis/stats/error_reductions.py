@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
 from analysis.stats.metric_statistics import metric_statistic
-from analysis.stats.resampled_statistics import difference_of, estimate_of, relative_reduction_of
+from analysis.stats.weighted_statistics import difference_of, estimate_of, relative_reduction_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from analysis.plan import Plan
 from analysis.results_document import table
 from analysis.sections._row_types import MetricRow, TestRow
 from analysis.sections._subsets import ALL_READERS, Subset, each_reader, read_by_all, subsets
-from analysis.study_data import StudyData
+from analysis.study_arrays import StudyData
 
 NAME = "experience"
 TITLE = "Gain by experience"

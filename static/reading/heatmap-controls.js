@@ -1,8 +1,8 @@
 // Heatmaps over the images: which level, how opaque, in which colours; gone while held away.
 import { drawScale, isKnown } from "./colour-maps.js";
-import { drawHeatmap, loadMap } from "./heatmap.js";
+import { drawHeatmap, loadMap } from "./draw-heatmap.js";
 import { decoded } from "./image-retries.js";
-import { readSettings, saveSettings } from "./local-storage.js";
+import { readSettings, saveSettings } from "./reader-settings.js";
 
 const STANDARD = { opacity: 50, colourMap: "inferno" };
 

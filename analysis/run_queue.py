@@ -16,8 +16,8 @@ from analysis.witnessed_rows import REQUEST, RUN
 from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
 from readerstudy.jobs import kinds
+from readerstudy.jobs.broker import ANALYSIS
 from readerstudy.jobs.limits import Limits
-from readerstudy.jobs.messages import ANALYSIS
 from readerstudy.jobs.queue import Queue
 from readerstudy.studies.models import Study
 

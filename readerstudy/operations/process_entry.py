@@ -31,7 +31,7 @@ def load_settings(*, status: int = 1) -> None:
         _end(settings_in_words(error), status=status)
 
 
-def warn_of_database() -> None:
+def warn_if_database_unreachable() -> None:
     """Warn in the log where the database can't be used. The site starts all the same: it may come
     up later. A thread of its own asks, since a host that is not there is waited for."""
     threading.Thread(target=_warn_of_database, daemon=True).start()

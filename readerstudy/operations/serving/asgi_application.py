@@ -6,8 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from readerstudy.operations.serving.connections import Connection, Crowd
-from readerstudy.operations.serving.wsgi_environ import (
+from readerstudy.operations.serving.asgi_to_wsgi_request import (
     IN_MEMORY,
     Body,
     ClientGone,
@@ -15,6 +14,7 @@ from readerstudy.operations.serving.wsgi_environ import (
     environment,
     header,
 )
+from readerstudy.operations.serving.connections import Connection, Crowd
 from readerstudy.operations.serving.wsgi_response import AT_ONCE, Answer, answer_of
 
 PLACES_SECONDS = 30.0
