@@ -16,13 +16,13 @@ from typing import BinaryIO
 from django.conf import settings
 from django.db import transaction
 
-from analysis import canonical, linked_run_pages, stored_files
+from analysis import canonical, run_page_registry, stored_files
 from analysis.models import AnalysisRun, FileSet, RunFile
 from analysis.run_file_names import PAGES, page_name
 from readerstudy.jobs import dispatch, kinds
 from readerstudy.jobs.broker import ANALYSIS
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue
+from readerstudy.jobs.retry_policy import Limits
 
 State = FileSet.State
 MAX_ATTEMPTS = 3  # to make a file, in processes that then died
@@ -76,7 +76,7 @@ def file_set_key(run: AnalysisRun) -> str:
 def _making_code(slug: str) -> str:
     """A digest of the code that draws a study's files, and of the libraries it draws with."""
     digest = hashlib.sha256(canonical.to_text([version(name) for name in LIBRARIES]).encode())
-    page = linked_run_pages.page_for(slug)
+    page = run_page_registry.page_for(slug)
     for place in (*DRAWING, *(page.drawn_by if page else ())):
         files = [place] if place.is_file() else sorted(place.rglob("*.*"))
         for file in files:

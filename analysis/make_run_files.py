@@ -15,15 +15,15 @@ from analysis import (
     charts,
     figures,
     file_set_queue,
-    linked_run_pages,
-    load_reading_details,
+    load_reading_conduct,
     load_study_data,
     run_page_context,
+    run_page_registry,
     stored_files,
 )
 from analysis.exports import (
+    conduct_csv,
     data_files,
-    reading_details_csv,
     results_csv,
     table_files,
     workbook,
@@ -118,11 +118,11 @@ class FilesOf:
             yield from (
                 f"tables/{file}" for file in table_files.table_files(document, section["name"])
             )
-        yield from (f"data/{name}" for name in (*data_files.DATA_FILES, reading_details_csv.NAME))
+        yield from (f"data/{name}" for name in (*data_files.DATA_FILES, conduct_csv.NAME))
         for format in figures.FORMATS:
             if format != "svg":
                 yield from (f"figures/{offer.name}.{format}" for offer in drawn)
-        page = linked_run_pages.page_for(self.run.study.slug)
+        page = run_page_registry.page_for(self.run.study.slug)
         section_names = {section["name"] for section in document["sections"]}
         if page and section_names.issuperset(page.sections):
             yield BESIDE
@@ -143,7 +143,7 @@ class FilesOf:
 
     def _of_all(self, file: str) -> str | bytes:
         if file == BESIDE:
-            return linked_run_pages.page_for(self.run.study.slug).draw(self.run)
+            return run_page_registry.page_for(self.run.study.slug).draw(self.run)
         if file == "report.pdf":
             return report_pdf(self._document, self._provenance)
         if file == "results.xlsx":
@@ -171,10 +171,8 @@ class FilesOf:
 
     def _data_file(self, file: str) -> str | bytes:
         data = self._data
-        if file == reading_details_csv.NAME:
-            return reading_details_csv.conduct_csv(
-                load_reading_details.reading_rows(self.run.study)
-            )
+        if file == conduct_csv.NAME:
+            return conduct_csv.conduct_csv(load_reading_conduct.reading_rows(self.run.study))
         return data_files.data_file(file, data)
 
     @cached_property

@@ -14,7 +14,7 @@ CONTENT_TYPES = {
     "pdf": "application/pdf",
 }
 PAGES = "pages/"
-BESIDE = "beside.html"  # what another app lays beside the run (analysis/linked_run_pages.py)
+BESIDE = "beside.html"  # what another app lays beside the run (analysis/run_page_registry.py)
 
 
 def page_name(number: int) -> str:

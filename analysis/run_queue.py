@@ -17,8 +17,8 @@ from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
 from readerstudy.jobs import kinds
 from readerstudy.jobs.broker import ANALYSIS
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue
+from readerstudy.jobs.retry_policy import Limits
 from readerstudy.studies.models import Study
 
 State = AnalysisRun.State

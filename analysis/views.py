@@ -16,11 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from analysis import file_set_queue, registration, run_queue
 from analysis.access import done_run_of, member_view, unsealed_run_of
 from analysis.forms import PlanForm
-from analysis.linked_run_pages import page_for
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
 from analysis.run_file_names import page_name
-from analysis.study_alerts import alerts_of
+from analysis.run_page_registry import page_for
+from analysis.study_monitoring import alerts_of
 from analysis.unblinding_guard import require_analysable
 from inference.case_status import ModelInputs, model_inputs
 from inference.models import StudyModel

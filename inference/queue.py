@@ -11,8 +11,8 @@ from django.conf import settings
 from inference.models import InferenceJob, ModelVersion
 from readerstudy.jobs import kinds
 from readerstudy.jobs.broker import INFERENCE
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue
+from readerstudy.jobs.retry_policy import Limits
 from readerstudy.studies.models import Case, Image
 
 State = InferenceJob.State

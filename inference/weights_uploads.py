@@ -16,8 +16,8 @@ from readerstudy.accounts.models import User
 from readerstudy.jobs import dispatch, kinds
 from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobFailed, JobLost
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue, ReapedJobs
+from readerstudy.jobs.retry_policy import Limits
 
 FOLDER = "incoming-weights"
 NEW_SECONDS = 3600  # an upload without a row may be that young: its row is being written

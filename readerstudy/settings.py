@@ -15,14 +15,14 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv, validate
 
 from readerstudy.jobs.broker import QUEUES
-from readerstudy.operations import file_permissions, logs, variables
+from readerstudy.operations import environment_validators, file_permissions, logs
 
 file_permissions.new_files_are_private()
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Each variable may also be in a file, which the same name with _FILE behind it says.
 env = FileAwareEnv(strip_whitespace=True)
-_from_one = partial(env.int, validate=variables.FROM_ONE)
-_above_zero = partial(env.float, validate=variables.ABOVE_ZERO)
+_from_one = partial(env.int, validate=environment_validators.FROM_ONE)
+_above_zero = partial(env.float, validate=environment_validators.ABOVE_ZERO)
 file_permissions.require_private_env(BASE_DIR / ".env")
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
 file_permissions.require_private_files()
@@ -55,13 +55,17 @@ LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = LOOPBACK_HOSTS if DEMO else env.list("ALLOWED_HOSTS", LOOPBACK_HOSTS)
 # Where people find this site: links in mails begin with it. A request's own word for it counts only
 # as far as ALLOWED_HOSTS names that very host (accounts/site_urls.py).
-SITE_URL = "" if DEMO else env.str("READERSTUDY_SITE_URL", "", validate=variables.SITE).rstrip("/")
+SITE_URL = (
+    ""
+    if DEMO
+    else env.str("READERSTUDY_SITE_URL", "", validate=environment_validators.SITE).rstrip("/")
+)
 if not SITE_URL and all(host.startswith((".", "*")) for host in ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS has only patterns. Set READERSTUDY_SITE_URL: links in e-mails need "
         "the site's address."
     )
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [], validate=variables.origins)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [], validate=environment_validators.origins)
 
 INSTALLED_APPS = [
     "readerstudy.studies.apps.StudyAdminConfig",
@@ -150,14 +154,15 @@ _DATABASE_URL = _EMBEDDED_DATABASE if DEMO else env.str("DATABASE_URL", _EMBEDDE
 # Before a request uses a connection, that is asked whether it lives: after a restart of PostgreSQL
 # each thread's next request would fail.
 DATABASES = {
-    "default": variables.database(_DATABASE_URL) | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    "default": environment_validators.database(_DATABASE_URL)
+    | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE_OPTIONS
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["readerstudy.accounts.backends.DemoAwareBackend"]
+AUTHENTICATION_BACKENDS = ["readerstudy.accounts.demo_aware_backend.DemoAwareBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "readerstudy.accounts.password_length.LongEnough"},
@@ -226,7 +231,7 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = HTTPS
-TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=variables.time_zone)
+TIME_ZONE = env.str("TIME_ZONE", "UTC", validate=environment_validators.time_zone)
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -251,7 +256,9 @@ EXPORTS_ROOT = VAR_DIR / "exports"  # bundles asked for in the browser: each can
 _CACHE_URL = (
     ""
     if DEMO
-    else env.str("READERSTUDY_CACHE_URL", "", validate=variables.address("redis://host:6379/1"))
+    else env.str(
+        "READERSTUDY_CACHE_URL", "", validate=environment_validators.address("redis://host:6379/1")
+    )
 )
 _SHARED_CACHE = (
     {
@@ -308,7 +315,9 @@ REST_FRAMEWORK = {
 CELERY_BROKER_URL = (
     ""
     if DEMO
-    else env.str("CELERY_BROKER_URL", "", validate=variables.address("redis://host:6379/0"))
+    else env.str(
+        "CELERY_BROKER_URL", "", validate=environment_validators.address("redis://host:6379/0")
+    )
 )
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -336,7 +345,7 @@ CELERY_BEAT_SCHEDULE = {
 JOB_FIRST_PAUSE_SECONDS = _above_zero("JOB_FIRST_PAUSE_SECONDS", 10.0)
 JOB_LONGEST_PAUSE_SECONDS = _above_zero("JOB_LONGEST_PAUSE_SECONDS", 600.0)
 
-INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto", validate=variables.DEVICE)
+INFERENCE_DEVICE = env.str("INFERENCE_DEVICE", "auto", validate=environment_validators.DEVICE)
 INFERENCE_PRECISION = env.str(  # auto: bf16 on a GPU that has it; differs between machines
     "INFERENCE_PRECISION", "fp32", validate=validate.OneOf(["auto", "fp32", "bf16"])
 )
@@ -350,7 +359,7 @@ ANALYSIS_HEARTBEAT_SECONDS = _above_zero("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = _above_zero("ANALYSIS_STALE_SECONDS", 60.0)
 ANALYSIS_DEADLINE_SECONDS = _above_zero("ANALYSIS_DEADLINE_SECONDS", 6 * 3600.0)
 
-# What is worth an alert (analysis/study_alerts.py), and when a reader counts as behind.
+# What is worth an alert (analysis/study_monitoring.py), and when a reader counts as behind.
 ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0, validate=validate.Range(0))
 ALERT_IDLE_DAYS = _from_one("READERSTUDY_ALERT_IDLE_DAYS", 7)
 
@@ -365,5 +374,5 @@ IMPORT_MAX_ATTEMPTS = _from_one("IMPORT_MAX_ATTEMPTS", 3)
 
 LOGGING = logs.logging_settings(
     format=env.str("LOG_FORMAT", "console", validate=validate.OneOf(["console", "json"])),
-    level=env.str("LOG_LEVEL", "WARNING", validate=variables.LOG_LEVEL),
+    level=env.str("LOG_LEVEL", "WARNING", validate=environment_validators.LOG_LEVEL),
 )

@@ -1,6 +1,6 @@
 """The data dictionary: what each column of the casewise files holds."""
 
-from analysis.exports import reading_details_csv
+from analysis.exports import conduct_csv
 from analysis.exports.casewise import CASE_COLUMNS, READING_COLUMNS
 from analysis.exports.results_csv import csv_text
 from readerstudy.diagnosis import Etiology
@@ -60,7 +60,6 @@ def dictionary_csv() -> str:
         for column in columns
     ]
     rows += [
-        [reading_details_csv.NAME, column, *meaning]
-        for column, meaning in reading_details_csv.MEANING.items()
+        [conduct_csv.NAME, column, *meaning] for column, meaning in conduct_csv.MEANING.items()
     ]
     return csv_text(["file", "column", "type", "values", "meaning"], rows)

@@ -167,7 +167,7 @@ def arrow(
     )  # fmt: skip
 
 
-def text_width(text: str, size: float, *, bold: bool = False) -> float:
+def text_width_mm(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a line of text is, in mm, set in this size in points."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path

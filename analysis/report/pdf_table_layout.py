@@ -114,7 +114,7 @@ class _Layout:
             axes.text(x, middle, cell.text, va="center", ha="left" if is_word else "center",
                       fontsize=size)  # fmt: skip
             if cell.marks:
-                right = x + theme.text_width(cell.text, size) * (1 if is_word else 0.5)
+                right = x + theme.text_width_mm(cell.text, size) * (1 if is_word else 0.5)
                 axes.text(right + 0.2, middle - 0.7, cell.marks, va="center", ha="left",
                           fontsize=size * MARKS)  # fmt: skip
 
@@ -136,12 +136,12 @@ def _widths(table: PrintedTable) -> list[float]:
         if line.kind != "heading":
             for at, cell in enumerate(line.cells):
                 text = cell.text + cell.marks
-                widths[at] = max(widths[at], theme.text_width(text, theme.SIZE) + BETWEEN)
+                widths[at] = max(widths[at], theme.text_width_mm(text, theme.SIZE) + BETWEEN)
     for line in sorted(table.head, key=lambda line: max(span for _, span in line)):
         at = 0
         for text, span in line:
             longest = max(text.split("\n"), key=len)
-            wide = theme.text_width(longest, theme.SIZE, bold=True) + BETWEEN
+            wide = theme.text_width_mm(longest, theme.SIZE, bold=True) + BETWEEN
             lacking = max(0.0, wide - sum(widths[at : at + span]))
             for column in range(at, at + span):
                 widths[column] += lacking / span

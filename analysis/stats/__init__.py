@@ -15,16 +15,16 @@ from analysis.stats.baseline import (
     ContinuousSummary,
     baseline_variable,
 )
-from analysis.stats.bootstrap import (
-    BootstrapEstimate,
-    MicroMetricsIntervals,
-    bootstrap_micro_metrics,
-    bootstrap_statistics,
-)
 from analysis.stats.bootstrap_auc import (
     OneVsRestAUC,
     bootstrap_auc,
     bootstrap_one_vs_rest_auc,
+)
+from analysis.stats.bootstrap_estimates import (
+    BootstrapEstimate,
+    MicroMetricsIntervals,
+    bootstrap_micro_metrics,
+    bootstrap_statistics,
 )
 from analysis.stats.bootstrap_intervals import Interval
 from analysis.stats.bootstrap_metrics import bootstrap_metrics

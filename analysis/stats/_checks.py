@@ -71,7 +71,7 @@ def positives(name: str, values: ArrayLike) -> NDArray[np.bool_]:
     return truth
 
 
-def score_array(name: str, values: ArrayLike, *, max_ndim: int = 1) -> NDArray[np.float64]:
+def rankable_scores(name: str, values: ArrayLike, *, max_ndim: int = 1) -> NDArray[np.float64]:
     """Numbers to rank patients by, infinite ones too; patients on the last axis."""
     numbers = _patients_last(name, values, max_ndim, rows="n_curves")
     return _ranked_numbers(name, numbers)

@@ -123,7 +123,7 @@ def variance_components(
     )
 
 
-def spread_of_difference(
+def error_term_of_difference(
     design: MrmcDesign, squares: MeanSquares, errors: ErrorCovariances
 ) -> Spread:
     """Error term of the modalities; half the spread of the difference of any two."""
@@ -138,7 +138,7 @@ def spread_of_difference(
     )
 
 
-def spread_of_modality(
+def error_term_of_modality(
     design: MrmcDesign, squares: MeanSquares, errors: ErrorCovariances, modality: int
 ) -> Spread:
     """Error term of one modality, from its figures alone (Hillis 2007, section 5.3)."""

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
+from analysis.stats.bootstrap_estimates import (
+    BootstrapEstimate,
+    IntervalMethod,
+    bootstrap_statistics,
+)
 from analysis.stats.weighted_auc import auc_statistic, one_vs_rest_auc_statistics
 from analysis.stats.weighted_statistics import difference_of
 

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
+from analysis.stats.bootstrap_estimates import (
+    BootstrapEstimate,
+    IntervalMethod,
+    bootstrap_statistics,
+)
 from analysis.stats.metric_statistics import Average, Metric, metric_statistic
 from analysis.stats.weighted_statistics import difference_of
 

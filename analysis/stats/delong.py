@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 from scipy.stats import norm
 
-from analysis.stats._checks import confidence_level, positives, same_patients, score_array
+from analysis.stats._checks import confidence_level, positives, rankable_scores, same_patients
 from analysis.stats._placements import placements
 from analysis.stats.bootstrap_intervals import Interval
 
@@ -96,7 +96,7 @@ def delong_auc(*, truth: ArrayLike, score: ArrayLike, level: float = 0.95) -> De
         (0, 1).
     """
     level = confidence_level(level)
-    curves = delong_covariance(truth=truth, scores=score_array("score", score))
+    curves = delong_covariance(truth=truth, scores=rankable_scores("score", score))
     auc, variance = float(curves.auc[0]), float(curves.covariance[0, 0])
     margin = float(norm.ppf((1 + level) / 2)) * sqrt(variance)
     return DeLongAUC(
@@ -158,7 +158,7 @@ def delong_paired(
     ValueError
         As in `delong_auc`.
     """
-    score_a, score_b = score_array("score_a", score_a), score_array("score_b", score_b)
+    score_a, score_b = rankable_scores("score_a", score_a), rankable_scores("score_b", score_b)
     same_patients(score_a=score_a, score_b=score_b)
     placed = _whole_placements(truth, np.stack([score_a, score_b]))
     m, n = placed.n_positive, placed.n_negative
@@ -208,8 +208,8 @@ def delong_unpaired(
         As in `delong_auc`.
     """
     truth_a, truth_b = positives("truth_a", truth_a), positives("truth_b", truth_b)
-    a = delong_auc(truth=truth_a, score=score_array("score_a", score_a))
-    b = delong_auc(truth=truth_b, score=score_array("score_b", score_b))
+    a = delong_auc(truth=truth_a, score=rankable_scores("score_a", score_a))
+    b = delong_auc(truth=truth_b, score=rankable_scores("score_b", score_b))
     n_a, n_b = a.n_positive + a.n_negative, b.n_positive + b.n_negative
     variance = a.variance + b.variance
     spread = a.variance**2 / (n_a - 1) + b.variance**2 / (n_b - 1)
@@ -249,7 +249,7 @@ class _WholePlacements:
 
 def _whole_placements(truth: ArrayLike, rows: ArrayLike) -> _WholePlacements:
     truth = positives("truth", truth)
-    rows = np.atleast_2d(score_array("scores", rows, max_ndim=2))
+    rows = np.atleast_2d(rankable_scores("scores", rows, max_ndim=2))
     same_patients(truth=truth, scores=rows)
     m, n = truth.sum(), (~truth).sum()
     if min(m, n) < 2:

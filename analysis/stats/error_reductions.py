@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.stats.bootstrap import BootstrapEstimate, IntervalMethod, bootstrap_statistics
+from analysis.stats.bootstrap_estimates import (
+    BootstrapEstimate,
+    IntervalMethod,
+    bootstrap_statistics,
+)
 from analysis.stats.metric_statistics import metric_statistic
 from analysis.stats.weighted_statistics import difference_of, estimate_of, relative_reduction_of
 

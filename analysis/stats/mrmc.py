@@ -29,10 +29,10 @@ from analysis.stats._obuchowski_rockette import (
     Spread,
     VarianceComponents,
     error_covariances,
+    error_term_of_difference,
+    error_term_of_modality,
     mean_squares,
     settled,
-    spread_of_difference,
-    spread_of_modality,
     variance_components,
 )
 from analysis.stats.mrmc_covariance import (
@@ -181,7 +181,7 @@ def mrmc(
             f"got {n_modalities} and {n_readers}"
         )
     squares, errors = mean_squares(figures.estimates), _errors(figures)
-    spread = spread_of_difference(design, squares, errors)
+    spread = error_term_of_difference(design, squares, errors)
     return MrmcResult(
         method=_method(design, figures),
         design=design,
@@ -249,7 +249,7 @@ def _modalities(
     n_readers = figures.estimates.shape[1]
     rows = []
     for modality, mean in enumerate(figures.estimates.mean(axis=1).tolist()):
-        spread = spread_of_modality(design, squares, errors, modality)
+        spread = error_term_of_modality(design, squares, errors, modality)
         rows.append(
             MrmcEstimate(
                 modality=modality,

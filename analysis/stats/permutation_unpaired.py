@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, hypergeom
 
-from analysis.stats._checks import one_of, score_array
+from analysis.stats._checks import one_of, rankable_scores
 from analysis.stats.permutation import Alternative, PermutationResult
 from analysis.stats.permutation_monte_carlo import unpaired_permutation_monte_carlo
 
@@ -64,7 +64,7 @@ def unpaired_permutation(
         If an array is empty, not one-dimensional or not of finite numbers; if `alternative`
         or `method` is unknown; if "exact" is out of reach; if Monte Carlo has no seed.
     """
-    a, b = score_array("a", a), score_array("b", b)
+    a, b = rankable_scores("a", a), rankable_scores("b", b)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("a and b must hold finite numbers")
     one_of("alternative", alternative, get_args(Alternative))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.stats._checks import positives, same_patients, score_array
+from analysis.stats._checks import positives, rankable_scores, same_patients
 from analysis.stats.weighted_auc import one_vs_rest_cells
 
 
@@ -64,7 +64,7 @@ def roc_curve(*, truth: ArrayLike, score: ArrayLike) -> RocCurve:
         If an array is empty, of another shape or of the wrong kind; if they differ in length;
         if no patient is positive, or none negative.
     """
-    truth, score = positives("truth", truth), score_array("score", score)
+    truth, score = positives("truth", truth), rankable_scores("score", score)
     same_patients(truth=truth, score=score)
     return _curve(truth, score, n_patients=truth.size)
 

@@ -20,7 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.stats._checks import class_labels, class_scores, positives, same_patients, score_array
+from analysis.stats._checks import (
+    class_labels,
+    class_scores,
+    positives,
+    rankable_scores,
+    same_patients,
+)
 from analysis.stats.weighted_statistics import Combination, WeightedStatistic, mean_of, ratio
 
 
@@ -127,7 +133,7 @@ def auc_statistic(*, truth: ArrayLike, score: ArrayLike) -> WeightedAUC:
         If an array is empty, of another shape or of the wrong kind; if they differ in length;
         if no patient is positive, or none negative.
     """
-    truth, score = positives("truth", truth), score_array("score", score)
+    truth, score = positives("truth", truth), rankable_scores("score", score)
     same_patients(truth=truth, score=score)
     return WeightedAUC.of_cells(
         score=score, positive=truth, patient=np.arange(truth.size), n_patients=truth.size

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.audit.log import record
 from readerstudy.error_pages import error_page
-from readerstudy.request_constants import CLIENT_GONE, DATA_BYTES
+from readerstudy.request_limits import CLIENT_GONE, DATA_BYTES
 
 MIB = 2**20
 FORM_BYTES = 64 * 1024

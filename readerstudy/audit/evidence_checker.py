@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from django.db.models import QuerySet
 
-from readerstudy.audit.checker import Checker, Problem
 from readerstudy.audit.evidence_digests import DocumentRow, EvidenceKind, batched, is_digest
 from readerstudy.audit.id_bitset import IdBitSet
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_checker import Checker, Problem
 from readerstudy.audit.unreadable import UNREADABLE, event_time_text, unreadable_problem
 
 SINGLES = 200  # read by one query

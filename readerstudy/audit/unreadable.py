@@ -11,8 +11,8 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from readerstudy.audit.checker import Problem
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_checker import Problem
 
 # What reading a spoilt value raises. A database that is gone is none of these.
 UNREADABLE = (

@@ -16,10 +16,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from readerstudy.audit import chain, chain_head_file, evidence_digests
-from readerstudy.audit.checker import Checker, Problem
 from readerstudy.audit.evidence_checker import EvidenceChecker
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_checker import Checker, Problem
 from readerstudy.audit.unreadable import (
     UNREADABLE,
     event_time_text,

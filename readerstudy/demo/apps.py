@@ -3,7 +3,7 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 
-from analysis import linked_run_pages
+from analysis import run_page_registry
 
 PUBLISHED = "published-reconstruction"
 """The slug of the published study, rebuilt."""
@@ -22,7 +22,7 @@ class DemoConfig(AppConfig):
     label = "demo"
 
     def ready(self):
-        page = linked_run_pages.RunPage(
+        page = run_page_registry.RunPage(
             "demo:paper",
             "Compare with the paper's tables",
             sections=("table1", "table2", "table3"),
@@ -33,4 +33,4 @@ class DemoConfig(AppConfig):
                 settings.BASE_DIR / "templates/demo/paper_tables.html",
             ),
         )
-        linked_run_pages.register_page(page, slug=PUBLISHED)
+        run_page_registry.register_page(page, slug=PUBLISHED)

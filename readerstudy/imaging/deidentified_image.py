@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from readerstudy.imaging.box import Box
+from readerstudy.imaging.burned_in_text import suspected_text
 from readerstudy.imaging.dicom import frame_count, says_burned_in
-from readerstudy.imaging.lettering import suspected_text
 from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.pixels import (
     decode_rgb,

@@ -14,8 +14,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from readerstudy.jobs.errors import TryLater
-from readerstudy.jobs.limits import Limits, pause_after
 from readerstudy.jobs.models import Job
+from readerstudy.jobs.retry_policy import Limits, pause_after
 
 J = TypeVar("J", bound=Job)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from readerstudy.request_constants import CLIENT_GONE
+from readerstudy.request_limits import CLIENT_GONE
 
 OURS = ("readerstudy", "inference", "analysis")
 PLAIN = ("celery", "gunicorn")  # which tell of tasks by number, and of processes

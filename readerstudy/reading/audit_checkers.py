@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from readerstudy.audit.checker import Checker, Problem
 from readerstudy.audit.id_bitset import IdBitSet
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_checker import Checker, Problem
 from readerstudy.audit.unreadable import UNREADABLE, rows_of, unreadable_problem
 from readerstudy.reading import audit_digests, study_opening
 from readerstudy.reading.models import Assignment, Reader, Reading, ReadingOrder, Stage

@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from readerstudy.audit.checker import Checker, Problem
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_checker import Checker, Problem
 from readerstudy.audit.unreadable import event_time_text, rows_of, unreadable_problem
 from readerstudy.reading import audit_digests
 from readerstudy.studies.models import Membership, Study

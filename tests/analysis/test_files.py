@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.exports import reading_details_csv
+from analysis.exports import conduct_csv
 from analysis.exports.casewise import CASE_COLUMNS, READING_COLUMNS
 from analysis.exports.data_files import DATA_FILES, READINGS, data_file
 from analysis.study_arrays import MISSING, StudyData
@@ -98,7 +98,7 @@ def test_the_dictionary_has_every_column():
     assert [(line["file"], line["column"]) for line in lines] == [
         *(("cases.csv", column) for column in CASE_COLUMNS),
         *(("readings.csv", column) for column in READING_COLUMNS),
-        *(("conduct.csv", column) for column in reading_details_csv.COLUMNS),
+        *(("conduct.csv", column) for column in conduct_csv.COLUMNS),
     ]
     assert all(line["meaning"] for line in lines)
 

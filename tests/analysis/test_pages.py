@@ -274,7 +274,7 @@ def test_a_run_under_way_shows_how_far_it_is(study, ivan):
     page = ivan.get(f"{RUNS}1/").content.decode()
     assert '<progress max="14" value="3"' in page
     assert "now: Table 1" in page
-    assert "analysis/run.js" in page
+    assert "analysis/run-progress.js" in page
     assert not AuditEvent.objects.filter(action="results.view").exists()
     for name in ("metrics.csv", "results.json"):
         assert ivan.get(f"{RUNS}1/{name}").status_code == 404

@@ -163,7 +163,7 @@ def test_a_file_that_is_not_there_yet_is_asked_for_once_and_said_so(run, ivan, s
 def test_the_page_tells_how_far_its_files_are(run, ivan):
     page = ivan.get(RUN).content.decode()
     assert "Being prepared: waiting for a worker" in page
-    assert "analysis/run.js" in page
+    assert "analysis/run-progress.js" in page
     factories.draw(run, "pages/", "tables/")
     done, total = RunFile.objects.filter(state="done").count(), FileSet.objects.get().total
     for address in (RUN, f"{RUN}files/"):

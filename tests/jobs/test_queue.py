@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from readerstudy.jobs import dispatch, limits, worker
+from readerstudy.jobs import dispatch, retry_policy, worker
 from readerstudy.jobs.errors import WorkerBroken
 from readerstudy.jobs.worker import Outcome
 from tests.jobs.light import kind
@@ -55,9 +55,9 @@ def test_what_the_work_says_is_the_reason_and_what_it_does_not_say_too():
 
 def test_a_pause_grows_up_to_a_bound(settings):
     settings.JOB_FIRST_PAUSE_SECONDS, settings.JOB_LONGEST_PAUSE_SECONDS = 10.0, 600.0
-    seconds = [limits.pause_after(count).total_seconds() for count in range(7)]
+    seconds = [retry_policy.pause_after(count).total_seconds() for count in range(7)]
     assert seconds == [10, 30, 90, 270, 600, 600, 600]
-    assert limits.pause_after(10**6).total_seconds() == 600
+    assert retry_policy.pause_after(10**6).total_seconds() == 600
 
 
 def test_what_may_pass_is_tried_again_after_growing_pauses_until_its_attempts_are_spent(settings):

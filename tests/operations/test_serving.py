@@ -10,7 +10,11 @@ from contextlib import ExitStack
 import pytest
 
 from readerstudy.accounts import body_limits
-from readerstudy.operations.serving import asgi_application, asgi_to_wsgi_request, connections
+from readerstudy.operations.serving import (
+    asgi_application,
+    asgi_to_wsgi_request,
+    client_connections,
+)
 from readerstudy.operations.serving.asgi_to_wsgi_request import IN_MEMORY
 from tests.operations.served import ask, connected, everything_from, get, served
 
@@ -115,7 +119,7 @@ def test_slow_bodies_that_are_no_uploads_hold_no_place_of_one(port, monkeypatch)
     "half", [b"", b"GET /he", GET, GET + b"\r\n" + GET], ids=["nothing", "line", "head", "second"]
 )
 def test_a_request_must_be_whole_in_time(port, monkeypatch, half):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(client_connections, "HEAD_SECONDS", 0.4)
     with connected(port, half) as link:
         began = time.monotonic()
         try:
@@ -150,16 +154,16 @@ def _drip(link: socket.socket) -> None:
 
 @pytest.mark.parametrize("path", ["/parts", "/file"])
 def test_an_answer_must_be_read_at_the_least_rate(port, monkeypatch, path):
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "LEAST_RATE", 2**30)
+    monkeypatch.setattr(client_connections, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(client_connections, "LEAST_RATE", 2**30)
     with connected(port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()) as link:
         time.sleep(3)
         assert len(everything_from(link)) < BIG
 
 
 def test_a_file_is_closed_when_its_reader_is_gone(site, port, monkeypatch):
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "LEAST_RATE", 2**30)
+    monkeypatch.setattr(client_connections, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(client_connections, "LEAST_RATE", 2**30)
     with connected(port, b"GET /file HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         assert site.closed.wait(5)
 
@@ -183,7 +187,7 @@ def test_a_refusal_is_read_by_who_is_still_sending(port):
 
 
 def test_who_goes_on_sending_after_a_refusal_is_cut_off(port, monkeypatch):
-    monkeypatch.setattr(connections, "DRAIN_SECONDS", 0.4)
+    monkeypatch.setattr(client_connections, "DRAIN_SECONDS", 0.4)
     head = (
         b"POST /refuse HTTP/1.1\r\nHost: localhost\r\n" + f"Content-Length: {BIG}\r\n\r\n".encode()
     )
@@ -203,7 +207,7 @@ def test_where_there_are_too_many_the_longest_unfinished_goes(site):
 
 
 def test_what_is_held_in_memory_is_bounded(port, monkeypatch):
-    monkeypatch.setattr(connections, "HELD_BYTES", 300_000)
+    monkeypatch.setattr(client_connections, "HELD_BYTES", 300_000)
     head = POST + b"Content-Length: 200000\r\n\r\n" + b"x" * 100_000
     with ExitStack() as stack:
         half = []
@@ -280,8 +284,8 @@ def test_who_sends_no_more_gets_the_answers_to_what_was_whole(port, request_, co
 
 
 def test_who_sends_no_more_must_still_read_at_the_least_rate(site, port, monkeypatch):
-    monkeypatch.setattr(connections, "PATIENCE_SECONDS", 0.4)
-    monkeypatch.setattr(connections, "LEAST_RATE", 2**30)
+    monkeypatch.setattr(client_connections, "PATIENCE_SECONDS", 0.4)
+    monkeypatch.setattr(client_connections, "LEAST_RATE", 2**30)
     with connected(port, b"GET /file HTTP/1.1\r\nHost: localhost\r\n\r\n") as link:
         link.shutdown(socket.SHUT_WR)
         assert site.closed.wait(5)

@@ -16,7 +16,7 @@ LAYERS: list[tuple[str, ...]] = [
         "readerstudy.cache_counters",
         "readerstudy.database_outages",
         "readerstudy.error_pages",
-        "readerstudy.request_constants",
+        "readerstudy.request_limits",
     ),
     ("readerstudy.jobs",),
     ("readerstudy.audit",),

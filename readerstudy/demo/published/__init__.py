@@ -20,7 +20,12 @@ SciPy.
 
 from readerstudy.demo.published.comparison import Agreement, Figure, compare, tally
 from readerstudy.demo.published.recomputed_values import count_from_cases, read_off_run
-from readerstudy.demo.published.study import SEED, CountedStudy, PublishedStudy, reconstruct
+from readerstudy.demo.published.reconstruction import (
+    SEED,
+    CountedStudy,
+    PublishedStudy,
+    reconstruct,
+)
 
 __all__ = [
     "SEED",

@@ -9,7 +9,7 @@ from analysis.results_document import records, section
 from analysis.stats import mcnemar_one_vs_rest, micro_metrics, paired_permutation
 from inference.clahdm.evaluation import CLAHDM_ROW, evaluate
 from inference.clahdm.hierarchical_probabilities import SUB_MODELS
-from readerstudy.demo.published.study import CountedStudy
+from readerstudy.demo.published.reconstruction import CountedStudy
 from readerstudy.demo.published.tables import (
     BENCHMARK_GROUP,
     CLAHDM,

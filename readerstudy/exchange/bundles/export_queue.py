@@ -14,8 +14,8 @@ from readerstudy.exchange.models import StudyExport
 from readerstudy.jobs import dispatch, kinds
 from readerstudy.jobs.broker import ANALYSIS
 from readerstudy.jobs.errors import JobFailed
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue
+from readerstudy.jobs.retry_policy import Limits
 from readerstudy.studies.models import Study
 from readerstudy.studies.permissions import Action, may
 

@@ -6,8 +6,8 @@ For people: an import reads none of it.
 import json
 from collections.abc import Iterator
 
-from analysis import load_reading_details, load_study_data
-from analysis.exports import data_files, reading_details_csv, results_csv
+from analysis import load_reading_conduct, load_study_data
+from analysis.exports import conduct_csv, data_files, results_csv
 from analysis.models import AnalysisRun
 from readerstudy.studies.models import Study
 
@@ -26,8 +26,8 @@ def iter_results_files(study: Study) -> Iterator[tuple[str, str | bytes]]:
         for name in data_files.DATA_FILES:
             yield f"results/data/{name}", data_files.data_file(name, data)
         yield (
-            f"results/data/{reading_details_csv.NAME}",
-            reading_details_csv.conduct_csv(load_reading_details.reading_rows(study)),
+            f"results/data/{conduct_csv.NAME}",
+            conduct_csv.conduct_csv(load_reading_conduct.reading_rows(study)),
         )
 
 

@@ -14,7 +14,7 @@ from readerstudy.operations.serving.asgi_to_wsgi_request import (
     environment,
     header,
 )
-from readerstudy.operations.serving.connections import Connection, Crowd
+from readerstudy.operations.serving.client_connections import Connection, Crowd
 from readerstudy.operations.serving.wsgi_response import AT_ONCE, Answer, answer_of
 
 PLACES_SECONDS = 30.0

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote_to_bytes
 
-from readerstudy.operations.serving.connections import LEAST_RATE, PATIENCE_SECONDS
-from readerstudy.request_constants import DATA_BYTES
+from readerstudy.operations.serving.client_connections import LEAST_RATE, PATIENCE_SECONDS
+from readerstudy.request_limits import DATA_BYTES
 
 IN_MEMORY = DATA_BYTES
 """Bytes of a body that is awaited whole before a thread is given to the request."""

@@ -3,7 +3,7 @@
 from uvicorn_worker import UvicornWorker
 
 from readerstudy.operations.serving.asgi_application import Application
-from readerstudy.operations.serving.connections import Connection
+from readerstudy.operations.serving.client_connections import Connection
 
 
 class Worker(UvicornWorker):

@@ -15,8 +15,8 @@ from readerstudy.imaging import ImportRefused, Problem
 from readerstudy.jobs import kinds
 from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobLost
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue, ReapedJobs
+from readerstudy.jobs.retry_policy import Limits
 from readerstudy.studies.file_staging import clear_leftovers
 from readerstudy.studies.imports import source_storage
 from readerstudy.studies.imports.dry_run_report import DryRunReport

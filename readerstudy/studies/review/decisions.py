@@ -249,6 +249,6 @@ def _encoded(rgb: "np.ndarray") -> bytes:
 
 
 def _suspected(rgb: "np.ndarray") -> list[list[int]]:
-    from readerstudy.imaging.lettering import suspected_text
+    from readerstudy.imaging.burned_in_text import suspected_text
 
     return [list(found) for found in suspected_text(rgb)]

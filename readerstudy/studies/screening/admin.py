@@ -15,8 +15,8 @@ from readerstudy.studies.imports.forms import ScreeningImportForm
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.models import Study
 from readerstudy.studies.role_limited_admin import ByRole, InlineByRole
-from readerstudy.studies.screening.consistency import screening_disagreements
 from readerstudy.studies.screening.models import Exclusion, Screening
+from readerstudy.studies.screening.screening_totals import screening_disagreements
 
 
 class ScreeningForm(forms.ModelForm):

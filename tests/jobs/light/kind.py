@@ -12,8 +12,8 @@ from django.db.models import F, Q
 from readerstudy.jobs import kinds
 from readerstudy.jobs.broker import IMPORTS
 from readerstudy.jobs.errors import JobFailed, TryLater, WorkerBroken
-from readerstudy.jobs.limits import Limits
 from readerstudy.jobs.queue import Queue
+from readerstudy.jobs.retry_policy import Limits
 from tests.jobs.light.models import LightJob
 
 KIND = kinds.register(

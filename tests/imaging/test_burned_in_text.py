@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from readerstudy.demo.phantoms import INSTRUMENTS, draw_phantom
 from readerstudy.diagnosis import Etiology
-from readerstudy.imaging.lettering import MOST_BOXES, _clumps, suspected_text
+from readerstudy.imaging.burned_in_text import MOST_BOXES, _clumps, suspected_text
 
 FOLDER = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
 FONTS = (

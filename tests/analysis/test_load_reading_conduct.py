@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from analysis import load_reading_details, load_study_data
-from analysis.exports.reading_details_csv import COLUMNS, conduct_csv
+from analysis import load_reading_conduct, load_study_data
+from analysis.exports.conduct_csv import COLUMNS, conduct_csv
 from analysis.unblinding_guard import ResultsSealed
 from readerstudy.accounts.models import User
 from readerstudy.diagnosis import Etiology
@@ -59,7 +59,7 @@ def study():
 
 def test_nothing_is_told_before_the_study_is_unblinded(study):
     with pytest.raises(ResultsSealed):
-        list(load_reading_details.reading_rows(study))
+        list(load_reading_conduct.reading_rows(study))
 
 
 def test_the_file_has_what_was_asked_and_told(study):
