@@ -29,13 +29,13 @@ def report_pdf(results: dict, provenance: Provenance) -> bytes:
     with theme.applied(), PdfPages(file, metadata=_metadata(results, provenance)) as pdf:
         count = 0
         for count, sheet in enumerate(_sheets(results, provenance, offers), start=1):
-            pages.number(sheet, count, running)
+            pages.draw_footer(sheet, count, running)
             pdf.savefig(sheet)
         drawable = (offer for offer in offers if not offer.reason)
         for page, offer in enumerate(drawable, start=count + 1):
             figure = figures.draw(offer.name, results)
             around = pages.figure_page(figure, title=offer.title, text=offer.alt)
-            pages.number(figure, page, running, around=around)
+            pages.draw_footer(figure, page, running, around=around)
             pdf.savefig(figure, bbox_inches=around)
     return file.getvalue()
 

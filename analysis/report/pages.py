@@ -42,7 +42,7 @@ def figure_page(figure: "Figure", *, title: str, text: str) -> "Bbox":
     return around
 
 
-def number(figure: "Figure", page: int, running: str, *, around: "Bbox | None" = None) -> None:
+def draw_footer(figure: "Figure", page: int, running: str, *, around: "Bbox | None" = None) -> None:
     """The page's foot; ``around`` is the page in the figure's inches, if it isn't the figure."""
     width, height = figure.get_size_inches()
     left, bottom = (around.x0, around.y0) if around else (0, 0)
