@@ -140,12 +140,12 @@ def postgres_cluster(*, durable: bool = False) -> Iterator[Cluster]:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """A Redis of its own; yields its URL."""
+def redis_server(*, port: int = 0) -> Iterator[str]:
+    """A Redis of its own, which keeps nothing when it ends; yields its URL."""
     program = shutil.which("redis-server")
     if program is None:
         raise FileNotFoundError("Redis is not installed: apt-get install redis-server")
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory(prefix="readerstudy-redis-") as folder:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
                    "--databases", "1000", "--dir", folder]  # fmt: skip

@@ -1,4 +1,5 @@
-"""PostgreSQL is restarted while people read: nobody sees a failure, nothing is lost or twice.
+"""PostgreSQL and Redis are restarted while people read and jobs run: nobody sees a failure, nothing
+is lost or twice.
 
 READERSTUDY_READS sets how many readings; the project's own measure is 300, with five restarts.
 """
@@ -16,6 +17,7 @@ import pytest
 
 from readerstudy.diagnosis import Etiology
 from tests import servers
+from tests.services import test_jobs
 from tests.services.site import Client, Site, Sketch, age_of, submit_body
 
 pytestmark = [
@@ -28,6 +30,7 @@ READS = int(os.environ.get("READERSTUDY_READS", "48"))
 CASES = max(1, READS // READERS // 2)  # each is read in two stages
 RESTARTS = 5 if READS >= 300 else 2
 SLUG = "restarts"
+JOBS = 8  # of a second and a half each
 WAYS = (signal.SIGQUIT, signal.SIGINT)  # immediate, as after a crash; and fast
 
 
@@ -75,15 +78,16 @@ def cluster():
 
 
 def test_no_reader_sees_a_failure_and_nothing_is_lost_or_twice(cluster, tmp_path):
-    site = Site(tmp_path, {"DATABASE_URL": cluster.url, "LOG_LEVEL": "CRITICAL"})
+    redis = Redis()
+    site = Site(tmp_path, {"DATABASE_URL": cluster.url, "LOG_LEVEL": "CRITICAL"} | redis.env)
     names = [f"reader-{number}" for number in range(READERS)]
     with cluster.running():
         site.build(Sketch(SLUG, cases=CASES, readers=tuple(names)))
     with servers.gunicorn(site.env) as address, ThreadPoolExecutor(READERS + 1) as pool:
-        with cluster.running():
+        with cluster.running(), redis.running():
             readers = [Patient(address, name) for name in names]
         ended = threading.Event()
-        restarting = pool.submit(_restart, cluster, readers, ended=ended)
+        restarting = pool.submit(_restart, cluster, redis, readers, ended=ended)
         reading = [pool.submit(each.read_all, n) for n, each in enumerate(readers)]
         try:
             for each in reading:
@@ -95,15 +99,29 @@ def test_no_reader_sees_a_failure_and_nothing_is_lost_or_twice(cluster, tmp_path
         _check(site, readers)
 
 
-def _restart(cluster, readers: list[Patient], *, ended: threading.Event) -> None:
-    """So many restarts, spread evenly over the reads; each time it is away for a moment."""
+class Redis:
+    """A Redis that can be ended, with all that it holds, and started again at the same address."""
+
+    def __init__(self):
+        self._port = servers.free_port()
+        address = f"redis://127.0.0.1:{self._port}"
+        self.env = {"READERSTUDY_CACHE_URL": f"{address}/1", "CELERY_BROKER_URL": f"{address}/0"}
+
+    def running(self):
+        """Its server in the block."""
+        return servers.redis_server(port=self._port)
+
+
+def _restart(cluster, redis: Redis, readers: list[Patient], *, ended: threading.Event) -> None:
+    """So many restarts of both, spread evenly over the reads; each time they are away for a
+    moment."""
     for number in range(1, RESTARTS + 1):
-        with cluster.running(ends_by=WAYS[number % len(WAYS)]):
+        with redis.running(), cluster.running(ends_by=WAYS[number % len(WAYS)]):
             due = READS * number // (RESTARTS + 1)
             while sum(len(each.acknowledged) for each in readers) < due and not ended.is_set():
                 time.sleep(0.01)
         time.sleep(0.5)
-    with cluster.running():
+    with redis.running(), cluster.running():
         ended.wait()
 
 
@@ -121,3 +139,29 @@ def _check(site: Site, readers: list[Patient]) -> None:
     assert sorted(stored) == sorted(acknowledged)
     assert len(stored) == READERS * CASES * 2
     site.manage("verify_audit")
+
+
+def test_jobs_go_on_and_each_is_done_once(cluster, tmp_path):
+    """Redis loses all messages each time; the worker and beat are not started again."""
+    redis = Redis()
+    more = {"DATABASE_URL": cluster.url, "LOG_LEVEL": "CRITICAL"} | redis.env
+    site = Site(tmp_path, test_jobs.SETTINGS | {"IMPORT_DEADLINE_SECONDS": "60"} | more)
+    with cluster.running(), redis.running():
+        site.manage("migrate", "-v0")
+        queued = test_jobs.QUEUED_BY_NOBODY.format(jobs=["wait"] * JOBS)
+        site.manage("shell", "-v0", "-c", queued)
+
+    def ended() -> list[tuple]:
+        return site.rows("SELECT results, reason FROM light_lightjob WHERE state = 'done'")
+
+    with servers.celery_worker(site.env) as worker, servers.hasty_beat(site.env, tmp_path):
+        for number in range(RESTARTS):
+            time.sleep(0.5)
+            with redis.running(), cluster.running(ends_by=WAYS[number % len(WAYS)]):
+                time.sleep(2.5)
+        with redis.running(), cluster.running():
+            servers.wait_until(
+                lambda: len(ended()) == JOBS, what="all jobs done",
+                patience=4 * servers.PATIENCE, process=worker,
+            )  # fmt: skip
+            assert ended() == [(1, "")] * JOBS
