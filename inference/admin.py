@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from inference import progress, weights_uploads
+from inference import progress, queue, weights_uploads
 from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import InferenceJob, ModelVersion, Prediction, WeightsUpload
 from readerstudy.accounts.body_limits import takes_upload
@@ -188,7 +188,7 @@ class InferenceJobAdmin(ByRole, ReadOnlyAdmin):
     change_list_template = "admin/inference/jobs.html"
     list_display = [
         "pk", "case", "model_version", "state", "attempts", "heartbeat_at", "worker", "reason",
-        "notes",
+        "not_before", "notes",
     ]  # fmt: skip
     list_select_related = ["case__cohort__study", "model_version"]
     list_filter = ["state", "model_version", "case__cohort__study"]
@@ -204,5 +204,6 @@ class InferenceJobAdmin(ByRole, ReadOnlyAdmin):
         return " ".join(job.notes or [])
 
     def changelist_view(self, request, extra_context=None):
+        dispatch.look_after(queue.KIND)
         jobs = self.own(request, InferenceJob.objects.order_by())
         return super().changelist_view(request, {"progress": progress.by_version(jobs)})

@@ -3,12 +3,13 @@ it was stopped, and a second run does nothing."""
 
 import tempfile
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from random import Random
-from uuid import uuid4
 
 from django.core.management import call_command
 from django.db import transaction
+from django.utils import timezone
 
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
@@ -21,8 +22,7 @@ from readerstudy.demo.synthetic_cohort import write_source
 from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle, sequence
 from readerstudy.reading.models import Reader
-from readerstudy.reading.submission import record_presentation, submit_reading
-from readerstudy.reading.submitted_answer import Answer
+from readerstudy.reading.submission import SimulatedReading, submit_simulated
 from readerstudy.studies.cohort_import import import_cohort
 from readerstudy.studies.models import Case, Cohort, Membership, Protocol, Study
 
@@ -40,6 +40,8 @@ SIMULATED = (
     (5, "junior", 0.54, 0.64),
     (3, "junior", 0.50, 0.62),
 )
+SECONDS = ((15, 60), (10, 40))  # that a simulated reader takes a case: without and with AI
+AGO = timedelta(days=2)  # when a finished demo was opened
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def build(demo: DemoStudy, *, model: ModelVersion) -> Study:
     if study.state == Study.State.DRAFT:
         if lifecycle.queue_model(study):
             call_command("infer")
-        lifecycle.open_study(study, by=BY)
+        lifecycle.open_study(study, by=BY, at=timezone.now() - AGO if demo.finished else None)
         study.refresh_from_db()
     if demo.finished and study.state == Study.State.OPEN:
         with transaction.atomic():
@@ -183,15 +185,22 @@ def _make_readers(study: Study, *, simulated: bool) -> None:
 
 
 def _simulate(reader: Reader, *, chances: tuple[float, float], rng: Random) -> None:
-    """Read everything, by the same door as a person."""
-    while assignment := sequence.current_assignment(reader):
-        record_presentation(assignment)
+    """Read everything since the opening, each case right after the one before it."""
+    readings, now = [], reader.study.opened_at
+    left = sequence.unread_assignments(reader).select_related("case__referencestandard")
+    for assignment in left:
         truth = Etiology(assignment.case.referencestandard.etiology)
         right = rng.random() < chances[assignment.stage - 1]
         answer = truth if right else rng.choice([e for e in Etiology if e is not truth])
-        submit_reading(
-            reader=reader,
-            code=assignment.code,
-            key=uuid4(),
-            answer=Answer(malignancy=answer.malignancy, etiology=answer),
+        started_at, now = now, now + timedelta(seconds=rng.uniform(*SECONDS[assignment.stage - 1]))
+        readings.append(
+            SimulatedReading(
+                code=assignment.code,
+                malignancy=answer.malignancy,
+                etiology=answer,
+                started_at=started_at,
+                submitted_at=now,
+            )
         )
+    if readings:
+        submit_simulated(reader=reader, readings=readings)

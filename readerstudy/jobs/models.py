@@ -30,7 +30,7 @@ class Job(models.Model):
         null=True, help_text="Last sign of the process that has it, or was started for it"
     )
     deadline_at = models.DateTimeField(null=True, help_text="When this attempt ends at the latest")
-    not_before = models.DateTimeField(null=True, help_text="It waits until then")
+    not_before = models.DateTimeField(null=True, verbose_name="waits until")
     cause = models.CharField(max_length=100, blank=True, help_text="What it waits for, with others")
     pauses = models.PositiveSmallIntegerField(default=0, help_text="So far; each is longer")
     reason = models.TextField(blank=True, help_text="Why the last attempt failed")

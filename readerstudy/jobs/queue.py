@@ -207,8 +207,10 @@ class Queue(Generic[J]):
     def take_forgotten(self) -> list[int]:
         """The ids of the jobs that may be begun, for which a process was started that gave no sign.
 
-        They count as started for anew.
+        They count as started for anew. Where a process is at work, it will come to them.
         """
+        if self.is_busy():
+            return []
         now = timezone.now()
         before = now - self.limits.stale
         silent = Q(heartbeat_at__lt=before) | Q(heartbeat_at=None, created_at__lt=before)

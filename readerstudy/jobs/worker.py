@@ -3,12 +3,13 @@
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 
 from django.db import Error
 
-from readerstudy.database_outages import DISK_FULL, outage, wait_for_database
+from readerstudy.database_outages import UNREACHABLE, outage, wait_for_database
 from readerstudy.jobs.errors import JobFailed, JobLost, TryLater, WorkerBroken
 from readerstudy.jobs.heartbeat import heartbeat
 from readerstudy.jobs.kinds import Kind
@@ -66,6 +67,7 @@ def run_waiting(kind: Kind, stop: Event | None = None) -> Iterator[Outcome]:
 
 def _run_together(kind: Kind, job_ids: list[int]) -> Outcome:
     queue = kind.queue
+    run = kind.load()  # first: what this machine lacks is no job's fault
     jobs: list[Job] = []
     try:
         jobs += queue.claim(job_ids)
@@ -76,7 +78,7 @@ def _run_together(kind: Kind, job_ids: list[int]) -> Outcome:
                 seconds=queue.limits.deadline.total_seconds(),
                 overdue=lambda: _end_overdue(kind, jobs),
             ):
-                kind.load()(jobs)
+                run(jobs)
     except (KeyboardInterrupt, SystemExit):
         queue.put_back(jobs, reason=STOPPED)
         raise
@@ -101,10 +103,10 @@ def settle(kind: Kind, jobs: Sequence[Job], error: Exception) -> None:
         log.warning("%s; waiting for it", found.log_text)
         if isinstance(error, Error):
             wait_for_database()
-        if found is DISK_FULL:
-            queue.wait(jobs, TryLater(f"{found.log_text}."))
-        else:
+        if found is UNREACHABLE:  # which it is no more
             queue.put_back(jobs, reason=STOPPED)
+        else:
+            queue.wait(jobs, TryLater(f"{found.log_text}."))
     else:
         log.exception("%s %s", kind.name, [job.pk for job in jobs], exc_info=error)
         is_explained = isinstance(error, JobFailed)
@@ -115,6 +117,9 @@ def settle(kind: Kind, jobs: Sequence[Job], error: Exception) -> None:
 
 def _end_overdue(kind: Kind, jobs: list[Job]) -> None:
     """End this process: what it does hangs, and can't be ended in any other way."""
+    with suppress(Error):
+        if not kind.queue.beat(jobs):
+            return  # they have ended in this very moment
     log.critical("%s %s hung; the process ends at its deadline", kind.name, [j.pk for j in jobs])
     try:
         kind.queue.wait(jobs, TryLater(kind.queue.hung, counts_as_strike=True))
@@ -129,8 +134,9 @@ def _outcome(kind: Kind, jobs: list[Job]) -> Outcome:
     states = kind.queue.model.objects.in_bulk([job.pk for job in jobs])
     outcome = Outcome()
     for job in jobs:
-        if (row := states[job.pk]).attempts != job.attempts:
-            continue  # another worker's by now
+        row = states.get(job.pk)
+        if row is None or row.attempts != job.attempts:
+            continue  # gone, or another worker's by now
         if row.state in (State.DONE, State.FAILED):
             (outcome.done if row.state == State.DONE else outcome.failed).append(job.pk)
         elif row.state in row.RUNNING_STATES:

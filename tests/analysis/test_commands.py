@@ -148,7 +148,7 @@ def messages(monkeypatch, settings):
         sent.extend(pk for kind, [pk] in calls if (task, kind, queue) == RUN_ANALYSIS)
         return True
 
-    monkeypatch.setattr(dispatch.messages, "send", send)
+    monkeypatch.setattr(dispatch.broker, "send", send)
     return sent
 
 

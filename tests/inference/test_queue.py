@@ -266,7 +266,7 @@ def sent(monkeypatch, settings) -> list[list[int]]:
         return True
 
     settings.CELERY_BROKER_URL = "redis://nowhere"
-    monkeypatch.setattr(tasks.messages, "send", send)
+    monkeypatch.setattr(tasks.broker, "send", send)
     return batches
 
 

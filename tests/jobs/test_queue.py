@@ -178,15 +178,20 @@ def test_without_a_broker_a_process_is_started_once_for_what_nobody_works_on(mon
     started = []
     monkeypatch.setattr(dispatch, "start_child", started.append)
     waiting, held, paused = make(), make(), make()
-    QUEUE.claim([held.pk])
+    [claimed] = QUEUE.claim([held.pk])
     LightJob.objects.filter(pk=paused.pk).update(not_before=timezone.now() + timedelta(hours=1))
     dispatch.look_after(KIND)
     assert started == []
     LightJob.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    dispatch.look_after(KIND)
+    assert started == []  # the process that has the one comes to the others
+    QUEUE.finish(claimed)
     for _ in range(2):  # a page asks every few seconds
         dispatch.look_after(KIND)
     assert started == ["light"]
-    silence(held)
+    silence(waiting)
+    QUEUE.claim([waiting.pk])
+    silence(waiting)
     dispatch.look_after(KIND)
     assert started == ["light", "light"]
     settings.CELERY_BROKER_URL = "redis://nowhere"  # there, beat sends for what waits

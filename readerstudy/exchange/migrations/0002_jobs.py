@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="studyexport",
             name="not_before",
-            field=models.DateTimeField(help_text="It waits until then", null=True),
+            field=models.DateTimeField(null=True, verbose_name="waits until"),
         ),
         migrations.AddField(
             model_name="studyexport",

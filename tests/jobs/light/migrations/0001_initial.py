@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                         help_text="When this attempt ends at the latest", null=True
                     ),
                 ),
-                ("not_before", models.DateTimeField(help_text="It waits until then", null=True)),
+                ("not_before", models.DateTimeField(null=True, verbose_name="waits until")),
                 (
                     "cause",
                     models.CharField(
