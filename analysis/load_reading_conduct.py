@@ -15,7 +15,7 @@ LEVELS = (1, 2, 0)  # 0: probabilities without a map
 
 
 def reading_rows(study: Study) -> Iterator[list[Any]]:
-    """A row a reading, as ``reading_conduct_csv.COLUMNS`` names them. Raises ResultsSealed before
+    """A row a reading, as ``conduct_csv.COLUMNS`` names them. Raises ResultsSealed before
     unblinding.
 
     What was not asked, or not told by the browser, is None.

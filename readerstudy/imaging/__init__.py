@@ -6,8 +6,8 @@ Plain Python, without Django, and without side effects: nothing is written. What
 
 The data flows one way: `folder_or_zip` (bytes of named files) → `csv_table` (checked cells) →
 `pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `whitelist`, `codestream`,
-`lookup_tables`, `spacing` and `decode_subprocess`) → `deidentify` (what of them may be stored, by
-`regions` and `lettering`). A whole cohort is read by ``studies/read_cohort.py``.
+`lookup_tables`, `spacing` and `decode_subprocess`) → `deidentified_image` (what of them may be
+stored, by `regions` and `burned_in_text`). A whole cohort is read by ``studies/read_cohort.py``.
 
 Named here is what needs no decoder; what decodes is imported from its module, by those who do.
 """

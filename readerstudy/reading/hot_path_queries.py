@@ -4,7 +4,7 @@ The ORM takes longer to write these queries than the database takes to answer th
 columns are written out rather than taken from the models, so that a statement reads as SQL and can
 be tried in a database's own shell. As in the tables, names are in lower case and none is a reserved
 word, which SQLite and PostgreSQL read alike without quotes. Values are parameters, never part of
-the text. ``tests/rules/test_sql_statements.py`` holds each statement to what the ORM gives on
+the text. ``tests/rules/test_hot_path_queries.py`` holds each statement to what the ORM gives on
 either database; it fails when a table or a column has another name, or a model one more column.
 """
 

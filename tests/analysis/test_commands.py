@@ -23,9 +23,9 @@ RUN_ANALYSIS = (tasks.run, "analysis", "analysis")
 @pytest.fixture(autouse=True)
 def drawn(monkeypatch):
     """Runs whose files would have been made: tests/analysis/test_run_files.py does it."""
-    runs = []
-    monkeypatch.setattr("analysis.make_run_files.make_run_files", run_queue.append)
-    return runs
+    found = []
+    monkeypatch.setattr("analysis.make_run_files.make_run_files", found.append)
+    return found
 
 
 @shared

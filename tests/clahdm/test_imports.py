@@ -4,7 +4,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-LIGHT = ", ".join(f"inference.clahdm{module}" for module in ("", ".gating", ".card", ".evaluation"))
+LIGHT = ", ".join(
+    f"inference.clahdm{module}"
+    for module in ("", ".hierarchical_probabilities", ".card", ".evaluation")
+)
 
 
 def _loaded_after(statement: str) -> set[str]:

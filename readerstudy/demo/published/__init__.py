@@ -12,8 +12,8 @@ SciPy.
     correct_case_search           which cases each reader has right
     answers                       what the wrong ones are called
     invented_baselines_and_times  baseline characteristics and reading times, drawn at random
-    study                         all of it together
-    found_values                  its figures: counted from cases, or read off a run's results
+    reconstruction                all of it together
+    recomputed_values             its figures: counted from cases, or read off a run's results
     comparison                    these beside print
     discrepancies                 why the two disagree, where they do
 """
