@@ -2,8 +2,8 @@
 
 Three two-image networks behind one hard gate (Zhu et al., BMC Medicine 2022, 20:269,
 doi 10.1186/s12916-022-02469-z). Plain PyTorch: nothing here knows of Django, and nothing is
-imported by this package itself, so `hierarchical_probabilities` and `card` can be used where torch is
-not wanted.
+imported by this package itself, so `hierarchical_probabilities` and `card` can be used where torch
+is not wanted.
 
     hierarchical_probabilities  probabilities, gating and decisions (no torch)
     card                        the model card inside a weights file (no torch)
