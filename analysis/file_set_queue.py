@@ -36,9 +36,11 @@ LIBRARIES = ("matplotlib", "django", "xlsxwriter", "numpy")
 KIND = kinds.register(
     kinds.Kind(
         name="run-files",
-        # How often is bounded file by file.
+        # Attempts without a file that was made; how often one file is begun is bounded for itself.
         queue=Queue(
-            FileSet, limits=Limits("ANALYSIS", max_attempts=0), related=("run__study__protocol",)
+            FileSet,
+            limits=Limits("ANALYSIS", max_attempts=MAX_ATTEMPTS),
+            related=("run__study__protocol",),
         ),
         celery_queue=ANALYSIS,
         run="analysis.make_run_files:run",
@@ -111,7 +113,7 @@ def progress(run: AnalysisRun) -> Progress:
         done=done.count(),
         failed=list(files.files.filter(state=RunFile.State.FAILED)),
         has_page=done.filter(name=page_name(1)).exists(),
-        reason=files.reason,
+        reason=files.reason if files.state == State.FAILED else "",
     )
 
 
@@ -184,6 +186,9 @@ def finish(files: FileSet) -> None:
         KIND.queue.put_back([files], reason="")
         return
     if not KIND.queue.finish(files):
+        return
+    if files.files.filter(state=RunFile.State.WAITING).exists():  # since a moment ago
+        KIND.queue.queue_again(FileSet.objects.filter(pk=files.pk))
         return
     former = FileSet.objects.filter(run=files.run_id).exclude(pk=files.pk)
     RunFile.objects.filter(file_set__in=former).delete()

@@ -34,6 +34,7 @@ from analysis.plan import Plan
 from analysis.report import report_pdf
 from analysis.run_file_names import BESIDE, CONTENT_TYPES, page_name
 from analysis.study_arrays import StudyData
+from readerstudy.database_outages import outage
 from readerstudy.jobs import worker
 from readerstudy.jobs.errors import JobFailed, JobLost
 
@@ -58,9 +59,9 @@ def run(jobs: list[FileSet]) -> None:
     if not files.total:
         file_set_queue.list_files(files, list(source.names()))
     for row in files.files.filter(state=RunFile.State.WAITING):
-        if not file_set_queue.KIND.queue.owned(files).exists():
-            raise JobLost
         make_file(row, source)
+        if not file_set_queue.KIND.queue.note_progress(files, strikes=0):
+            raise JobLost
     file_set_queue.finish(files)
 
 
@@ -84,6 +85,9 @@ def make_file(row: RunFile, source: "FilesOf") -> None:
         content = source.content(row.name)
         sha256 = stored_files.write(source.run, row.name, content)
     except Exception as error:
+        if outage(error):
+            here.update(attempts=row.attempts)
+            raise
         log.exception("%s", row.name)
         is_explained = isinstance(error, DataChanged | figures.NotAvailable)
         reason = str(error) if is_explained else f"{type(error).__name__}: {error}"

@@ -37,6 +37,12 @@ def _require_upload_size(upload: UploadedFile) -> None:
         raise forms.ValidationError(f"The file is larger than {MAX_UPLOAD_BYTES // 2**20} MiB.")
 
 
+def _require_printable(text: str) -> str:
+    if not text.isprintable():
+        raise forms.ValidationError("Use characters that can be printed, without line breaks.")
+    return text
+
+
 class ModelVersionForm(forms.ModelForm):
     """Name, version and a weights file, which a worker checks before it counts."""
 
@@ -45,6 +51,12 @@ class ModelVersionForm(forms.ModelForm):
     class Meta:
         model = ModelVersion
         fields = ["name", "version"]
+
+    def clean_name(self) -> str:
+        return _require_printable(self.cleaned_data["name"])
+
+    def clean_version(self) -> str:
+        return _require_printable(self.cleaned_data["version"])
 
     def clean_weights_file(self) -> UploadedFile:
         _require_upload_size(self.cleaned_data["weights_file"])

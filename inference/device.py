@@ -57,7 +57,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the device, or this machine, has no memory left."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)  # on the processor
+    # As said by the processor's allocator, by CUDA, and by its libraries.
+    texts = ("allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def release_memory() -> None:

@@ -23,6 +23,10 @@ from readerstudy.studies.file_staging import staged_in_transaction
 CHECK_SECONDS = 120
 
 
+class NotChecked(WeightsError):
+    """The check of a weights file came to no end; the message says how."""
+
+
 @dataclass(frozen=True)
 class CheckedWeights:
     """A weights file that holds what its card says."""
@@ -35,7 +39,8 @@ class CheckedWeights:
 def check_weights(path: Path) -> CheckedWeights:
     """Load a weights file in a process apart.
 
-    Raises WeightsError with the reason when it does not.
+    Raises WeightsError with the reason when it does not, and NotChecked where the check itself
+    came to no end, which may be the machine's fault.
     """
     try:
         checked = subprocess.run(  # noqa: S603 (our own interpreter and module; no shell)
@@ -48,11 +53,11 @@ def check_weights(path: Path) -> CheckedWeights:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise WeightsError(f"checking {path.name} took more than {CHECK_SECONDS} seconds") from None
+        raise NotChecked(f"checking {path.name} took more than {CHECK_SECONDS} seconds") from None
     if checked.returncode == REFUSED:
         raise WeightsError(checked.stderr.strip())
     if checked.returncode:
-        raise WeightsError(f"checking {path.name} failed; it may be damaged or too large")
+        raise NotChecked(f"checking {path.name} failed; it may be damaged or too large")
     return CheckedWeights(path=path, **json.loads(checked.stdout))
 
 

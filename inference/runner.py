@@ -5,6 +5,7 @@ Only the worker's side imports this module: it brings torch in.
 
 import io
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ from inference.models import Heatmap, InferenceJob, ModelVersion, Prediction
 from readerstudy.database_outages import outage
 from readerstudy.diagnosis import Modality
 from readerstudy.jobs.errors import JobFailed, TryLater, WorkerBroken
-from readerstudy.jobs.worker import settle
+from readerstudy.jobs.worker import in_short, settle
 
 log = logging.getLogger(__name__)
 
@@ -69,18 +70,27 @@ def _settled(*jobs: InferenceJob) -> Iterator[None]:
 
 def _as_job_error(error: Exception) -> Exception:
     """What an error means for its job: to fail, or to wait, with or without a strike."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = in_short(error)
     if isinstance(error, JobFailed | TryLater) or outage(error):
         return error
     if is_out_of_memory(error):
         return TryLater(f"There is not enough memory on {device()} ({reason}).", cause="memory")
     if isinstance(error, ValueError | NonFiniteError):  # bad input and bad weights stay bad
         return JobFailed(reason)
-    if isinstance(error, OSError) and not Path(settings.MEDIA_ROOT, "images").is_dir():
+    if isinstance(error, OSError) and not _has_images():
         return TryLater(
             f"The folder of the images can't be read ({reason}).", cause="images", others=Q()
         )
     return TryLater(reason, counts_as_strike=True)
+
+
+def _has_images() -> bool:
+    """Whether the folder of the images can be read; one that is not mounted is empty."""
+    try:
+        with os.scandir(Path(settings.MEDIA_ROOT, "images")) as found:
+            return next(found, None) is not None
+    except OSError:
+        return False
 
 
 def _run_version(jobs: list[InferenceJob]) -> None:
@@ -107,7 +117,9 @@ def _model(version: ModelVersion) -> CLAHDM:
         with version.weights.open("rb"):
             pass
         return _load(version.weights.path, version.sha256)
-    except OSError as error:
+    except (OSError, weights.WeightsError) as error:
+        if not isinstance(error, OSError) and not isinstance(error.__cause__, OSError):
+            raise
         raise TryLater(
             f"The weights of {version} can't be read ({type(error).__name__}: {error}).",
             cause=f"weights {version.pk}",

@@ -4,6 +4,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from inference.models import WeightsUpload
 from readerstudy.accounts.models import User
 from readerstudy.jobs import dispatch, kinds
 from readerstudy.jobs.broker import IMPORTS
-from readerstudy.jobs.errors import JobFailed, JobLost
+from readerstudy.jobs.errors import JobFailed, JobLost, TryLater
 from readerstudy.jobs.queue import Queue, ReapedJobs
 from readerstudy.jobs.retry_policy import Limits
 
@@ -36,9 +37,10 @@ class WeightsQueue(Queue[WeightsUpload]):
         reaped = super().reap()
         wanted = set(self.model.objects.filter(state__in=("queued", "running")).values_list("path"))
         for path in (Path(settings.MEDIA_ROOT) / FOLDER).glob("*"):
-            is_old = time.time() - path.stat().st_mtime > NEW_SECONDS
-            if is_old and (f"{FOLDER}/{path.name}",) not in wanted:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # somebody else removed it
+                is_old = time.time() - path.stat().st_mtime > NEW_SECONDS
+                if is_old and (f"{FOLDER}/{path.name}",) not in wanted:
+                    path.unlink()
         return reaped
 
 
@@ -79,8 +81,10 @@ def request_registration(
 
 
 def run(jobs: list[WeightsUpload]) -> None:
-    """Check an uploaded file, and register it. Raises JobFailed, JobLost."""
+    """Check an uploaded file, and register it. Raises JobFailed, JobLost, TryLater."""
     [job] = jobs
+    if not _path(job).is_file():
+        raise TryLater("The uploaded file can't be read.", counts_as_strike=True)
     try:
         checked = model_registration.check_weights(_path(job))
         with transaction.atomic():
@@ -92,6 +96,8 @@ def run(jobs: list[WeightsUpload]) -> None:
             )
             if not KIND.queue.finish(job, model_version=registered):
                 raise JobLost
+    except model_registration.NotChecked as error:
+        raise TryLater(f"{error}.", counts_as_strike=True) from None
     except WeightsError as error:
         raise JobFailed(f"Not accepted: {error}.") from None
     except IntegrityError:

@@ -326,6 +326,8 @@ CELERY_TASK_SERIALIZER = "json"
 # Each queue can have a worker of its own. One that is started without -Q takes them all
 # (readerstudy/celery.py).
 CELERY_TASK_DEFAULT_QUEUE = "analysis"
+# Whoever can write to the broker could ask a worker for its settings, passwords included.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -108,6 +108,6 @@ def _value(text: str, default: Any) -> Any:
     """What a row holds; one that is no JSON was not written here and holds nothing."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         logger.warning("a value in the shared cache is not valid JSON")
         return default

@@ -15,7 +15,8 @@ from readerstudy.accounts.json_cache import no_number
 
 logger = structlog.get_logger(__name__)
 _NOTHING = object()
-_OF_ANOTHER_TYPE = ("WRONGTYPE", "value is not an integer")  # how Redis begins to say so
+# How Redis begins to say so.
+_OF_ANOTHER_TYPE = ("WRONGTYPE", "value is not an integer", "increment or decrement would overflow")
 
 
 class _JSONSerializer:
@@ -25,7 +26,11 @@ class _JSONSerializer:
         return json.dumps(value).encode()
 
     def loads(self, data: bytes) -> Any:
-        return json.loads(data)
+        """Raises ValueError."""
+        try:
+            return json.loads(data)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
 
 class RedisJSONCache(RedisCache):

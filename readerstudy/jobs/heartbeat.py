@@ -11,6 +11,7 @@ from django.db import Error, close_old_connections, connection
 from readerstudy.database_outages import outage
 
 log = logging.getLogger(__name__)
+SECONDS_AFTER_FAILURE = 0.5
 
 
 @contextmanager
@@ -31,15 +32,20 @@ def heartbeat(
     end = time.monotonic() + seconds if seconds is not None else float("inf")
 
     def go_on() -> None:
-        while not stop.wait(max(min(every, end - time.monotonic()), 0)):
+        pause = every
+        while not stop.wait(max(min(pause, end - time.monotonic()), 0)):
             close_old_connections()
             if time.monotonic() >= end:
-                overdue()
+                if not stop.is_set():
+                    overdue()
                 break
+            pause = every
             try:
                 beat()
             except Error as error:
                 log.warning("A heartbeat was not written", exc_info=not outage(error))
+                # Soon again: whoever looks for the dead may be back as soon as the database.
+                pause = min(every, SECONDS_AFTER_FAILURE)
         connection.close()
 
     thread = threading.Thread(target=go_on, daemon=True)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from readerstudy.jobs.errors import TryLater
 from readerstudy.jobs.models import Job
 from readerstudy.jobs.retry_policy import Limits, pause_after
 
+LONGEST_REASON = 2000  # characters
 J = TypeVar("J", bound=Job)
 
 
@@ -81,6 +82,7 @@ class Queue(Generic[J]):
 
     def note_progress(self, job: J, **columns) -> bool:
         """Store how far a job is; whether it is still this worker's."""
+        close_old_connections()  # one that was cut meanwhile is no reason to begin anew
         return bool(self.owned(job).update(heartbeat_at=timezone.now(), **columns))
 
     def finish(self, job: J, *, state: str = Job.State.DONE, **columns) -> bool:
@@ -104,7 +106,7 @@ class Queue(Generic[J]):
         """Have a job wait again; whether it was still where it was seen."""
         waits_as = {running: waiting for waiting, running in self.model.RUNNING_STATES.items()}
         # A sign of life: no second process is started for it at once.
-        columns |= {"reason": reason, "heartbeat_at": timezone.now(), "deadline_at": None}
+        columns |= {"reason": _stored(reason), "heartbeat_at": timezone.now(), "deadline_at": None}
         return bool(self.owned(job).update(state=waits_as[job.state], **columns))
 
     @transaction.atomic
@@ -119,13 +121,14 @@ class Queue(Generic[J]):
             pauses = max(pauses, job.pauses + 1)
             self._put(job, strikes=strikes, reason=str(error), **_pause(pauses, error.cause))
         if error.others is not None:
-            together = _pause(max(pauses, 1), error.cause) | {"reason": str(error)}
+            together = _pause(max(pauses, 1), error.cause) | {"reason": _stored(str(error))}
             self._waiting().filter(error.others).update(**together)
 
     @transaction.atomic
     def fail(self, job: J, *, reason: str) -> bool:
         """Give the job up with its reason, if it is still where it was seen; whether it was."""
         columns = {"state": self.model.State.FAILED, "finished_at": timezone.now(), "cause": ""}
+        reason = _stored(reason)
         is_ours = bool(self.owned(job).update(reason=reason, **columns))
         if is_ours:
             self.on_failed(job, reason=reason)
@@ -149,7 +152,8 @@ class Queue(Generic[J]):
         """
         reaped = ReapedJobs([], [])
         with transaction.atomic():
-            lost = self._lost().select_for_update(of=("self",))
+            # A row that somebody has locked is in living hands: no page waits for those.
+            lost = self._lost().select_for_update(of=("self",), skip_locked=True)
             for job in lost.select_related(*self.related):
                 if not self.limits.are_spent(job.strikes):
                     if self._put(job, reason="The worker stopped; queued again."):
@@ -157,7 +161,8 @@ class Queue(Generic[J]):
                 elif self.fail(job, reason=self.died):
                     reaped.given_up.append(job.pk)
             spent = self._waiting().filter(strikes__gt=self.limits.highest_strikes)
-            for job in spent.select_for_update(of=("self",)).select_related(*self.related):
+            spent = spent.select_for_update(of=("self",), skip_locked=True)
+            for job in spent.select_related(*self.related):
                 if self.fail(job, reason="No attempts are left."):
                     reaped.given_up.append(job.pk)
         return reaped
@@ -192,8 +197,9 @@ class Queue(Generic[J]):
         return self.waiting()
 
     def batches(self, job_ids: Iterable[int]) -> list[list[int]]:
-        """Split these jobs into those that a worker takes at once."""
-        return [[pk] for pk in job_ids]
+        """Those of these jobs that wait, split into those that a worker takes at once."""
+        waiting = self._waiting().filter(pk__in=list(job_ids)).order_by("pk")
+        return [[pk] for pk in waiting.values_list("pk", flat=True)]
 
     def next_batch(self) -> list[int]:
         """What a worker takes first of all that waits, not claimed by this; empty if none."""
@@ -227,6 +233,11 @@ class Queue(Generic[J]):
 
     def _waiting(self) -> QuerySet[J]:
         return self.model.objects.filter(state__in=list(self.model.RUNNING_STATES))
+
+
+def _stored(reason: str) -> str:
+    """As the database takes it and a page shows it: it may hold what somebody else wrote."""
+    return reason.replace("\x00", "\\0")[:LONGEST_REASON]
 
 
 def _is_due(now) -> Q:

@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 from readerstudy.celery import app
-from readerstudy.database_outages import skipped_in_outages
+from readerstudy.database_outages import outage, skipped_in_outages
 from readerstudy.jobs import broker, dispatch, kinds, worker
 from readerstudy.jobs.errors import WorkerBroken
 
@@ -35,8 +35,13 @@ def run(kind: str, job_ids: list[int]) -> None:
 def reap(celery_queue: str) -> None:
     """Bring back jobs whose worker died, and send for what waits; beat calls this each minute."""
     for kind in kinds.of_celery_queue(celery_queue):
-        again = kind.queue.reap().again
-        dispatch.dispatch(kind, kind.queue.to_send_for(again))
+        try:
+            again = kind.queue.reap().again
+            dispatch.dispatch(kind, kind.queue.to_send_for(again))
+        except Exception as error:
+            if outage(error):
+                raise
+            log.exception("%s", kind.name)  # and the other kinds go on
 
 
 @worker_ready.connect

@@ -2,14 +2,20 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Event
 
 from django.db import Error
 
-from readerstudy.database_outages import UNREACHABLE, outage, wait_for_database
+from readerstudy.database_outages import (
+    PATIENCE_SECONDS,
+    SECONDS_BETWEEN_ATTEMPTS,
+    outage,
+    wait_for_database,
+)
 from readerstudy.jobs.errors import JobFailed, JobLost, TryLater, WorkerBroken
 from readerstudy.jobs.heartbeat import heartbeat
 from readerstudy.jobs.kinds import Kind
@@ -19,6 +25,7 @@ log = logging.getLogger(__name__)
 
 STOPPED = "The worker had to stop; queued again."
 LONGEST_SLEEP = 60  # seconds, after which it is asked anew what waits
+INSIST_SECONDS = 30
 EXIT_OVERDUE = 75  # EX_TEMPFAIL: a new process may do better
 
 
@@ -50,9 +57,9 @@ def run_jobs(kind: Kind, job_ids: Iterable[int]) -> Outcome:
     return outcome
 
 
-def run_waiting(kind: Kind, stop: Event | None = None) -> Iterator[Outcome]:
+def run_waiting(kind: Kind, stop: threading.Event | None = None) -> Iterator[Outcome]:
     """Empty the queue: what came of each batch. Sleeps while jobs wait for a pause to be over."""
-    stop = stop or Event()
+    stop = stop or threading.Event()
     queue = kind.queue
     while not stop.is_set():
         if given_up := queue.reap().given_up:
@@ -94,31 +101,54 @@ def settle(kind: Kind, jobs: Sequence[Job], error: Exception) -> None:
         log.critical("%s %s: %s", kind.name, [job.pk for job in jobs], error)
         queue.wait(jobs, TryLater(str(error)))
         raise error
+    ids = [job.pk for job in jobs]
     if isinstance(error, JobLost):
-        log.warning("%s %s was taken away from this worker", kind.name, [job.pk for job in jobs])
+        log.warning("%s %s was taken away from this worker", kind.name, ids)
     elif isinstance(error, TryLater):
-        log.warning("%s %s waits: %s", kind.name, [job.pk for job in jobs], error)
+        log.warning("%s %s waits for %s", kind.name, ids, error.cause or "what may pass")
         queue.wait(jobs, error)
     elif found := outage(error):
         log.warning("%s; waiting for it", found.log_text)
         if isinstance(error, Error):
             wait_for_database()
-        if found is UNREACHABLE:  # which it is no more
-            queue.put_back(jobs, reason=STOPPED)
-        else:
-            queue.wait(jobs, TryLater(f"{found.log_text}."))
+        # With a pause: what meets it each time, as a query that is always cancelled, must not spin.
+        _until_stored(lambda: queue.wait(jobs, TryLater(f"{found.log_text}.")))
     else:
-        log.exception("%s %s", kind.name, [job.pk for job in jobs], exc_info=error)
         is_explained = isinstance(error, JobFailed)
-        reason = str(error) if is_explained else f"{type(error).__name__}: {error}"
+        trace = error if error.__cause__ or not is_explained else None
+        log.error("%s %s failed", kind.name, ids, exc_info=trace)
+        reason = str(error) if is_explained else in_short(error)
         for job in jobs:
             queue.fail(job, reason=reason)
 
 
+def in_short(error: Exception) -> str:
+    """An unforeseen error as a reason. A database's own words may hold what stands in a row."""
+    name = type(error).__name__
+    return name if isinstance(error, Error) else f"{name}: {error}"
+
+
+def _until_stored(write: Callable[[], None]) -> None:
+    """Write once the database takes it: a disk that is full stays so for a while."""
+    given_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return write()
+        except Error as error:
+            if not outage(error) or time.monotonic() > given_up:
+                raise
+        time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+
+
 def _end_overdue(kind: Kind, jobs: list[Job]) -> None:
     """End this process: what it does hangs, and can't be ended in any other way."""
+    # The database may be what hangs.
+    insist = threading.Timer(INSIST_SECONDS, os._exit, [EXIT_OVERDUE])
+    insist.daemon = True
+    insist.start()
     with suppress(Error):
         if not kind.queue.beat(jobs):
+            insist.cancel()
             return  # they have ended in this very moment
     log.critical("%s %s hung; the process ends at its deadline", kind.name, [j.pk for j in jobs])
     try:

@@ -20,7 +20,9 @@ from typing import IO
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import Error, connection, models, transaction
+
+from readerstudy.database_outages import outage
 
 _CHUNK = 2**20
 _BATCH = 500
@@ -104,6 +106,10 @@ class StagedFiles:
         shutil.rmtree(self._staging, ignore_errors=True)
         self._list.close()
 
+    def abandon(self) -> None:
+        """Leave the staging folder to whoever clears leftovers, by what rows name."""
+        self._list.close()
+
     def _new(self, folder: str, ending: str) -> str:
         name = f"{folder}/{secrets.token_hex(16)}{ending}"
         self.note(name)
@@ -116,11 +122,14 @@ def staged_files(owner: str) -> Iterator[StagedFiles]:
     files = _staged(owner)
     try:
         yield files
-    except BaseException:
-        files.remove()
+    except BaseException as error:
+        if isinstance(error, Error) and outage(error):
+            files.abandon()  # the commit may have gone through: the rows will tell
+        else:
+            files.remove()
+            files.close()
         raise
-    finally:
-        files.close()
+    files.close()
 
 
 @contextmanager

@@ -68,7 +68,10 @@ def test_a_pickle_in_redis_is_never_loaded(tmp_path, redis_cache):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["database", "redis"])
-@pytest.mark.parametrize("foreign", ["no JSON {", '"JSON, but no number"'])
+@pytest.mark.parametrize(
+    "foreign", ["no JSON {", '"JSON, but no number"', "[" * 200_000, str(2**63 - 1)],
+    ids=["no JSON", "no number", "too deep", "too large"],
+)  # fmt: skip
 def test_what_another_wrote_into_the_cache_fails_no_sign_in_and_stops_no_counting(
     kind, foreign, request, monkeypatch
 ):

@@ -135,11 +135,14 @@ def test_a_write_that_is_cut_off_leaves_nothing_behind(run, run_files_root, monk
     def full(_handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
-    files = make_run_files.make_run_files(run)
-    assert files.state == "done"
-    assert set(files.files.values_list("state", flat=True)) == {"failed"}
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        files = make_run_files.make_run_files(run)
+    assert (files.state, files.reason) == ("queued", "The disk is full.")
+    assert set(files.files.values_list("state", "attempts")) == {("waiting", 0)}
     assert not [path for path in Path(run_files_root).rglob("*") if path.is_file()]
+    FileSet.objects.update(not_before=None)
+    assert make_run_files.make_run_files(run).state == "done"
 
 
 # Asked for.

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from readerstudy.jobs import dispatch, retry_policy, worker
+from readerstudy.jobs import dispatch, kinds, retry_policy, tasks, worker
 from readerstudy.jobs.errors import WorkerBroken
 from readerstudy.jobs.worker import Outcome
 from tests.jobs.light import kind
@@ -126,7 +126,55 @@ def test_a_database_that_is_away_is_waited_for(monkeypatch):
     monkeypatch.setattr(kind, "_do", lambda word: (_ for _ in ()).throw(OperationalError("gone")))
     monkeypatch.setattr(worker, "wait_for_database", lambda: None)
     assert run(job) == Outcome(again=[job.pk])
-    assert (now(job).strikes, now(job).not_before) == (0, None)
+    assert (now(job).strikes, now(job).reason) == (0, "The database is unavailable.")
+
+
+def test_what_looks_like_an_outage_each_time_does_not_spin(monkeypatch, settings):
+    settings.JOB_FIRST_PAUSE_SECONDS = 100.0
+    job = make()
+    monkeypatch.setattr(kind, "_do", lambda word: (_ for _ in ()).throw(OperationalError("cut")))
+    monkeypatch.setattr(worker, "wait_for_database", lambda: None)
+    assert run(job) == Outcome(again=[job.pk])
+    assert QUEUE.waiting() == []
+
+
+def test_a_disk_that_is_full_for_the_database_too_is_waited_for(monkeypatch):
+    job, wait, calls = make("full"), QUEUE.wait, []
+
+    def full_at_first(*arguments):
+        calls.append(arguments)
+        if len(calls) < 3:
+            raise OperationalError("database or disk is full")
+        wait(*arguments)
+
+    monkeypatch.setattr(QUEUE, "wait", full_at_first)
+    monkeypatch.setattr(worker, "SECONDS_BETWEEN_ATTEMPTS", 0)
+    assert run(job) == Outcome(again=[job.pk])
+    assert (now(job).strikes, len(calls)) == (0, 3)
+
+
+def test_a_reason_is_cut_and_taken_by_every_database():
+    job = make()
+    [claimed] = QUEUE.claim([job.pk])
+    QUEUE.fail(claimed, reason="a\x00b" + "c" * 10**5)
+    assert now(job).reason.startswith("a\\0bccc")
+    assert len(now(job).reason) == 2000
+
+
+def test_a_message_of_many_jobs_that_are_none_is_one_query(django_assert_max_num_queries):
+    job = make()
+    with django_assert_max_num_queries(10):
+        assert worker.run_jobs(KIND, [*range(10**6, 10**6 + 5000), job.pk]).done == [job.pk]
+
+
+def test_the_housekeeping_of_one_kind_holds_up_no_other(monkeypatch, settings, caplog):
+    settings.CELERY_BROKER_URL = "redis://nowhere"
+    job, sent = make(), []
+    monkeypatch.setattr(dispatch.broker, "send", lambda _task, calls, **_: sent.extend(calls))
+    monkeypatch.setattr(kinds.get("import").queue, "reap", lambda: 1 / 0)
+    tasks.reap("imports")
+    assert sent == [("light", [job.pk])]
+    assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -49,10 +49,12 @@ def test_a_message_that_comes_while_the_database_is_away_is_one_line_in_the_log(
     assert not [line for line in caplog.records if line.exc_info]
 
 
-def test_a_wrong_query_of_a_task_is_a_failure(monkeypatch):
+def test_a_wrong_query_of_a_task_is_a_failure(monkeypatch, caplog):
     _away(monkeypatch, ProgrammingError("no such column"))
     with pytest.raises(ProgrammingError):
-        _do("jobs.reap")
+        _do("jobs.run")
+    _do("jobs.reap")
+    assert {line.levelname for line in caplog.records if line.exc_info} == {"ERROR"}
 
 
 def test_a_worker_that_leaves_queues_to_others_says_so(monkeypatch, caplog):

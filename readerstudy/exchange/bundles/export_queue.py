@@ -106,6 +106,7 @@ def _write_bundle(export: StudyExport, path: Path) -> str:
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
+    path.unlink(missing_ok=True)  # of an attempt that ended before its row said so
     options = ExportOptions(with_images=export.with_images, with_names=export.with_names)
     if not export.study.is_unsealed or not may_export(export.asked_by, export.study):
         raise ExchangeError("The person who requested it may not export this study.")

@@ -196,12 +196,13 @@ class _StudyExport:
 
     def _copy(self, name: str, row: models.Model, stored) -> None:
         try:
-            with stored.open("rb") as source:
-                digest = self._writer.add_from(name, source)
+            source = stored.open("rb")
         except OSError as error:
             raise ExchangeError(
                 f"The file of {row} is missing ({stored.name}). Restore it from a backup."
             ) from error
+        with source:
+            digest = self._writer.add_from(name, source)
         if digest != row.sha256:
             raise ExchangeError(
                 f"The file of {row} was changed on disk ({stored.name}): its SHA-256 differs "

@@ -115,6 +115,7 @@ def confirm(job: ImportJob, *, by: User) -> None:
     taken = ImportJob.objects.filter(pk=job.pk, state=State.CHECKED, problem_count=0).update(
         state=State.CONFIRMED,
         confirmed_by=by,
+        reason="",
         strikes=0,
         pauses=0,
         progress=0,
@@ -159,6 +160,7 @@ def store_dry_run(job: ImportJob, found: DryRunReport, *, sha256: str) -> None:
         truth_summary=found.truth_summary,
         sheet=sheet,
         sha256=sha256,
+        reason="",
     )
     if not ours:
         raise JobLost
@@ -195,7 +197,12 @@ def store_problems(job: ImportJob, problems: tuple[Problem, ...]) -> None:
 def finish(job: ImportJob, *, sha256: str, rows: int) -> None:
     """Mark done, last of all in the transaction that stores the rows. Raises JobLost."""
     ours = KIND.queue.owned(job).update(
-        state=State.DONE, finished_at=timezone.now(), sha256=sha256, rows=rows, progress=rows
+        state=State.DONE,
+        finished_at=timezone.now(),
+        sha256=sha256,
+        rows=rows,
+        progress=rows,
+        reason="",
     )
     if not ours:
         raise JobLost
