@@ -22,6 +22,7 @@ from tests.e2e.browsing import (
     sign_in,
     window,
 )
+from tests.servers import wait_until
 from tests.services.source import BUS_MM_PER_PIXEL
 
 pytestmark = pytest.mark.e2e
@@ -363,16 +364,25 @@ def test_colour_maps_are_those_that_they_are_called_and_are_kept(browser, served
             page.get_by_label("Colours").select_option(name)
             heatmaps_drawn(page, level=1)
             meant = np.array(colormaps[name].colors) * 255
-            assert np.abs(_canvas(page.locator(".scale canvas"))[0, :, :3] - meant).max() < 8
-            drawn = _canvas(page.locator("canvas.overlay").first)
-            thick = drawn[..., 3] > 200  # there the colours survive the alpha
-            assert thick.sum() > 100
-            assert np.abs(drawn[thick][:, :3] - meant[drawn[thick][:, 3]]).max() < 10
+            # The map of the colours before is drawn until it is drawn anew.
+            wait_until(lambda meant=meant: _is_drawn_in(page, meant), what=f"the colours of {name}")
         page.get_by_label("Opacity").fill("80")
         page.reload()
         heatmaps_drawn(page, level=1)
         expect(page.get_by_label("Colours")).to_have_value("viridis")
         expect(page.locator("canvas.overlay").first).to_have_css("opacity", "0.8")
+
+
+def _is_drawn_in(page: Page, meant: np.ndarray) -> bool:
+    """Whether the scale and the map have these colours, (256, 3)."""
+    drawn = _canvas(page.locator("canvas.overlay").first)
+    thick = drawn[..., 3] > 200  # there the colours survive the alpha
+    scale = np.abs(_canvas(page.locator(".scale canvas"))[0, :, :3] - meant).max()
+    return (
+        scale < 8
+        and thick.sum() > 100
+        and np.abs(drawn[thick][:, :3] - meant[drawn[thick][:, 3]]).max() < 10
+    )
 
 
 def _canvas(canvas: Locator) -> np.ndarray:
