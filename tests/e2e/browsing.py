@@ -144,21 +144,20 @@ def images_painted(page: Page) -> None:
 def heatmaps_drawn(page: Page, *, level: int) -> None:
     """Both overlays bear this level's map, in pixels, each as large as its image."""
     page.wait_for_function(
-        "level => [...document.querySelectorAll('canvas.overlay')].length === 2 &&"
-        " [...document.querySelectorAll('canvas.overlay')].every("
-        "   c => c.dataset.drawn === c.getAttribute(`data-level-${level}`))",
+        """level => {
+          const maps = [...document.querySelectorAll("canvas.overlay")];
+          const box = element => JSON.stringify(element.getBoundingClientRect());
+          return maps.length === 2 && maps.every(map =>
+            map.dataset.drawn === map.getAttribute(`data-level-${level}`)
+            && box(map) === box(map.parentElement.querySelector("img")));
+        }""",
         arg=level,
     )
     for canvas in page.locator("canvas.overlay").all():
-        facts = canvas.evaluate(
-            "c => ({opaque: c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
-            "         .filter((_, i) => i % 4 === 3).some(alpha => alpha > 0),"
-            "       box: JSON.stringify(c.getBoundingClientRect()),"
-            "       image: JSON.stringify(c.parentElement.querySelector('img')"
-            "         .getBoundingClientRect())})"
+        assert canvas.evaluate(
+            "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+            "      .filter((_, i) => i % 4 === 3).some(alpha => alpha > 0)"
         )
-        assert facts["opaque"]
-        assert facts["box"] == facts["image"]
 
 
 def fits_the_width(page: Page) -> None:
