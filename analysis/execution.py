@@ -3,8 +3,6 @@
 Only workers and commands import this module: it brings SciPy in.
 """
 
-from django.db import close_old_connections
-
 from analysis import canonical, compute_results, load_study_data, run_queue, software
 from analysis.models import AnalysisRun
 from analysis.plan import Plan
@@ -21,7 +19,6 @@ def run(jobs: list[AnalysisRun]) -> None:
         results = _computed(claimed)
     except (compute_results.SectionFailed, ResultsSealed) as error:
         raise JobFailed(str(error)) from error
-    close_old_connections()  # one that was cut while all was computed is no reason to begin anew
     run_queue.finish(claimed, **results)
 
 

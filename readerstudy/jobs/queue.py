@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -82,7 +82,6 @@ class Queue(Generic[J]):
 
     def note_progress(self, job: J, **columns) -> bool:
         """Store how far a job is; whether it is still this worker's."""
-        close_old_connections()  # one that was cut meanwhile is no reason to begin anew
         return bool(self.owned(job).update(heartbeat_at=timezone.now(), **columns))
 
     def finish(self, job: J, *, state: str = Job.State.DONE, **columns) -> bool:
