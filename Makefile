@@ -68,7 +68,7 @@ messages: .venv/dev
 weights: export READERSTUDY_VAR = .venv/weights
 weights: .venv/runtime
 	$(PY) manage.py migrate --verbosity 0
-	$(PY) manage.py demo_training_study --masks .venv/weights/masks
+	$(PY) manage.py demo_model_training_study --masks .venv/weights/masks
 	$(PY) manage.py train_clahdm phantoms --architecture tiny --epochs 60 --keep last \
 	  --validation-share 0.1 --aux 1 --focus 0.5 --seed 0 --threads 1 \
 	  --out .venv/weights/clahdm-tiny.safetensors \

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 
-def to_text(document: Any, *, indent: int | None = None) -> str:
+def to_json(document: Any, *, indent: int | None = None) -> str:
     """Canonical JSON; with ``indent`` for people to read.
 
     Raises ValueError for NaN and infinity, TypeError for whatever JSON does not have.

@@ -52,7 +52,7 @@ def _section(number: int, name: str, *, data, plan, registered, begin) -> dict:
     begin(number, section.TITLE)
     try:
         found = section.compute(data, plan)
-        canonical.to_text(found)  # a NaN is this section's fault
+        canonical.to_json(found)  # a NaN is this section's fault
     except Exception as error:
         raise SectionFailed(f"{section.TITLE}: {type(error).__name__}: {error}") from error
     return {

@@ -42,7 +42,7 @@ def _computed(run: AnalysisRun) -> dict:
             run, steps_done=number, step=title
         ),
     )
-    text = canonical.to_text(document)
+    text = canonical.to_json(document)
     return {
         "results": text,
         "results_sha256": canonical.sha256(text),

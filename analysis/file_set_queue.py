@@ -71,13 +71,13 @@ def file_set_key(run: AnalysisRun) -> str:
     """A digest of all that is printed on a run's files, and of what draws them."""
     printed = [run.study.title, run.study.slug, run.number, run.planned, run.plan_sha256,
                run.data_sha256, run.results_sha256, run.code_version, run.libraries]  # fmt: skip
-    return canonical.sha256(canonical.to_text([*printed, _making_code(run.study.slug)]))
+    return canonical.sha256(canonical.to_json([*printed, _making_code(run.study.slug)]))
 
 
 @cache
 def _making_code(slug: str) -> str:
     """A digest of the code that draws a study's files, and of the libraries it draws with."""
-    digest = hashlib.sha256(canonical.to_text([version(name) for name in LIBRARIES]).encode())
+    digest = hashlib.sha256(canonical.to_json([version(name) for name in LIBRARIES]).encode())
     page = run_page_registry.page_for(slug)
     for place in (*DRAWING, *(page.drawn_by if page else ())):
         files = [place] if place.is_file() else sorted(place.rglob("*.*"))

@@ -167,7 +167,7 @@ class FilesOf:
         return figures.render(figures.draw(name, self._document), format)
 
     def _chart(self, file: str) -> str:
-        return canonical.to_text(charts.chart(file.removesuffix(".json"), self._document))
+        return canonical.to_json(charts.chart(file.removesuffix(".json"), self._document))
 
     def _table(self, file: str) -> str | bytes:
         name, _, format = file.rpartition(".")

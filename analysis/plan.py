@@ -155,7 +155,7 @@ class Plan:
 
     def to_document(self) -> str:
         """The plan as canonical JSON, every setting spelt out."""
-        return canonical.to_text({"format": FORMAT, **asdict(self)}, indent=1)
+        return canonical.to_json({"format": FORMAT, **asdict(self)}, indent=1)
 
     def sha256(self) -> str:
         """Digest of the document: the name that a registered plan is known by."""

@@ -5,8 +5,8 @@ from django.db import transaction
 from analysis.models import RegisteredPlan
 from analysis.plan import Plan
 from analysis.witnessed_rows import PLAN
-from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
+from readerstudy.audit.row_digests import row_evidence
 from readerstudy.reading.lifecycle import StepNotPossible
 from readerstudy.studies.models import Study
 

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 
 from analysis import charts, figures
 from analysis.exports.printed_sections import printed_section
-from analysis.exports.published_layouts import has_cells, table2_cells
+from analysis.exports.published_layouts import has_one_vs_rest_tests, table2_cells
 from analysis.exports.table_files import table_files
 from analysis.results_document import records, section
 
@@ -97,7 +97,9 @@ def _printed(results: dict, left_out: set[str]) -> Iterator[dict]:
                 "planned": found["planned"],
                 "open": name in OPEN,
                 "tables": [t for t in printed_section(shown, found) if t.name == name],
-                "cells": table2_cells(shown) if name == "table2" and has_cells(shown) else [],
+                "cells": table2_cells(shown)
+                if name == "table2" and has_one_vs_rest_tests(shown)
+                else [],
             }
 
 

@@ -13,8 +13,8 @@ from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.unblinding_guard import require_analysable
 from analysis.witnessed_rows import REQUEST, RUN
-from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
+from readerstudy.audit.row_digests import row_evidence
 from readerstudy.jobs import kinds
 from readerstudy.jobs.broker import ANALYSIS
 from readerstudy.jobs.queue import Queue

@@ -139,8 +139,8 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, np.ndarray):
-        return canonical.to_text(value).encode()
+        return canonical.to_json(value).encode()
     if value.dtype.kind == "U":
-        return canonical.to_text(value.tolist()).encode()
+        return canonical.to_json(value.tolist()).encode()
     little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
     return f"{little.dtype.str}{little.shape}".encode() + little.tobytes()

@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from analysis import file_set_queue, registration, run_queue
 from analysis.access import done_run_of, member_view, unsealed_run_of
-from analysis.forms import PlanForm
 from analysis.models import AnalysisRun, RegisteredPlan
 from analysis.plan import Plan
+from analysis.plan_form import PlanForm
 from analysis.run_file_names import page_name
 from analysis.run_page_registry import page_for
-from analysis.study_monitoring import alerts_of
+from analysis.study_alerts import alerts_of
 from analysis.unblinding_guard import require_analysable
 from inference.case_status import ModelInputs, model_inputs
 from inference.models import StudyModel
@@ -86,7 +86,7 @@ def start_run(request: HttpRequest, study: Study) -> HttpResponse:
 
 @require_POST
 @member_view(Action.REMIND)
-def send_reminder(request: HttpRequest, study: Study) -> HttpResponse:
+def remind_reader(request: HttpRequest, study: Study) -> HttpResponse:
     """Remind the reader whose code was sent."""
     code = request.POST.get("reader", "")
     at = site_urls.absolute_url(request, reverse("reading:current", kwargs={"slug": study.slug}))

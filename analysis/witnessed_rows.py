@@ -1,8 +1,8 @@
-"""Which rows of the analysis the audit log witnesses (``audit/evidence_digests.py``)."""
+"""Which rows of the analysis the audit log witnesses (``audit/row_digests.py``)."""
 
 from django.db.models import Q
 
-from readerstudy.audit.evidence_digests import EvidenceKind, exclude_from_evidence, register
+from readerstudy.audit.row_digests import EvidenceKind, exclude_from_evidence, register
 from readerstudy.jobs.models import QUEUE_COLUMNS
 
 PLAN = "registered-plan/1"

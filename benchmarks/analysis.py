@@ -65,9 +65,9 @@ def main() -> None:
     for name, work in (("auc", auc), ("bootstrap", bootstrap), ("permutation", permutation)):
         report(f"growth_{name}", growth(work, plan), "ratio")
     with own_site():
-        from benchmarks.support import studies
+        from benchmarks.support import analysis_timings
 
-        for name, value, unit in studies.figures(quick=quick):
+        for name, value, unit in analysis_timings.figures(quick=quick):
             report(name, value, unit)
 
 

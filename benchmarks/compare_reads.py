@@ -34,7 +34,7 @@ from scipy import stats  # noqa: E402
 from benchmarks.support.measure import describe_machine, say  # noqa: E402
 from tests import servers  # noqa: E402
 
-WORKER = ROOT / "benchmarks/support/read_blocks.py"
+WORKER = ROOT / "benchmarks/support/timed_read_blocks.py"
 
 
 @dataclass(frozen=True)

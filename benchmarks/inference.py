@@ -7,7 +7,8 @@ One line a figure: name, value, unit. On ResNet-50, in batches of 8:
 - cam_over_bare: `predict`, three probabilities and four heatmaps a case, over the bare forward pass
   of the same six extractors and three heads.
 - peer_over_ours: the same probabilities and heatmaps by pytorch-grad-cam, over `predict`.
-- torchcam_over_ours: the same by torchcam, over `predict`; support/peers.py says what each does.
+- torchcam_over_ours: the same by torchcam, over `predict`; support/layercam_peers.py says what each
+  does.
 - bf16_over_fp32: `predict` in bfloat16 over `predict` in float32.
 - job_over_bare: whole jobs, from claim and PNG files to the rows in SQLite, over the bare pass.
 - bare_per_case, predict_per_case, bf16_per_case, job_per_case: by themselves, in ms a case.
@@ -35,7 +36,7 @@ sys.path[0] = str(ROOT)  # not this folder, where `inference` is this very file
 
 import torch  # noqa: E402
 
-from benchmarks.support import peers  # noqa: E402
+from benchmarks.support import layercam_peers  # noqa: E402
 from benchmarks.support.measure import describe_machine, say, side_by_side  # noqa: E402
 from benchmarks.support.site import add_model, fresh_database, own_site  # noqa: E402
 
@@ -87,7 +88,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
-    peers.install(options.peers)
+    layercam_peers.install(options.peers)
     os.environ["INFERENCE_BATCH_SIZE"] = str(plan.batch)
     with own_site() as folder:
         from benchmarks.support.cohort import draw
@@ -157,13 +158,17 @@ def peer_figures(plan: Plan, model, stacked: torch.Tensor) -> None:
     """The same maps and probabilities by pytorch-grad-cam and by torchcam."""
     from inference.clahdm.predict import predict
 
-    peers.check_agreement(model, stacked[:2])
+    layercam_peers.check_agreement(model, stacked[:2])
     bus, cdfi = _channels_last(stacked)
     timings = side_by_side(
         {
             "ours": lambda: predict(model, bus, cdfi),
-            "grad_cam": lambda: peers.diagnose(model, stacked, peers.with_grad_cam),
-            "torchcam": lambda: peers.diagnose(model, stacked, peers.with_torchcam),
+            "grad_cam": lambda: layercam_peers.diagnose(
+                model, stacked, layercam_peers.with_grad_cam
+            ),
+            "torchcam": lambda: layercam_peers.diagnose(
+                model, stacked, layercam_peers.with_torchcam
+            ),
         },
         rounds=plan.peer_rounds,
         warm_up=plan is FULL,

@@ -243,7 +243,7 @@ def query_figures(plan: Plan, reader) -> None:
 
 def pixel_figures(plan: Plan, reader, address: str) -> None:
     """How soon the next case is seen."""
-    from benchmarks.support.pixels import first_pixels_ms
+    from benchmarks.support.first_pixels import first_pixels_ms
 
     cookie, slug = reader.cookie, reader.slug
     found = first_pixels_ms(address, slug=slug, cookie=cookie, cases=plan.seen)

@@ -17,7 +17,7 @@ from django.urls import path
 from inference import progress, queue, weights_uploads
 from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import InferenceJob, ModelVersion, Prediction, WeightsUpload
-from readerstudy.accounts.body_limits import takes_upload
+from readerstudy.accounts.request_body_limits import takes_upload
 from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.imaging import ImportRefused
 from readerstudy.jobs import dispatch

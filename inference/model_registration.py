@@ -14,8 +14,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from inference.clahdm.card import WeightsError
 from inference.clahdm.check_weights import REFUSED
+from inference.clahdm.weights_card import WeightsError
 from inference.models import ModelVersion
 from readerstudy.audit.log import record
 from readerstudy.studies.file_staging import staged_in_transaction

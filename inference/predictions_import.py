@@ -14,7 +14,7 @@ from django.db import transaction
 
 from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import Heatmap, ModelVersion, Prediction, StudyModel
-from inference.predictions_file import (
+from inference.predictions_reader import (
     HEATMAPS,
     LIMITS,
     PROBABILITIES,

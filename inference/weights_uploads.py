@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from inference import model_registration
-from inference.clahdm.card import WeightsError
+from inference.clahdm.weights_card import WeightsError
 from inference.models import WeightsUpload
 from readerstudy.accounts.models import User
 from readerstudy.jobs import dispatch, kinds

@@ -1,11 +1,11 @@
-"""Which rows of a study's model the audit log witnesses (``audit/evidence_digests.py``).
+"""Which rows of a study's model the audit log witnesses (``audit/row_digests.py``).
 
 Of the predictions, those that readers are shown: other ones may come while a study is open.
 """
 
 from django.db.models import F, Q
 
-from readerstudy.audit.evidence_digests import EvidenceKind, exclude_from_evidence, register
+from readerstudy.audit.row_digests import EvidenceKind, exclude_from_evidence, register
 from readerstudy.studies.models import Cohort
 
 _TESTING = [role.value for role in Cohort.Role if role.is_testing]

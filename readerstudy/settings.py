@@ -108,7 +108,7 @@ MIDDLEWARE = [
     # Who it is comes before what they send: the check of cross-site requests reads the body.
     "readerstudy.accounts.middleware.DeclaredLanguage",
     "readerstudy.accounts.middleware.DeclaredAccess",
-    "readerstudy.accounts.body_limits.BodyLimits",
+    "readerstudy.accounts.request_body_limits.BodyLimits",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "readerstudy.accounts.sessions.SessionAge",
@@ -133,7 +133,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "readerstudy.demo.context_processors.demo",
-                "readerstudy.reading.context_processors.outbox",
+                "readerstudy.reading.outbox_context.outbox",
             ],
         },
     },
@@ -239,7 +239,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # static files are served from where they lie: nothing to collect
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 # Uploads go to disk at once: weights files are large, and are checked by their path. They lie
-# beside the media, so that keeping one is a rename. Whose, and how large: accounts/body_limits.py.
+# beside the media, so that keeping one is a rename. Whose, and how large:
+# accounts/request_body_limits.py.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 UPLOADS_ROOT = FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
 UPLOADS_ROOT.mkdir(mode=0o700, exist_ok=True)
@@ -361,7 +362,7 @@ ANALYSIS_HEARTBEAT_SECONDS = _above_zero("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = _above_zero("ANALYSIS_STALE_SECONDS", 60.0)
 ANALYSIS_DEADLINE_SECONDS = _above_zero("ANALYSIS_DEADLINE_SECONDS", 6 * 3600.0)
 
-# What is worth an alert (analysis/study_monitoring.py), and when a reader counts as behind.
+# What is worth an alert (analysis/study_alerts.py), and when a reader counts as behind.
 ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0, validate=validate.Range(0))
 ALERT_IDLE_DAYS = _from_one("READERSTUDY_ALERT_IDLE_DAYS", 7)
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from analysis.exports.print_table import PrintedTable, Record, limits_text, p_text, print_row
+from analysis.exports.printed_table import PrintedTable, Record, limits_text, p_text, print_row
 from analysis.results_document import records
 
 ALL_COHORTS = "All cohorts"

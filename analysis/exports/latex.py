@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from analysis.exports.print_table import Cell, PrintedTable
+from analysis.exports.printed_table import Cell, PrintedTable
 
 PREAMBLE = (
     "% Needs \\usepackage{booktabs} and \\usepackage{longtable}; \\usepackage[T1]{fontenc} and a "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
-from analysis.exports.print_table import (
+from analysis.exports.printed_table import (
     NOT_AVAILABLE,
     PrintedTable,
     Record,

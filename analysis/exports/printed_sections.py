@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from analysis.exports.default_layout import default_table
 from analysis.exports.print_baseline_table import print_baseline
-from analysis.exports.print_table import NotPrintable, PrintedTable
+from analysis.exports.printed_table import NotPrintable, PrintedTable
 from analysis.exports.published_layouts import table1, table2, table3
 
 SECTIONS_WITH_LAYOUT: dict[str, Callable[[dict], list[PrintedTable]]] = {

@@ -7,7 +7,7 @@ published, which take a patient's four cells for independent.
 
 from collections.abc import Iterator
 
-from analysis.exports.print_table import (
+from analysis.exports.printed_table import (
     NOT_AVAILABLE,
     Cell,
     NotPrintable,
@@ -65,7 +65,7 @@ def table2_cells(document: dict) -> list[PrintedTable]:
     return _table2(document, name="table2-cells", unit=CELLS)
 
 
-def has_cells(document: dict) -> bool:
+def has_one_vs_rest_tests(document: dict) -> bool:
     """Whether there are the tests that `table2_cells` is marked by."""
     return any(test["unit"] == CELLS for test in table_rows(document, "table2", "tests"))
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from analysis.exports.latex import tables_tex
-from analysis.exports.print_table import PrintedTable
 from analysis.exports.printed_sections import is_printed, printed_section
+from analysis.exports.printed_table import PrintedTable
 from analysis.exports.provenance import Provenance
-from analysis.exports.published_layouts import has_cells, table2_cells
+from analysis.exports.published_layouts import has_one_vs_rest_tests, table2_cells
 from analysis.exports.results_csv import table_csv
 from analysis.exports.workbook import results_xlsx
 from analysis.results_document import section
@@ -26,7 +26,7 @@ def table_files(results: dict, name: str) -> Iterator[str]:
         yield f"{name}.xlsx"
         if is_printed(found):
             yield f"{name}.tex"
-        if name == "table2" and has_cells(results):
+        if name == "table2" and has_one_vs_rest_tests(results):
             yield f"{CELLS}.tex"
 
 

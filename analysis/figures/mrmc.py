@@ -98,8 +98,8 @@ def _points(share: float | None) -> float | None:
 
 def _text(row: Record) -> str:
     """“3.7 (0.9 to 6.5), p = 0.012”."""
-    text = f"{100 * row['difference']:.1f}"
+    text = f"{100 * row['difference']:z.1f}"
     if row["low"] is not None and row["high"] is not None:
-        text += f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+        text += f" ({100 * row['low']:z.1f} to {100 * row['high']:z.1f})"
     text = text.replace("-", theme.MINUS)
     return text if row["p_value"] is None else f"{text}, {p_value(row['p_value'])}"

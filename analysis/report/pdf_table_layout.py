@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from analysis.exports.print_table import PrintedTable, TableLine
+from analysis.exports.printed_table import PrintedTable, TableLine
 from analysis.figures import theme
 from analysis.report.pages import BOTTOM, MARGIN, WIDE, new_page
 

@@ -24,7 +24,7 @@ def method(name: str) -> str:
 @register.filter
 def percent(proportion: float | None) -> str:
     """One decimal, as the paper prints it."""
-    return "" if proportion is None else f"{100 * proportion:.1f}"
+    return "" if proportion is None else f"{100 * proportion:z.1f}"
 
 
 @register.filter
@@ -63,5 +63,5 @@ def heading(column: str) -> str:
 def _cell(column: str, value: Any) -> str:
     """At most three decimals."""
     if isinstance(value, float):
-        return p_value(value) if column.startswith("p_") else f"{value:.3f}"
+        return p_value(value) if column.startswith("p_") else f"{value:z.3f}"
     return "" if value is None else str(value)

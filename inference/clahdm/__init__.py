@@ -2,11 +2,11 @@
 
 Three two-image networks behind one hard gate (Zhu et al., BMC Medicine 2022, 20:269,
 doi 10.1186/s12916-022-02469-z). Plain PyTorch: nothing here knows of Django, and nothing is
-imported by this package itself, so `hierarchical_probabilities` and `card` can be used where torch
-is not wanted.
+imported by this package itself, so `hierarchical_probabilities` and `weights_card` can be used
+where torch is not wanted.
 
     hierarchical_probabilities  probabilities, gating and decisions (no torch)
-    card                        the model card inside a weights file (no torch)
+    weights_card                the model card inside a weights file (no torch)
     preprocess                  uint8 image -> network input
     backbone                    the ResNet extractors, by architecture name
     attention_blocks            channel attention, modality fusion attention

@@ -10,7 +10,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from inference.clahdm.card import WeightsError
+from inference.clahdm.weights_card import WeightsError
 
 REFUSED = 2
 MEMORY_BYTES = 16 * 2**30

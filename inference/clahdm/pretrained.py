@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .backbone import build_backbone
-from .card import WeightsError
+from .weights_card import WeightsError
 
 CLASSIFIER = {"fc.weight", "fc.bias"}
 """Entries of a torchvision checkpoint that an extractor has no use for."""

@@ -13,7 +13,6 @@ import torch
 
 from . import weights
 from .backbone import find_architecture
-from .card import ModelCard
 from .data import ImagePairs, TrainingError, of_sub_model, stratified_split
 from .distributed import Ranks
 from .evaluation import CLAHDM_ROW, evaluate
@@ -22,6 +21,7 @@ from .network import CLAHDM
 from .preprocess import normalise, specification
 from .recipe import Recipe
 from .train_sub_model import Pretrained, TrainedSubModel, train_sub_model
+from .weights_card import ModelCard
 
 
 def train_clahdm(

@@ -76,17 +76,17 @@ class Learner(nn.Module):
         self.branches = nn.ModuleList(nn.Linear(channels, 2) for _ in range(2 * auxiliary))
 
     def forward(self, bus: Tensor, cdfi: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Two images (B, 3, S, S) -> logits and the maps' mean `spread`, a scalar.
+        """Two images (B, 3, S, S) -> logits and the maps' mean `l1_over_l2`, a scalar.
 
         Logits (B, 2) of the sub-model, then of BUS and of CDFI alone if asked for.
         """
         maps = self.sub_model.features(bus, cdfi)
         single = zip(self.branches, maps, strict=False)
         logits = [self.sub_model.head(*maps), *(one(m.mean(dim=(2, 3))) for one, m in single)]
-        return logits, sum(spread(each) for each in maps) / len(maps)
+        return logits, sum(l1_over_l2(each) for each in maps) / len(maps)
 
 
-def spread(maps: Tensor) -> Tensor:
+def l1_over_l2(maps: Tensor) -> Tensor:
     """How far maps (B, C, h, w), not negative, are spread over the image: a scalar, the mean.
 
     A channel's L1 over its L2 norm, 1 / sqrt(h w) if one cell has all, 1 if all have the same

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .backbone import ARCHITECTURES
-from .card import METADATA_KEY, ModelCard, WeightsError, file_sha256
 from .network import CLAHDM
 from .preprocess import specification
+from .weights_card import METADATA_KEY, ModelCard, WeightsError, file_sha256
 
 __all__ = [
     "LoadedModel",

@@ -43,7 +43,7 @@ class PersonAdmin(UserAdmin):
     change_list_template = "admin/accounts/user/people.html"
 
     def get_urls(self):
-        view = self.admin_site.admin_view(self.invite_view)
+        view = self.admin_site.admin_view(self.invite_new_person_view)
         return [path("invite/", view, name="accounts_user_invite"), *super().get_urls()]
 
     def user_change_password(self, request, id, form_url=""):
@@ -54,7 +54,7 @@ class PersonAdmin(UserAdmin):
             record("account.password_set", request=request, target=user.get_username())
         return answer
 
-    def invite_view(self, request: HttpRequest) -> HttpResponse:
+    def invite_new_person_view(self, request: HttpRequest) -> HttpResponse:
         """Invite one person to the site; readers are invited from their study's page."""
         if not self.has_add_permission(request):
             raise PermissionDenied

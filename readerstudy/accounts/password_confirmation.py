@@ -19,7 +19,7 @@ def require_password(request: HttpRequest, password: str, *, study: str, target:
         refused = _refused(request, password)
     if refused:
         action, text = refused
-        record(action, request=request, study=study, target=target, refused=True, singly=True)
+        record(action, request=request, study=study, target=target, refused=True, unthrottled=True)
         raise NotConfirmed(text)
 
 

@@ -33,7 +33,7 @@ def signed_out(sender, request, user, **_signal):
 @receiver(user_login_failed)
 def sign_in_failed(sender, credentials, request=None, **_signal):
     tried = str(credentials.get("username", ""))[:150]
-    record("account.sign_in", request=request, target=tried, refused=True, singly=True)
+    record("account.sign_in", request=request, target=tried, refused=True, unthrottled=True)
 
 
 @receiver(authenticator_used)
@@ -43,7 +43,7 @@ def second_factor_given(sender, request, user, authenticator, **_signal):
 
 @receiver(authentication_failed)
 def second_factor_refused(sender, request, user, **_signal):
-    _record("account.second_factor", request, user, refused=True, singly=True)
+    _record("account.second_factor", request, user, refused=True, unthrottled=True)
 
 
 @receiver(authenticator_added)

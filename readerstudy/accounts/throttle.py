@@ -139,7 +139,7 @@ def record_refusal(request: HttpRequest) -> None:
     """A refusal goes to the audit log, one a minute and address: a flood must not fill it."""
     if cache.add(f"throttle:recorded:{client_address(request)}", 1, timeout=MINUTE):
         record("account.rate_limited", request=request, target=request.path, refused=True,
-               singly=True)  # fmt: skip
+               unthrottled=True)  # fmt: skip
 
 
 def client_address(request: HttpRequest) -> str:

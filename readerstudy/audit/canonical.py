@@ -26,13 +26,13 @@ def to_plain(value: Any) -> Plain:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
-        return {to_text(key): to_plain(inner) for key, inner in value.items()}
+        return {storable_text(key): to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(inner) for inner in value]
     return _scalar(value)
 
 
-def to_text(value: Any) -> str:
+def storable_text(value: Any) -> str:
     """Text that every database stores: without a NUL and without half a character."""
     text = str(value)
     if text.isascii() and "\x00" not in text:
@@ -78,4 +78,4 @@ def _scalar(value: Any) -> str | int | float:
         case bytes() | memoryview():
             return hashlib.sha256(value).hexdigest()
         case _:
-            return to_text(value)
+            return storable_text(value)

@@ -17,7 +17,7 @@ def record(
     study: str = "",
     target: str = "",
     refused: bool = False,
-    singly: bool = False,
+    unthrottled: bool = False,
     detail: dict[str, Any] | None = None,
 ) -> AuditEvent | None:
     """Append one event; with a request, its user and address are taken from there.
@@ -27,11 +27,11 @@ def record(
     ``{"before": {...}, "after": {...}}``.
 
     Of requests that are refused again and again not each is an event (``refusal_throttle.py``),
-    then this returns None; ``singly`` is for what is bounded already where it is refused.
+    then this returns None; ``unthrottled`` is for what is bounded already where it is refused.
     """
     if request is not None:
         actor = actor or request.user.get_username()
-        if refused and not singly:
+        if refused and not unthrottled:
             unwritten = refusal_throttle.to_write(actor or str(_address(request)), action)
             if unwritten is None:
                 return None
@@ -51,7 +51,7 @@ def record(
 
 def _fit(column: str, text: str) -> str:
     """Whatever a refused request held, as text that its column can hold."""
-    return canonical.to_text(text)[: AuditEvent._meta.get_field(column).max_length]
+    return canonical.storable_text(text)[: AuditEvent._meta.get_field(column).max_length]
 
 
 def _address(request: HttpRequest) -> str | None:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from readerstudy.audit import chain, chain_head_file, evidence_digests
-from readerstudy.audit.evidence_checker import EvidenceChecker
+from readerstudy.audit import chain, chain_head_file, row_digests
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.row_checker import Checker, Problem
+from readerstudy.audit.row_digest_checker import RowDigestChecker
 from readerstudy.audit.unreadable import (
     UNREADABLE,
     event_time_text,
@@ -101,9 +101,7 @@ def verify(
     """
     verdict = Verdict(keyed=keyed)
     checkers: list[Checker] = [checker(study=study) for checker in _CHECKERS]
-    checkers += [
-        EvidenceChecker(kind, study=study, keyed=keyed) for kind in evidence_digests.kinds()
-    ]
+    checkers += [RowDigestChecker(kind, study=study, keyed=keyed) for kind in row_digests.kinds()]
     walk = _Walk(verdict, checkers, known=_known(heads, verdict), progress=progress)
     walk.on()
     for checker in checkers:
@@ -132,7 +130,7 @@ def _sum_up(verdict: Verdict, checkers: list[Checker], *, study: str) -> None:
         for slug, day in checker.later.items():
             later.setdefault((slug, day), []).append(checker.rows)
     if not verdict.keyed:
-        names = ", ".join(kind.name for kind in evidence_digests.kinds())
+        names = ", ".join(kind.name for kind in row_digests.kinds())
         verdict.unseen.append(f"the seals, and the content of {names}: the key is not available")
     verdict.unseen += [
         f"{', '.join(names)} of study {slug}, which was opened before the log held digests "
@@ -142,7 +140,7 @@ def _sum_up(verdict: Verdict, checkers: list[Checker], *, study: str) -> None:
     if study:
         verdict.unseen.append("the rows of other studies")
     verdict.unseen.append("drafts (the log has no digests of them yet)")
-    verdict.unseen += dict.fromkeys(evidence_digests.excluded_from_evidence().values())
+    verdict.unseen += dict.fromkeys(row_digests.excluded_from_evidence().values())
     verdict.later += [
         f"In study {slug}, {', '.join(names)} were recorded on {day}; earlier changes to them "
         "can't be detected"

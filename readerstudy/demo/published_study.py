@@ -22,8 +22,8 @@ from analysis.plan import Plan
 from inference import evaluation_inputs
 from inference.clahdm.hierarchical_probabilities import DEFAULT_THRESHOLD
 from inference.models import StudyModel
-from inference.predictions_file import PREDICTIONS_NAME, PROBABILITIES
 from inference.predictions_import import import_predictions
+from inference.predictions_reader import PREDICTIONS_NAME, PROBABILITIES
 from readerstudy.demo.apps import PUBLISHED
 from readerstudy.demo.people import simulated_reader
 from readerstudy.demo.phantoms import HOSPITALS, Hospital

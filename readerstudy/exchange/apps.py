@@ -6,7 +6,7 @@ class ExchangeConfig(AppConfig):
     label = "handover"
 
     def ready(self):
-        from readerstudy.audit.evidence_digests import exclude_from_evidence
+        from readerstudy.audit.row_digests import exclude_from_evidence
         from readerstudy.exchange.bundles import export_queue  # noqa: F401 (it registers a kind)
 
         exclude_from_evidence(

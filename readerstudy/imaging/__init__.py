@@ -14,13 +14,13 @@ Named here is what needs no decoder; what decodes is imported from its module, b
 
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.folder_or_zip import Source, open_source
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.problems import (
     MANIFEST_NAME,
     ImportRefused,
     Problem,
     UnreadableImage,
 )
+from readerstudy.imaging.source_limits import Limits
 
 __all__ = [
     "MANIFEST_NAME",

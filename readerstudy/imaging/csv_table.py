@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from readerstudy.imaging.file_names import name_fault
 from readerstudy.imaging.folder_or_zip import Source
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.problems import ImportRefused, Problem, quoted
+from readerstudy.imaging.source_limits import Limits
 
 MAX_COLUMNS = 200
 

@@ -13,7 +13,6 @@ import numpy as np
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.burned_in_text import suspected_text
 from readerstudy.imaging.dicom import frame_count, says_burned_in
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.pixels import (
     decode_rgb,
     encode_png,
@@ -22,7 +21,8 @@ from readerstudy.imaging.pixels import (
     mm_per_pixel,
 )
 from readerstudy.imaging.problems import UnreadableImage
-from readerstudy.imaging.regions import NoRegion, PictureResized, require_ultrasound_box
+from readerstudy.imaging.source_limits import Limits
+from readerstudy.imaging.ultrasound_regions import NoRegion, PictureResized, require_ultrasound_box
 
 MOST_FRAMES = 40
 """Frames of a clip that are kept until one is chosen; of a longer one, evenly spread."""

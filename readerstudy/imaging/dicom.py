@@ -31,13 +31,13 @@ from pydicom.uid import (
 
 from readerstudy.imaging.codestream import check_codestream
 from readerstudy.imaging.decode_subprocess import decode_in_subprocess
+from readerstudy.imaging.dicom_attributes_read import READ, READ_OF_META, tags_of
 from readerstudy.imaging.dicom_rle import unpack_run_length
 from readerstudy.imaging.image_size_limit import check_size
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.lookup_tables import grey_of, palette_rgb
 from readerstudy.imaging.piece_limit import FewPieces, too_many_pieces
 from readerstudy.imaging.problems import UnreadableImage, quoted
-from readerstudy.imaging.whitelist import READ, READ_OF_META, tags_of
+from readerstudy.imaging.source_limits import Limits
 
 # It quotes a bad file's values, which are the user's to see and no log's. It sets its level itself
 # as it is imported, so that no configuration from before holds.

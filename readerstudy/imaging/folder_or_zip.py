@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 from readerstudy.imaging.file_names import folded_name, is_junk, name_fault
-from readerstudy.imaging.limits import MIB, Limits, readable_size
 from readerstudy.imaging.problems import ImportRefused, Problem, printable, quoted
+from readerstudy.imaging.source_limits import MIB, Limits, readable_size
 
 RATIO_EXEMPT_BYTES = MIB
 DIRECTORY_BYTES_PER_ENTRY = 256

@@ -1,7 +1,7 @@
 """How large an image may be, in pixels."""
 
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.problems import UnreadableImage
+from readerstudy.imaging.source_limits import Limits
 
 
 def check_size(width: int, height: int, *, limits: Limits) -> None:

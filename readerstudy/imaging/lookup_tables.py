@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
+from readerstudy.imaging.dicom_attributes_read import items_of
 from readerstudy.imaging.problems import UnreadableImage
-from readerstudy.imaging.whitelist import items_of
 
 
 def palette_rgb(stored: np.ndarray, dataset: Dataset) -> np.ndarray:

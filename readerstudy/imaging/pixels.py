@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from readerstudy.imaging.image_size_limit import check_size
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.piece_limit import MOST, FewPieces, check_scans, too_many_pieces
 from readerstudy.imaging.problems import UnreadableImage
+from readerstudy.imaging.source_limits import Limits
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"

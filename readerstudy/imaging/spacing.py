@@ -5,8 +5,8 @@ from math import isfinite
 from pydicom.dataset import Dataset
 
 from readerstudy.imaging.dicom import read_elements
-from readerstudy.imaging.limits import MAX_MM_PER_PIXEL
-from readerstudy.imaging.whitelist import items_of
+from readerstudy.imaging.dicom_attributes_read import items_of
+from readerstudy.imaging.source_limits import MAX_MM_PER_PIXEL
 
 TWO_DIMENSIONAL = 1  # Region Spatial Format
 _CENTIMETRES = 3  # Physical Units X and Y Direction

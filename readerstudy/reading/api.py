@@ -19,9 +19,9 @@ from readerstudy.diagnosis import Etiology, Malignancy, Modality, choices
 from readerstudy.reading import blinding, image_panes, onboarding, sequence, trace
 from readerstudy.reading.access import reader_view
 from readerstudy.reading.case_page import next_page
-from readerstudy.reading.context_processors import owner_of
 from readerstudy.reading.errors import Invalid
 from readerstudy.reading.models import Assignment, QualityProblem, Reader, Stage
+from readerstudy.reading.outbox_context import owner_of
 from readerstudy.reading.submission import record_presentation, submit_reading
 from readerstudy.reading.submitted_answer import Answer
 

@@ -3,7 +3,7 @@
 A reading's event has the digest of its row and of its trace's; the event of a study's opening,
 those of every order with its assignments, and of the frozen document. Readings that are stored many
 at a time have one event with one digest over all. ``audit_checkers.py`` holds the rows against the
-events. All other rows of a study are digested as ``audit/evidence_digests.py`` says.
+events. All other rows of a study are digested as ``audit/row_digests.py`` says.
 
 Nobody learns a sealed diagnosis from a digest: each row holds a random key, drawn for it alone.
 The columns are named here: the digests of rows that were stored must stay what they are, whatever
@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from readerstudy.audit import evidence_digests
+from readerstudy.audit import row_digests
 from readerstudy.audit.canonical import canonical_json, row_digest, to_plain
 from readerstudy.audit.log import record
 from readerstudy.audit.models import AuditEvent
@@ -128,7 +128,7 @@ def record_existing(study: Study, *, by: str) -> None:
     has_orders = has_readings or opened.filter(detail__has_key="orders").exists()
     known = opened.filter(detail__has_key="evidence").values_list("detail__evidence", flat=True)
     formats = {format for each in known for format in each}
-    left = evidence_digests.study_evidence(study.slug, without=formats)
+    left = row_digests.study_evidence(study.slug, without=formats)
     if has_orders and not left:
         raise AlreadyRecorded(f"{study}: the audit log already has the digests of its rows.")
     detail = {"recorded_later": True, "evidence": left}
@@ -149,7 +149,7 @@ def _record_existing_readings(study: Study, *, by: str) -> None:
 
 def opening_digests(study: Study) -> dict[str, Any]:
     """The detail of an opening's event."""
-    rows = {"roles": role_record(study), "evidence": evidence_digests.study_evidence(study.slug)}
+    rows = {"roles": role_record(study), "evidence": row_digests.study_evidence(study.slug)}
     return _order_rows(study) | rows
 
 

@@ -24,8 +24,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
+from readerstudy.audit.row_digests import row_evidence
 from readerstudy.diagnosis import Etiology, Malignancy, Modality, is_consistent
 from readerstudy.reading import witnessed_rows
 from readerstudy.reading.blinding import Diagnosis

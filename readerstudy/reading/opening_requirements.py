@@ -28,7 +28,7 @@ from readerstudy.studies.models import (
 from readerstudy.studies.permissions import Action
 from readerstudy.studies.review.decisions import unapproved_image_reasons
 from readerstudy.studies.screening.models import Screening
-from readerstudy.studies.screening.screening_totals import screening_disagreements
+from readerstudy.studies.screening.screening_consistency import screening_disagreements
 
 NAMED_AT_MOST = 5  # cases named, so that nobody must go through a list
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
-from readerstudy.audit.evidence_digests import row_evidence
 from readerstudy.audit.log import record
+from readerstudy.audit.row_digests import row_evidence
 from readerstudy.reading import lifecycle, witnessed_rows
 from readerstudy.reading.lifecycle import StepNotPossible
 from readerstudy.reading.lifecycle_permissions import may_perform

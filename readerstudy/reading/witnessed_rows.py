@@ -1,7 +1,7 @@
 """Which rows of readers, besides orders and readings (``audit_digests.py``), the audit log
 witnesses."""
 
-from readerstudy.audit.evidence_digests import EvidenceKind, exclude_from_evidence, register
+from readerstudy.audit.row_digests import EvidenceKind, exclude_from_evidence, register
 
 CONSENT = "consent/1"
 PROFILE = "profile/1"

@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from readerstudy.accounts.body_limits import takes_upload
+from readerstudy.accounts.request_body_limits import takes_upload
 from readerstudy.audit.admin import AuditEventAdmin
 from readerstudy.audit.models import AuditEvent
 from readerstudy.studies.imports import permissions, queue, source_storage

@@ -26,9 +26,9 @@ from readerstudy.imaging.deidentified_image import (
     deidentify_image,
 )
 from readerstudy.imaging.folder_or_zip import Source, open_source
-from readerstudy.imaging.limits import Limits
 from readerstudy.imaging.pixels import encode_png
 from readerstudy.imaging.problems import ImportRefused, Problem, UnreadableImage
+from readerstudy.imaging.source_limits import Limits
 from readerstudy.studies.read_manifest import ManifestRow, read_manifest
 
 

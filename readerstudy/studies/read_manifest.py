@@ -15,8 +15,8 @@ from readerstudy.imaging.csv_table import (
     read_table,
 )
 from readerstudy.imaging.folder_or_zip import Source
-from readerstudy.imaging.limits import MAX_MM_PER_PIXEL
 from readerstudy.imaging.problems import MANIFEST_NAME, Problem, quoted
+from readerstudy.imaging.source_limits import MAX_MM_PER_PIXEL
 from readerstudy.studies.clinical_vocabulary import Location, NeckLevel, PathologicMethod, Sex
 
 MAX_AGE_YEARS = 120

@@ -1,6 +1,6 @@
-"""Which rows of a study's foundation the audit log witnesses (``audit/evidence_digests.py``)."""
+"""Which rows of a study's foundation the audit log witnesses (``audit/row_digests.py``)."""
 
-from readerstudy.audit.evidence_digests import EvidenceKind, exclude_from_evidence, register
+from readerstudy.audit.row_digests import EvidenceKind, exclude_from_evidence, register
 
 _CASE = ("case__cohort__name", "case__case_id")
 

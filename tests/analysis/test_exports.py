@@ -9,8 +9,8 @@ import pytest
 
 from analysis.exports.default_layout import default_table
 from analysis.exports.latex import escape, tables_tex
-from analysis.exports.print_table import PrintedTable, limits_text, marks_of, p_text, print_row
 from analysis.exports.printed_sections import printed_tables
+from analysis.exports.printed_table import PrintedTable, limits_text, marks_of, p_text, print_row
 from analysis.exports.results_csv import csv_text, tables_csv
 from analysis.exports.table_files import table_file, table_files
 from analysis.exports.workbook import results_xlsx, workbook

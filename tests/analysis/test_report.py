@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from analysis import figures
-from analysis.exports.print_table import PrintedTable, print_row, small_print_row
 from analysis.exports.printed_sections import printed_tables
+from analysis.exports.printed_table import PrintedTable, print_row, small_print_row
 from analysis.figures import theme
 from analysis.report import pages, report_pdf
 from analysis.report.pdf_table_layout import table_pages

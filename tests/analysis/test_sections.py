@@ -23,7 +23,7 @@ NUMBERS = ("value", "p_value", "median", "mean", "share")
 def tables(name: str, data, plan: Plan = QUICK) -> dict[str, list[dict]]:
     """A section's tables as records, after the document's own check."""
     found = sections.SECTIONS[name].compute(data, plan)
-    canonical.to_text(found)  # no NaN, no NumPy
+    canonical.to_json(found)  # no NaN, no NumPy
     return {table: list(records(rows)) for table, rows in found["tables"].items()}
 
 
@@ -34,7 +34,7 @@ def test_a_plan_can_ask_for_exactly_these_sections():
 @EVERY
 def test_the_same_data_and_plan_give_the_same_bytes(name):
     first, second = (
-        canonical.to_text(sections.SECTIONS[name].compute(invented.make_study(), QUICK))
+        canonical.to_json(sections.SECTIONS[name].compute(invented.make_study(), QUICK))
         for _ in range(2)
     )
     assert first == second

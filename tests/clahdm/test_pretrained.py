@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from inference.clahdm.backbone import build_backbone
-from inference.clahdm.card import WeightsError
 from inference.clahdm.pretrained import read_imagenet
+from inference.clahdm.weights_card import WeightsError
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ from inference.clahdm.train_sub_model import (
     CHECKPOINT_NAME,
     LOG_NAME,
     Learner,
-    spread,
+    l1_over_l2,
     train_sub_model,
 )
 from readerstudy.diagnosis import Etiology
@@ -176,11 +176,11 @@ def test_the_last_weights_are_kept_on_request(tmp_path):
 def test_spread_is_least_for_one_cell_and_greatest_for_all():
     one = torch.zeros(2, 3, 4, 5)
     one[:, :, 1, 2] = torch.rand(2, 3) + 0.1
-    assert float(spread(one)) == pytest.approx(1 / math.sqrt(20))
-    assert float(spread(torch.full((2, 3, 4, 5), 7.0))) == pytest.approx(1)
-    assert float(spread(torch.zeros(2, 3, 4, 5))) == 0
+    assert float(l1_over_l2(one)) == pytest.approx(1 / math.sqrt(20))
+    assert float(l1_over_l2(torch.full((2, 3, 4, 5), 7.0))) == pytest.approx(1)
+    assert float(l1_over_l2(torch.zeros(2, 3, 4, 5))) == 0
     some = torch.rand(2, 3, 4, 5)
-    assert float(spread(some)) == pytest.approx(float(spread(100 * some)))
+    assert float(l1_over_l2(some)) == pytest.approx(float(l1_over_l2(100 * some)))
 
 
 def test_focus_makes_the_maps_less_spread(tmp_path):
@@ -193,7 +193,7 @@ def test_focus_makes_the_maps_less_spread(tmp_path):
         network.load_state_dict(state)
         with torch.no_grad():
             maps = network.features(normalise(images.bus.float()), normalise(images.cdfi.float()))
-        found[focus] = sum(float(spread(each)) for each in maps)
+        found[focus] = sum(float(l1_over_l2(each)) for each in maps)
     assert found[5.0] < found[0.0] - 0.05
 
 

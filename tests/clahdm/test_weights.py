@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from inference.clahdm import weights
-from inference.clahdm.card import ModelCard, read_card
 from inference.clahdm.weights import WeightsError, file_sha256, load, save, untrained
+from inference.clahdm.weights_card import ModelCard, read_card
 
 ROOT = Path(__file__).parents[2]
 NAME = "malignant.classifier.bias"

@@ -42,7 +42,7 @@ def test_a_smaller_one_keeps_about_the_mix():
 @pytest.mark.django_db
 def test_the_command_imports_what_is_missing_and_keeps_masks(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic_cohort, "draw_phantom", partial(draw_phantom, size=(64, 80)))
-    call_command("demo_training_study", study="few", cases=8, masks=tmp_path)
+    call_command("demo_model_training_study", study="few", cases=8, masks=tmp_path)
     study = Study.objects.get(slug="few")
     assert study.is_synthetic
     roles = list(Cohort.objects.filter(study=study).order_by("pk").values_list("role", flat=True))
@@ -54,5 +54,5 @@ def test_the_command_imports_what_is_missing_and_keeps_masks(tmp_path, monkeypat
         image = case.image_set.get(modality="bus")
         assert mask.shape == (image.height, image.width)
         assert 0 < (mask == 255).mean() < 0.6
-    call_command("demo_training_study", study="few", cases=8)
+    call_command("demo_model_training_study", study="few", cases=8)
     assert set(cases.all().values_list("pk", flat=True)) == before

@@ -5,7 +5,7 @@ import pytest
 
 from inference.clahdm.evaluation import evaluate
 from inference.clahdm.hierarchical_probabilities import HierarchicalProbabilities
-from readerstudy.demo.published.model import POINT_CUT_OFF, _ladder, shortfall
+from readerstudy.demo.published.model import POINT_CUT_OFF, _ladder, model_correct_below_possible
 from readerstudy.demo.published.tables import printed_rows, published_cohorts
 
 NAMES = {
@@ -79,7 +79,7 @@ def test_external_1_contradicts_itself():
         "external1": (69, False, 74),
         "external2": (66, True, 59),
     }
-    assert [shortfall(cohort) for cohort in published_cohorts()] == [0, 5, 0]
+    assert [model_correct_below_possible(cohort) for cohort in published_cohorts()] == [0, 5, 0]
 
 
 def test_decisions_are_those_of_the_hierarchy(rebuilt):

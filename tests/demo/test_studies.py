@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from analysis.models import AnalysisRun
-from analysis.study_monitoring import AlertKind, alerts_of
+from analysis.study_alerts import AlertKind, alerts_of
 from readerstudy.demo import people, studies
 from readerstudy.reading.models import Reading
 from readerstudy.reading.reader_activity import activity_of

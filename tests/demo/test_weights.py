@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from inference.clahdm.card import read_card
 from inference.clahdm.evaluation import evaluate, heatmap_attention
 from inference.clahdm.predict import predict
 from inference.clahdm.preprocess import preprocess
 from inference.clahdm.weights import load
+from inference.clahdm.weights_card import read_card
 from readerstudy.demo.phantoms import HOSPITALS, draw_phantom
 from readerstudy.demo.studies import WEIGHTS
 from readerstudy.diagnosis import Etiology

@@ -4,7 +4,7 @@ import pytest
 
 from analysis import load_study_data
 from analysis.plan import Plan, published_recipe
-from readerstudy.audit import evidence_digests
+from readerstudy.audit import row_digests
 from readerstudy.exchange.bundles.study_import import import_study
 from tests.goldens.kept import KEPT, read
 
@@ -32,8 +32,6 @@ def test_a_plans_document_is_what_it_was(name):
 
 
 def test_no_format_of_a_rows_digest_has_other_fields_than_it_had():
-    found = {
-        kind.format: [kind.model, kind.study, *kind.fields] for kind in evidence_digests.kinds()
-    }
+    found = {kind.format: [kind.model, kind.study, *kind.fields] for kind in row_digests.kinds()}
     kept = read("documents.json")["digests"]
     assert {name: found.get(name) for name in kept} == kept

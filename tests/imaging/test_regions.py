@@ -6,7 +6,7 @@ import pytest
 from readerstudy.imaging import Limits
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.deidentified_image import MOST_FRAMES, deidentify_image
-from readerstudy.imaging.regions import MOST_REGIONS
+from readerstudy.imaging.ultrasound_regions import MOST_REGIONS
 from tests.imaging.example_files import RGB_DICOM, dicom_bytes, encoded, picture, region
 
 WIDTH, HEIGHT = 160, 120

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from inference.models import Heatmap, ModelVersion, Prediction
-from inference.predictions_file import HEATMAPS
+from inference.predictions_reader import HEATMAPS
 from readerstudy.audit.models import AuditEvent
 from readerstudy.studies.models import Case, Study, testing_cases
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from inference import model_registration, weights_uploads
 from inference.clahdm import weights
-from inference.clahdm.card import WeightsError
+from inference.clahdm.weights_card import WeightsError
 from inference.models import ModelVersion
 from readerstudy.audit.models import AuditEvent
 from tests import factories

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from PIL import Image as PillowImage
 
 from inference import images, training_data
-from inference.clahdm.card import read_card
 from inference.clahdm.weights import load, save, untrained
+from inference.clahdm.weights_card import read_card
 from inference.models import StudyModel
 from readerstudy.diagnosis import Etiology
 from readerstudy.studies.models import Cohort, ReferenceStandard, Study

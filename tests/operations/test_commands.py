@@ -36,10 +36,10 @@ WRITES = {  # and those that write one
     "backup": ("{}",),
     "export_study": ("alpha", "{}"),
     "train_clahdm": (*TRAINING[1:-1], "{}"),
-    "demo_training_study": ("--cases", "1", "--masks", "{}"),
+    "demo_model_training_study": ("--cases", "1", "--masks", "{}"),
 }
-FINE = {("backup", "folder"), ("demo_training_study", "folder"),
-        ("demo_training_study", "missing/below")}  # where these commands write  # fmt: skip
+FINE = {("backup", "folder"), ("demo_model_training_study", "folder"),
+        ("demo_model_training_study", "missing/below")}  # where these commands write  # fmt: skip
 WRONG = {  # and what else can be wrong
     "study": [("none", "open"), ("alpha", "fly"), ("alpha", "lock"),
               ("alpha", "open", "--by", "nobody")],
@@ -65,7 +65,9 @@ WRONG = {  # and what else can be wrong
     "remove_second_factor": [("nobody",), ("anna",)],
     "make_files": [("none", "1"), ("alpha", "99")],
     "demo": [(), ("--port", "some")],
-    "demo_training_study": [("--study", "alpha"), ("--cases", "-1"), ("--study", "not a slug")],
+    "demo_model_training_study": [
+        ("--study", "alpha"), ("--cases", "-1"), ("--study", "not a slug"),
+    ],
     "run_jobs": [("none",), ()],
     "load_published_study": [("--investigator", "nobody")],
 }  # fmt: skip

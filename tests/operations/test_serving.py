@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from readerstudy.accounts import body_limits
+from readerstudy.accounts import request_body_limits
 from readerstudy.operations.serving import (
     asgi_application,
     asgi_to_wsgi_request,
@@ -106,7 +106,7 @@ def test_large_bodies_that_stall_leave_threads_for_others(port):
 
 def test_slow_bodies_that_are_no_uploads_hold_no_place_of_one(port, monkeypatch):
     monkeypatch.setattr(asgi_application, "PLACES_SECONDS", 0.5)
-    head = POST + f"Content-Length: {body_limits.DATA_BYTES}\r\n\r\n".encode()
+    head = POST + f"Content-Length: {request_body_limits.DATA_BYTES}\r\n\r\n".encode()
     upload = POST + f"Connection: close\r\nContent-Length: {BIG}\r\n\r\n".encode()
     with ExitStack() as stack:
         for _ in range(12):

@@ -16,9 +16,9 @@ from django.test.utils import override_settings
 
 from analysis.registration import register
 from inference.models import ModelVersion
-from readerstudy.audit import evidence_digests
-from readerstudy.audit.evidence_digests import BLOCK, EvidenceKind
+from readerstudy.audit import row_digests
 from readerstudy.audit.models import AuditEvent
+from readerstudy.audit.row_digests import BLOCK, EvidenceKind
 from readerstudy.audit.verification import verify
 from readerstudy.diagnosis import Etiology
 from readerstudy.exchange.bundles.study_models import EXCLUDED_MODELS, TABLES
@@ -104,13 +104,13 @@ def test_what_nobody_touched_is_sound_and_counted(study):
     assert verdict.problems == []
     assert verdict.rows["reference standards"] == 3  # that of practice too
     assert verdict.rows["predictions"] == 2
-    assert all(verdict.rows[kind.name] for kind in evidence_digests.kinds()), verdict.rows
+    assert all(verdict.rows[kind.name] for kind in row_digests.kinds()), verdict.rows
     assert (verdict.rows["states of studies"], verdict.rows["studies' roles"]) == (1, 1)
 
 
 def test_every_changed_column_is_found(study):
     missed = []
-    for kind in evidence_digests.kinds():
+    for kind in row_digests.kinds():
         rows = list(kind.of_studies(slug="study"))
         for field in columns_of(kind):
             row = rows[len(rows) // 2]
@@ -143,7 +143,7 @@ def test_a_model_that_was_changed_is_found(change, study):
 
 def test_every_row_taken_out_is_found(study):
     missed = []
-    for kind in evidence_digests.kinds():
+    for kind in row_digests.kinds():
         for row in kind.of_studies(slug="study"):
             if not found_after(lambda row=row: tampering.delete(row)):
                 missed.append(f"{kind.format}: {row.pk}")
@@ -151,7 +151,7 @@ def test_every_row_taken_out_is_found(study):
 
 
 def test_two_rows_that_changed_places_are_found(study):
-    for kind in evidence_digests.kinds():
+    for kind in row_digests.kinds():
         one, *others = list(kind.of_studies(slug="study"))
         for other in others[:1]:
             assert found_after(lambda one=one, other=other: tampering.swap(one, other)), kind.format
@@ -165,7 +165,7 @@ def put_in(row) -> None:
 
 
 def test_a_row_put_in_is_found(study):
-    for kind in evidence_digests.kinds():
+    for kind in row_digests.kinds():
         row = kind.of_studies(slug="study").first()
         assert found_after(lambda row=row: put_in(row)), kind.format
 
@@ -202,12 +202,12 @@ def test_a_digest_does_not_tell_the_truth_to_who_may_read_the_log(study):
     """Whoever guesses a row's content can't confirm the guess without the key."""
     event = AuditEvent.objects.get(action="study.open")
     [[first, last, count, sha256]] = event.detail["evidence"]["reference-standard/1"]
-    kind = next(kind for kind in evidence_digests.kinds() if kind.format == "reference-standard/1")
+    kind = next(kind for kind in row_digests.kinds() if kind.format == "reference-standard/1")
     lines = list(kind.lines(kind.of_studies(slug="study")))
     assert (first, last, count) == (lines[0][0], lines[-1][0], 3)
-    assert evidence_digests.is_digest(sha256, lines)
+    assert row_digests.is_digest(sha256, lines)
     with override_settings(AUDIT_KEYS=["a guess"]):
-        assert evidence_digests.is_digest(sha256, lines) is None
+        assert row_digests.is_digest(sha256, lines) is None
     text = json.dumps(list(AuditEvent.objects.values_list("detail", flat=True)), default=str)
     truths = set(ReferenceStandard.objects.values_list("etiology", flat=True))
     assert truths
@@ -236,17 +236,17 @@ def test_without_the_key_rows_are_counted_and_the_rest_is_not_claimed(study):
 
 
 def test_every_table_of_a_study_is_looked_at_or_named_as_not():
-    witnessed = {kind.model for kind in evidence_digests.kinds()} | BY_OTHERS
+    witnessed = {kind.model for kind in row_digests.kinds()} | BY_OTHERS
     tables = {table.label for table in TABLES}
     tables |= {
         label
         for label in EXCLUDED_MODELS
         if "Historical" not in label and not label.startswith("accounts")
     }
-    assert tables - witnessed - set(evidence_digests.excluded_from_evidence()) == set()
+    assert tables - witnessed - set(row_digests.excluded_from_evidence()) == set()
     said = io.StringIO()
     call_command("verify_audit", stdout=said)
-    for name in evidence_digests.excluded_from_evidence().values():
+    for name in row_digests.excluded_from_evidence().values():
         assert name in said.getvalue()
     assert "No tampering was found in what was checked." in said.getvalue()
 
@@ -259,7 +259,7 @@ def old(monkeypatch):
     """A study that was opened when its event had digests of its orders alone."""
     with monkeypatch.context() as patch:
         patch.setattr(audit_digests, "opening_digests", audit_digests._order_rows)
-        patch.setattr("readerstudy.audit.evidence_digests.row_evidence", lambda format, row: {})
+        patch.setattr("readerstudy.audit.row_digests.row_evidence", lambda format, row: {})
         patch.setattr(lifecycle.audit_digests, "state_record", lambda study: {})
         old = factories.make_open("old", cases=2, readers=("dora",))
     event = AuditEvent.objects.get(action="study.open", study="old")
@@ -305,14 +305,14 @@ def test_a_kind_that_is_new_is_recorded_and_the_others_not_again(study):
         name="titles", format="study-title/1", model="cohorts.Protocol", study="study",
         fields=("seed",),
     )  # fmt: skip
-    evidence_digests.register(new)
+    row_digests.register(new)
     try:
         assert any("titles of study study" in each for each in verify().unseen)
         audit_digests.record_existing(study, by="admin")
         assert set(AuditEvent.objects.first().detail["evidence"]) == {"study-title/1"}
         assert verify().problems == []
     finally:
-        evidence_digests._KINDS.pop("study-title/1")
+        row_digests._KINDS.pop("study-title/1")
 
 
 # Recorded digests are for ever.
@@ -355,12 +355,12 @@ def test_no_column_of_a_record_is_left_out_of_its_digest(model, columns):
 
 def test_no_column_of_witnessed_rows_is_left_out():
     """Those that are the same for all rows of a study, or its key in other words, excepted."""
-    for kind in evidence_digests.kinds():
+    for kind in row_digests.kinds():
         model = apps.get_model(kind.model)
         begun = {kind.fields[0], *(name.partition("__")[0] for name in kind.fields)}
         named = {
             name.rpartition(".")[2]
-            for name in evidence_digests.excluded_from_evidence()
+            for name in row_digests.excluded_from_evidence()
             if name.startswith(f"{kind.model}.")
         }
         left = {f.name for f in model._meta.concrete_fields} - begun - named - {"id", "study"}
@@ -376,5 +376,5 @@ def test_many_rows_are_recorded_and_checked_in_blocks(django_assert_max_num_quer
     for number in range(BLOCK + 5):
         factories.make_case(cohort, f"more-{number}", Etiology.LYMPHOMA)
     with django_assert_max_num_queries(60):
-        rows = evidence_digests.study_evidence("big")
+        rows = row_digests.study_evidence("big")
     assert [block[2] for block in rows["reference-standard/1"]] == [BLOCK, 6]

@@ -3,7 +3,7 @@
 import pytest
 from django.apps import apps
 
-from readerstudy.audit import evidence_digests
+from readerstudy.audit import row_digests
 from readerstudy.reading.models import Trace
 from readerstudy.studies.models import Membership, Study
 from tests.rules import tampering
@@ -21,9 +21,9 @@ def columns_of_studies() -> list:
         for app in OURS
         for model in apps.get_app_config(app).get_models()
         if not model.__name__.startswith("Historical")  # earlier states of settings
-        and model._meta.label not in evidence_digests.excluded_from_evidence()
+        and model._meta.label not in row_digests.excluded_from_evidence()
         for field in model._meta.concrete_fields
-        if f"{model._meta.label}.{field.name}" not in evidence_digests.excluded_from_evidence()
+        if f"{model._meta.label}.{field.name}" not in row_digests.excluded_from_evidence()
         if not (model is Membership and field.primary_key)  # nothing refers to it
         if model is not Trace  # whose columns test_tampering.py goes over
     ]

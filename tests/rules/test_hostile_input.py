@@ -5,7 +5,7 @@ import io
 import pytest
 from django.test import Client
 
-from readerstudy.accounts import body_limits
+from readerstudy.accounts import request_body_limits
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
 from tests import factories
@@ -140,7 +140,7 @@ def test_signing_in_again_does_not_go_round_in_circles(path, study):
 )  # fmt: skip
 def test_an_odd_sign_in_is_refused(form, study):
     response = client_for("anonymous").post("/accounts/sign-in/", form)
-    too_long = len(str(form)) > body_limits.FORM_BYTES
+    too_long = len(str(form)) > request_body_limits.FORM_BYTES
     assert response.status_code == (413 if too_long else 200)
     assert "<script>alert" not in response.content.decode()
 

@@ -11,7 +11,7 @@ from tests.rules.import_graph import UNKNOWN, imports, modules
 
 ROOT = Path(__file__).resolve().parents[2]
 # Runs in environments of its own, with what it is compared with.
-ELSEWHERE = "benchmarks.support.peers"
+ELSEWHERE = "benchmarks.support.layercam_peers"
 PRODUCT = ["readerstudy", "inference", "analysis"]
 
 

@@ -24,7 +24,7 @@ from readerstudy.jobs import dispatch
 from readerstudy.studies.imports import queue
 from readerstudy.studies.models import Study
 study = Study.objects.get(slug={slug!r})
-job = queue.start(study=study, cohort=study.cohort_set.get(), kind="cases_truth", label="s",
+job = queue.queue_dry_run(study=study, cohort=study.cohort_set.get(), kind="cases_truth", label="s",
                   path={path!r}, is_folder=True, by=User.objects.get(username="root"))
 dispatch.dispatch(queue.KIND, [job.pk])
 """

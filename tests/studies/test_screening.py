@@ -8,7 +8,7 @@ from readerstudy.audit.models import AuditEvent
 from readerstudy.reading import lifecycle, step_checks
 from readerstudy.studies.imports import queue
 from readerstudy.studies.models import Cohort, Exclusion, Screening, Study
-from readerstudy.studies.screening.screening_totals import screening_disagreements
+from readerstudy.studies.screening.screening_consistency import screening_disagreements
 from tests import factories
 from tests.studies.importing import Kind, State, press, work_off
 

@@ -3,7 +3,7 @@ from django.core.mail import send_mail
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import pluralize
 
-from analysis.study_monitoring import Alert, alerts_of
+from analysis.study_alerts import Alert, alerts_of
 from readerstudy.reading.reader_activity import activity_of
 from readerstudy.studies.models import Membership, Study
 

@@ -20,8 +20,8 @@ from readerstudy.diagnosis import Etiology, Malignancy
 POINT_CUT_OFF = 0.48
 """At this cut-off sub-model 1 has every printed sensitivity and specificity.
 
-In external cohort 1 it can't have them at the gate's own threshold (see `shortfall`). In the
-others no probability lies between the two.
+In external cohort 1 it can't have them at the gate's own threshold (see
+`model_correct_below_possible`). In the others no probability lies between the two.
 """
 
 # The share of each etiology that the other branch's sub-model takes for its positive class. Ours,
@@ -51,7 +51,7 @@ class _Errors:
     etiology: Flags
 
 
-def shortfall(cohort: PublishedCohort) -> int:
+def model_correct_below_possible(cohort: PublishedCohort) -> int:
     """By how many cases CLA-HDM is printed worse than its three sub-models allow; mostly 0.
 
     A case is right if the gate and its branch's sub-model both are. In external cohort 1 the
@@ -112,7 +112,7 @@ def _draw_errors(
     for e, wrong in zip(Etiology, _etiology_wrong(cohort), strict=True):
         etiology[rng.choice(np.flatnonzero(truth == e.class_index), wrong, replace=False)] = True
 
-    first, extra = cohort.sub_models[0], shortfall(cohort)
+    first, extra = cohort.sub_models[0], model_correct_below_possible(cohort)
     misgated = (
         first.negatives - first.true_negatives,
         first.positives - first.true_positives + extra,

@@ -125,7 +125,7 @@ class _StudyExport:
                 self._writer.add(name, content)
         manifest = self._manifest()
         self._writer.add("data-dictionary.csv", dictionary())
-        self._writer.add("manifest.json", canonical.to_text(manifest, indent=1) + "\n")
+        self._writer.add("manifest.json", canonical.to_json(manifest, indent=1) + "\n")
         self._writer.add("README.txt", readme(self._study, manifest))
 
     def _number(self) -> dict[type[models.Model], dict[int, int]]:

@@ -20,7 +20,7 @@ from readerstudy.audit.admin import ReadOnlyAdmin
 from readerstudy.jobs import dispatch
 from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.studies.imports import permissions, queue, source_storage
-from readerstudy.studies.imports.column_specs import columns_of, table_of, template_of
+from readerstudy.studies.imports.column_descriptions import columns_of, table_of, template_of
 from readerstudy.studies.imports.forms import SourceForm
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.models import Cohort, Study
@@ -35,10 +35,12 @@ def begin_import(
 ):
     """Keep what the form was given and have its dry run made. Raises ImportNotPossible."""
     queue.require_no_reader(study, request.user)
-    source = form.kept()
+    source = form.store_source()
     try:
         with transaction.atomic():
-            job = queue.start(study=study, cohort=cohort, kind=kind, by=request.user, **source)
+            job = queue.queue_dry_run(
+                study=study, cohort=cohort, kind=kind, by=request.user, **source
+            )
             dispatch.dispatch_on_commit(
                 queue.KIND, [job.pk], if_undelivered=partial(messages.warning, request, BROKER_DOWN)
             )

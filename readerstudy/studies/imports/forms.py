@@ -57,8 +57,8 @@ class SourceForm(forms.Form):
             raise forms.ValidationError("Choose one source: a file or a folder on the server.")
         return given
 
-    def kept(self) -> dict:
-        """Where the source waits from now on, as ``queue.start`` wants it."""
+    def store_source(self) -> dict:
+        """Where the source waits from now on, as ``queue.queue_dry_run`` wants it."""
         if folder := self.cleaned_data.get("folder"):
             label = printable(folder.name, limit=200)
             return {"path": str(folder), "label": label, "is_folder": True}

@@ -81,7 +81,7 @@ def require_no_reader(study: Study, user: User) -> None:
 
 
 @transaction.atomic
-def start(
+def queue_dry_run(
     *,
     study: Study,
     cohort: Cohort | None,

@@ -15,8 +15,8 @@ from pathlib import Path
 from django.conf import settings
 
 from readerstudy.imaging import ImportRefused, Limits, Problem, Source, open_source
-from readerstudy.imaging.limits import readable_size
-from readerstudy.studies.imports.column_specs import table_of
+from readerstudy.imaging.source_limits import readable_size
+from readerstudy.studies.imports.column_descriptions import table_of
 from readerstudy.studies.imports.models import ImportJob
 
 FOLDER = "incoming"

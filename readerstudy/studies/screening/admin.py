@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from readerstudy.accounts.body_limits import takes_upload
+from readerstudy.accounts.request_body_limits import takes_upload
 from readerstudy.audit.log import record
 from readerstudy.studies.admin import DraftOnly
 from readerstudy.studies.imports import permissions, queue, source_storage
@@ -16,7 +16,7 @@ from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.models import Study
 from readerstudy.studies.role_limited_admin import ByRole, InlineByRole
 from readerstudy.studies.screening.models import Exclusion, Screening
-from readerstudy.studies.screening.screening_totals import screening_disagreements
+from readerstudy.studies.screening.screening_consistency import screening_disagreements
 
 
 class ScreeningForm(forms.ModelForm):

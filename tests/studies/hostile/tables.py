@@ -5,7 +5,7 @@ import io
 
 from hypothesis import strategies as st
 
-from readerstudy.studies.imports.column_specs import columns_of, table_of
+from readerstudy.studies.imports.column_descriptions import columns_of, table_of
 from readerstudy.studies.imports.models import ImportJob
 from tests.imaging.example_files import manifest_row
 from tests.studies.hostile.archives import files, zipped

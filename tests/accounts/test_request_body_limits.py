@@ -12,7 +12,7 @@ from django.http import UnreadablePostError
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from readerstudy.accounts import body_limits
+from readerstudy.accounts import request_body_limits
 from readerstudy.accounts.access import Audience, declared_audience
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import AuditEvent
@@ -66,7 +66,7 @@ def test_not_even_a_small_body_is_read_of_who_has_not_signed_in(client):
 
 
 @pytest.mark.parametrize("path", ["/accounts/sign-in/", "/language/", "/healthz"])
-@pytest.mark.parametrize("length", [body_limits.FORM_BYTES + 1, 10**12])
+@pytest.mark.parametrize("length", [request_body_limits.FORM_BYTES + 1, 10**12])
 def test_a_public_page_takes_a_form_and_no_more(client, path, length):
     answer = _send(client, path, length)
     assert answer.status_code == (413 if path != "/healthz" else 200)
@@ -76,13 +76,16 @@ def test_a_public_page_takes_a_form_and_no_more(client, path, length):
 
 def test_a_page_takes_data_and_no_upload_of_who_has_signed_in(admin_client):
     assert (
-        _send(admin_client, "/admin/auth/group/add/", body_limits.DATA_BYTES + 1).status_code == 413
+        _send(
+            admin_client, "/admin/auth/group/add/", request_body_limits.DATA_BYTES + 1
+        ).status_code
+        == 413
     )
 
 
 def test_the_api_says_it_as_json(client):
     client.force_login(User.objects.create(username="anna"))
-    answer = _send(client, "/api/v1/any/readings/", body_limits.DATA_BYTES + 1)
+    answer = _send(client, "/api/v1/any/readings/", request_body_limits.DATA_BYTES + 1)
     assert answer.status_code == 413
     assert "exceeds" in answer.json()["detail"]
 
@@ -106,7 +109,7 @@ def test_who_may_is_told_of_too_much(admin_client, path):
 @pytest.mark.parametrize("path", [WEIGHTS, PREDICTIONS, SCREENING])
 def test_the_disk_is_not_filled(admin_client, path, monkeypatch):
     free = Usage(10**12, 10**12 - 2 * 10**9, 2 * 10**9)
-    monkeypatch.setattr(body_limits.shutil, "disk_usage", lambda _path: free)
+    monkeypatch.setattr(request_body_limits.shutil, "disk_usage", lambda _path: free)
     answer = _send(admin_client, path, 10**9)
     assert answer.status_code == 507
     assert "not have enough disk space" in answer.content.decode()
@@ -114,7 +117,9 @@ def test_the_disk_is_not_filled(admin_client, path, monkeypatch):
 
 @pytest.mark.parametrize("path", [WEIGHTS, PREDICTIONS, SCREENING])
 def test_who_may_is_read(admin_client, path, monkeypatch):
-    monkeypatch.setattr(body_limits.shutil, "disk_usage", lambda _path: Usage(10**13, 0, 10**13))
+    monkeypatch.setattr(
+        request_body_limits.shutil, "disk_usage", lambda _path: Usage(10**13, 0, 10**13)
+    )
     body = Counted(b"--x--\r\n")
     _send(admin_client, path, 10**8, body)
     assert body.was_read
@@ -165,7 +170,7 @@ def test_who_hangs_up_amid_an_upload_is_no_failure_of_the_site(
     client.force_login(admin_user)
     client.cookies["csrftoken"] = "x" * 32
     with caplog.at_level("INFO"):
-        answer = _send(client, PREDICTIONS, body_limits.DATA_BYTES + 1, Broken())
+        answer = _send(client, PREDICTIONS, request_body_limits.DATA_BYTES + 1, Broken())
     assert answer.status_code == status
     assert not [line for line in caplog.records if line.levelname == "ERROR" or line.exc_info]
     assert "CSRF" not in caplog.text
@@ -179,7 +184,7 @@ def test_nor_is_it_where_a_view_reads_the_body_itself(rf):
     request = rf.generic("POST", "/", **{"CONTENT_LENGTH": "9", "wsgi.input": Broken()})
     with pytest.raises(UnreadablePostError) as raised:
         _ = request.body
-    limits = body_limits.BodyLimits(lambda _request: None)
+    limits = request_body_limits.BodyLimits(lambda _request: None)
     assert limits.process_exception(request, raised.value).status_code == 499
     assert limits.process_exception(request, OSError()) is None
 
@@ -197,7 +202,7 @@ def test_nobody_sends_so_many_files_at_once_that_others_find_no_place(admin_clie
 
     seen.append(_send(admin_client, PREDICTIONS, 10**7, Meanwhile()).status_code)
     assert seen.index(429) == 0
-    assert len([status for status in seen if status != 429]) == body_limits.UPLOADS_AT_ONCE
+    assert len([status for status in seen if status != 429]) == request_body_limits.UPLOADS_AT_ONCE
     assert _send(admin_client, PREDICTIONS, 10**7, io.BytesIO()).status_code != 429
 
 
@@ -219,7 +224,7 @@ def _views(patterns, namespaces=()):
 def test_only_these_views_take_uploads_and_none_is_public():
     taking = {}
     for pattern, namespaces in _views(get_resolver().url_patterns):
-        if hasattr(body_limits.inspect.unwrap(pattern.callback), "upload"):
+        if hasattr(request_body_limits.inspect.unwrap(pattern.callback), "upload"):
             taking[pattern.name] = declared_audience(pattern.callback, list(namespaces))
     assert taking == dict.fromkeys(
         (

@@ -7,7 +7,7 @@ from pydicom.tag import Tag
 
 from readerstudy.imaging.deidentified_image import deidentify_image
 from readerstudy.imaging.dicom import read_elements
-from readerstudy.imaging.whitelist import READ, READ_OF_ITEMS, READ_OF_META, items_of
+from readerstudy.imaging.dicom_attributes_read import READ, READ_OF_ITEMS, READ_OF_META, items_of
 from tests.imaging.example_files import RGB_DICOM, dicom_bytes, picture, region
 from tests.imaging.marked_files import marked_dicom
 

@@ -1,6 +1,6 @@
 """Reads at one checkout of the project, timed in blocks: a program in a process of its own.
 
-python benchmarks/support/read_blocks.py CHECKOUT BLOCKS READS [DATABASE_URL]
+python benchmarks/support/timed_read_blocks.py CHECKOUT BLOCKS READS [DATABASE_URL]
 
 All code is CHECKOUT's, which may be older than this file: it reads as its own benchmark does, but
 within this process, without a server. Each line on standard input is answered with the seconds of

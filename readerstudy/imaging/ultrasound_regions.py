@@ -12,9 +12,9 @@ from pydicom.dataset import Dataset
 
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.dicom import read_elements
+from readerstudy.imaging.dicom_attributes_read import items_of
 from readerstudy.imaging.problems import UnreadableImage
 from readerstudy.imaging.spacing import TWO_DIMENSIONAL
-from readerstudy.imaging.whitelist import items_of
 
 DATA_TYPES = (1, 2)
 """Region Data Type: tissue, colour flow. Two-dimensional drawings and scales are neither."""

@@ -22,9 +22,9 @@ from readerstudy.imaging.csv_table import (
     parse_case_id,
     read_table,
 )
-from readerstudy.imaging.limits import GIB, MIB
 from readerstudy.imaging.pixels import decode_grey_png
 from readerstudy.imaging.problems import quoted
+from readerstudy.imaging.source_limits import GIB, MIB
 
 PREDICTIONS_NAME = "predictions.csv"
 PROBABILITIES = ("p_malignant", "p_tuberculous", "p_metastatic")

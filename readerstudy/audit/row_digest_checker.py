@@ -1,4 +1,4 @@
-"""Rows of one kind, held against the events that witness them (``evidence_digests.py``)."""
+"""Rows of one kind, held against the events that witness them (``row_digests.py``)."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from django.db.models import QuerySet
 
-from readerstudy.audit.evidence_digests import DocumentRow, EvidenceKind, batched, is_digest
 from readerstudy.audit.id_bitset import IdBitSet
 from readerstudy.audit.models import AuditEvent
 from readerstudy.audit.row_checker import Checker, Problem
+from readerstudy.audit.row_digests import DocumentRow, EvidenceKind, batched, is_digest
 from readerstudy.audit.unreadable import UNREADABLE, event_time_text, unreadable_problem
 
 SINGLES = 200  # read by one query
@@ -29,7 +29,7 @@ class _Block:
     sha256: str
 
 
-class EvidenceChecker(Checker):
+class RowDigestChecker(Checker):
     """Every row of a study is as its event says; none was put in since they were recorded."""
 
     def __init__(self, kind: EvidenceKind, *, study: str = "", keyed: bool = True):

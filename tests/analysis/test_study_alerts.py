@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from analysis.study_monitoring import AlertKind, alerts_of
+from analysis.study_alerts import AlertKind, alerts_of
 from inference.models import InferenceJob
 from readerstudy.audit.models import AuditEvent
 from readerstudy.reading import lifecycle, trace
