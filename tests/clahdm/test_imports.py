@@ -6,7 +6,7 @@ ROOT = Path(__file__).parents[2]
 
 LIGHT = ", ".join(
     f"inference.clahdm{module}"
-    for module in ("", ".hierarchical_probabilities", ".card", ".evaluation")
+    for module in ("", ".hierarchical_probabilities", ".weights_card", ".evaluation")
 )
 
 
