@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 from django.conf import settings
+from django.utils import timezone
 from PIL import Image as PillowImage
 
 from analysis import file_set_queue, make_run_files, run_queue
@@ -26,18 +27,21 @@ from readerstudy.studies.models import (
     Case,
     Cohort,
     Image,
+    ImageFinding,
     ImageReview,
     Membership,
     Protocol,
     ReferenceStandard,
+    SimilarImages,
     Study,
 )
+from readerstudy.studies.review import similar_images
 from readerstudy.studies.review.decisions import approve
 from readerstudy.studies.review.staged_findings import StagedFindings, store_findings
 from readerstudy.studies.screening.models import Exclusion, Screening
 
 PASSWORD = "a long enough password"
-NOTHING_FOUND = StagedFindings([], False, "", [])
+NOTHING_FOUND = StagedFindings([], False, "", [], (), bytes(256))
 MM_PER_PIXEL = {Modality.BUS: 0.0847457627118644, Modality.CDFI: None}
 
 
@@ -112,8 +116,21 @@ def approve_images(study: Study) -> None:
 
 def remove_images(images) -> None:
     """Delete images with what is known of them."""
+    similar_images.forget(images)
+    ImageFinding.objects.filter(image__in=images).delete()
     ImageReview.objects.filter(image__in=images).delete()
     images.delete()
+
+
+def add_findings(study: Study) -> None:
+    """Something that was found about an image of this draft, and two that show the same; both
+    answered."""
+    first, second = Image.objects.filter(case__cohort__study=study, modality="bus")[:2]
+    answered = {"answered_by": "test", "answered_at": timezone.now()}
+    ImageFinding.objects.create(image=first, kind="grey", text="No colour.", **answered)
+    SimilarImages.objects.create(
+        first=first, second=second, is_same=False, answer="Two nodes of one patient.", **answered
+    )
 
 
 def random_png(size: tuple[int, int] = (32, 40)) -> bytes:

@@ -5,85 +5,70 @@ and have a decoder take memory for that.
 """
 
 import struct
+from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    JPEG2000TransferSyntaxes,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-)
+from pydicom.uid import JPEG2000TransferSyntaxes
 
+from readerstudy.imaging import jpeg
+from readerstudy.imaging.colours import RGB
 from readerstudy.imaging.piece_limit import check_scans
 from readerstudy.imaging.problems import UnreadableImage
 
-_SOI = b"\xff\xd8"
 _J2K_START = b"\xff\x4f\xff\x51"  # start of codestream, then its size segment
-_APP14 = 0xEE
-_SOS = 0xDA
-_JPEG_LS_FRAME = 0xF7
-_JPEG_FRAMES = {*range(0xC0, 0xD0), _JPEG_LS_FRAME} - {0xC4, 0xC8, 0xCC}
+_J2K_CODING_STYLE = 0xFF52
 MOST_TILES = 4096
 """Of a JPEG 2000 image."""
 
 
-def check_codestream(encoded: bytes, dataset: Dataset) -> bool:
-    """Refuse a compressed frame whose own size is not that of the DICOM header.
+@dataclass(frozen=True, kw_only=True)
+class Codestream:
+    """What a compressed frame says of its colours."""
 
-    Returns
-    -------
-    bool
-        Whether the decoder gives RGB of its own accord, whatever the header says of YBR.
+    proven_colours: str = ""
+    """What its samples are once decoded: RGB or YBR; "" where nothing in it says so."""
+    jpeg_header: jpeg.JpegHeader | None = None
+
+
+def read_codestream(encoded: bytes, dataset: Dataset) -> Codestream:
+    """Look over a compressed frame before it is decoded.
 
     Raises
     ------
     UnreadableImage
-        If the sizes differ, or it is in more parts than any real one.
+        If its size or channels are not those of the DICOM header, or it is in more parts than any
+        real one.
     struct.error, IndexError
         If the frame is malformed.
     """
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax in JPEG2000TransferSyntaxes:
-        size, has_adobe_marker = _jpeg2000_size(encoded), False
+    header = None
+    if dataset.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes:
+        size, channels, colours = _jpeg2000(encoded)
     else:
+        if not encoded.startswith(jpeg.SOI):
+            raise UnreadableImage(
+                "this DICOM file says that its image is JPEG, but it is not; export it again"
+            )
         check_scans(encoded)
-        size, has_adobe_marker = _jpeg_size(encoded)
+        header = jpeg.read_header(encoded)
+        size, channels = (header.width, header.height), len(header.components)
+        colours = header.proven_colours
     if size != (dataset.Columns, dataset.Rows):
         width, height = size
         raise UnreadableImage(
             f"this DICOM file says {dataset.Columns} by {dataset.Rows} pixels, but its "
             f"compressed image has {width} by {height}; export it again"
         )
-    # Pillow obeys an Adobe marker; pydicom does not know, and would convert a second time.
-    return has_adobe_marker and syntax in (JPEGBaseline8Bit, JPEGExtended12Bit)
-
-
-def _jpeg_size(encoded: bytes) -> tuple[tuple[int, int], bool]:
-    """((width, height), whether an Adobe marker stands before the scan) of a JPEG or JPEG-LS."""
-    if not encoded.startswith(_SOI):
+    if channels != dataset.SamplesPerPixel:
         raise UnreadableImage(
-            "this DICOM file says that its image is JPEG, but it is not; export it again"
+            f"this DICOM file says {dataset.SamplesPerPixel} samples per pixel, but its "
+            f"compressed image has {channels}; export it again"
         )
-    position, size, has_adobe_marker = len(_SOI), None, False
-    while True:
-        prefix, marker, length = struct.unpack_from(">BBH", encoded, position)
-        if prefix != 0xFF:
-            raise UnreadableImage("this DICOM file's JPEG image is damaged; export it again")
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", encoded, position + 5)
-            if size:
-                raise UnreadableImage("this DICOM file's JPEG image is damaged; export it again")
-            size = (width, height)
-        elif marker == _APP14 and encoded[position + 4 : position + 9] == b"Adobe":
-            has_adobe_marker = True
-        elif marker == _SOS:
-            return size or (0, 0), has_adobe_marker
-        position += 2 + length
+    return Codestream(proven_colours=colours, jpeg_header=header)
 
 
-def _jpeg2000_size(encoded: bytes) -> tuple[int, int]:
+def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, str]:
+    """((width, height), channels, colours once decoded) of a JPEG 2000 image."""
     if not encoded.startswith(_J2K_START):
         raise UnreadableImage(
             "this DICOM file says that its image is JPEG 2000, but it is not; export it again"
@@ -97,4 +82,18 @@ def _jpeg2000_size(encoded: bytes) -> tuple[int, int]:
         raise UnreadableImage(
             f"this JPEG 2000 image has more than {MOST_TILES} tiles; export it again"
         )
-    return right - left, bottom - top
+    (channels,) = struct.unpack_from(">H", encoded, 40)
+    is_undone = channels == 3 and _has_transform(encoded)
+    return (right - left, bottom - top), channels, RGB if is_undone else ""
+
+
+def _has_transform(encoded: bytes) -> bool:
+    """Whether the decoder turns three transformed components back into red, green and blue."""
+    position = 2
+    while True:
+        marker, length = struct.unpack_from(">HH", encoded, position)
+        if marker == _J2K_CODING_STYLE:
+            return bool(encoded[position + 8])
+        if marker & 0xFF00 != 0xFF00 or length < 2:
+            raise UnreadableImage("this JPEG 2000 image is damaged; export it again")
+        position += 2 + length

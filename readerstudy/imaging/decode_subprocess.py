@@ -15,6 +15,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import as_pixel_options
 
+from readerstudy.imaging.colours import RGB
 from readerstudy.imaging.problems import UnreadableImage
 
 TIMEOUT_SECONDS = 60
@@ -28,7 +29,7 @@ def decode_in_subprocess(encoded: bytes, dataset: Dataset) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (H, W) or (H, W, 3)
-        Colours as RGB.
+        As they are stored: nothing is converted.
 
     Raises
     ------
@@ -37,6 +38,8 @@ def decode_in_subprocess(encoded: bytes, dataset: Dataset) -> np.ndarray:
     """
     options = as_pixel_options(dataset, number_of_frames=1)
     options.pop("extended_offsets", None)
+    if dataset.SamplesPerPixel == 3:
+        options["photometric_interpretation"] = RGB  # leaves the samples as they are
     options["transfer_syntax_uid"] = dataset.file_meta.TransferSyntaxUID
     try:
         result = subprocess.run(  # noqa: S603 - our own interpreter and script; no user input

@@ -10,18 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from readerstudy.imaging import findings
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.burned_in_text import suspected_text
-from readerstudy.imaging.dicom import frame_count, says_burned_in
+from readerstudy.imaging.dicom import frames_held, says_burned_in
+from readerstudy.imaging.findings import Finding
+from readerstudy.imaging.image_size_limit import check_size
+from readerstudy.imaging.picture import Picture
 from readerstudy.imaging.pixels import (
-    decode_rgb,
+    decode_picture,
     encode_png,
     in_plain_words,
     is_dicom,
-    mm_per_pixel,
+    pixel_size,
+    stretched,
 )
 from readerstudy.imaging.problems import UnreadableImage
 from readerstudy.imaging.source_limits import Limits
+from readerstudy.imaging.spacing import MOST_OBLONG, TOLERANCE, PixelSize
 from readerstudy.imaging.ultrasound_regions import NoRegion, PictureResized, require_ultrasound_box
 
 MOST_FRAMES = 40
@@ -50,6 +56,13 @@ class ImageFindings:
     """Why a box must be drawn by hand; blank where none must."""
     frames: tuple[Frame, ...] = ()
     """Those of a clip, where no frame was chosen: the picture is the middle one until then."""
+    doubts: tuple[Finding, ...] = ()
+    """What may be false about it."""
+
+    @property
+    def needs_colours(self) -> bool:
+        """Whether a person must choose between the picture and `colours.rgb_of_ybr` of it."""
+        return any(doubt.kind == findings.COLOURS for doubt in self.doubts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +75,11 @@ class DeidentifiedImage:
 
 
 def deidentify_image(
-    data: bytes, *, frame: int | None = None, limits: Limits | None = None
+    data: bytes,
+    *,
+    frame: int | None = None,
+    in_colour: bool = False,
+    limits: Limits | None = None,
 ) -> DeidentifiedImage:
     """The pixels of a PNG, JPEG or DICOM file that may be stored.
 
@@ -73,49 +90,109 @@ def deidentify_image(
     frame : int, optional
         Which frame of a clip to take, counted from 1. Without it all of a clip's frames, or as
         many as are allowed, are among the findings.
+    in_colour : bool
+        Whether colours are to be expected, as in a Doppler picture.
     limits : Limits, optional
 
     Raises
     ------
     UnreadableImage
-        As `decode_rgb` does.
+        As `decode_picture` does.
     """
     limits = limits or Limits()
-    if not is_dicom(data):
-        rgb = decode_rgb(data, frame=frame or 1, limits=limits)
-        findings = ImageFindings(boxes=tuple(suspected_text(rgb)))
-        return DeidentifiedImage(rgb=rgb, mm_per_pixel=None, findings=findings)
+    if is_dicom(data):
+        return _of_dicom(data, frame=frame, in_colour=in_colour, limits=limits)
+    picture = decode_picture(data, frame=frame or 1, limits=limits)
+    size = _plain_size(picture)
+    rgb = _square(picture.rgb, size, limits=limits)
+    found = ImageFindings(
+        boxes=tuple(suspected_text(rgb)), doubts=_doubts(picture, size, rgb, in_colour=in_colour)
+    )
+    return DeidentifiedImage(rgb=rgb, mm_per_pixel=None, findings=found)
+
+
+def _of_dicom(
+    data: bytes, *, frame: int | None, in_colour: bool, limits: Limits
+) -> DeidentifiedImage:
     with in_plain_words("DICOM file"):
-        count = 1 if frame else frame_count(data)
+        held = frames_held(data, limits=limits)
         burned_in = says_burned_in(data)
+    count = 1 if frame else held.count
     middle = frame or (count + 1) // 2
-    rgb = decode_rgb(data, frame=middle, limits=limits)
-    kept, scale = Box(0, 0, rgb.shape[1], rgb.shape[0]), mm_per_pixel(data)
-    needs_crop = ""
-    try:
-        with in_plain_words("DICOM file"):
-            kept = require_ultrasound_box(
-                data, width=kept.width, height=kept.height, least_side=limits.min_side
-            )
-    except NoRegion as reason:
-        needs_crop = str(reason)
-        scale = None if isinstance(reason, PictureResized) else scale
-    except UnreadableImage:  # the pixels were sound
-        needs_crop = "the ultrasound regions of the file are malformed"
-    picture = kept.cut(rgb)
-    findings = ImageFindings(
-        boxes=tuple(suspected_text(picture)),
+    picture = decode_picture(data, frame=middle, limits=limits)
+    size = pixel_size(data, frame=middle)
+    kept, needs_crop, is_resized = _kept(data, picture, limits=limits)
+    rgb = _square(kept.cut(picture.rgb), size, limits=limits)
+    doubts = _doubts(picture, size, rgb, in_colour=in_colour)
+    if held.count > (held.declared or 1):
+        doubts += (findings.frames_finding(held=held.count, declared=held.declared),)
+    if held.unexplained:
+        doubts += (findings.extra_finding(held.unexplained),)
+    found = ImageFindings(
+        boxes=tuple(suspected_text(rgb)),
         says_burned_in=burned_in,
         needs_crop=needs_crop,
-        frames=_frames(data, kept, count=count, limits=limits) if count > 1 else (),
+        frames=_frames(data, kept, picture, size, count=count, limits=limits) if count > 1 else (),
+        doubts=doubts,
     )
-    return DeidentifiedImage(rgb=picture, mm_per_pixel=scale, findings=findings)
+    scale = None if is_resized else size.mm
+    return DeidentifiedImage(rgb=rgb, mm_per_pixel=scale, findings=found)
 
 
-def _frames(data: bytes, box: Box, *, count: int, limits: Limits) -> tuple[Frame, ...]:
+def _kept(data: bytes, picture: Picture, *, limits: Limits) -> tuple[Box, str, bool]:
+    """(what of a picture is kept, why a box must be drawn by hand, whether it was made smaller)."""
+    whole = Box(0, 0, picture.rgb.shape[1], picture.rgb.shape[0])
+    try:
+        with in_plain_words("DICOM file"):
+            box = require_ultrasound_box(
+                data, width=whole.width, height=whole.height, least_side=limits.min_side
+            )
+    except NoRegion as reason:
+        return whole, str(reason), isinstance(reason, PictureResized)
+    except UnreadableImage:  # the pixels were sound
+        return whole, "the ultrasound regions of the file are malformed", False
+    return box, "", False
+
+
+def _plain_size(picture: Picture) -> PixelSize:
+    """Of a PNG or JPEG, which tells the shape alone."""
+    height = picture.pixel_height
+    if 1 / (1 + TOLERANCE) <= height <= 1 + TOLERANCE:
+        return PixelSize()
+    if 1 / MOST_OBLONG <= height <= MOST_OBLONG:
+        return PixelSize(height=height)
+    return PixelSize(doubt="what it says of the shape of its pixels is not plausible")
+
+
+def _square(rgb: np.ndarray, size: PixelSize, *, limits: Limits) -> np.ndarray:
+    """With square pixels. Raises UnreadableImage if that makes it too large."""
+    if size.height == 1:
+        return rgb
+    across, down = max(1 / size.height, 1.0), max(size.height, 1.0)
+    check_size(round(rgb.shape[1] * across), round(rgb.shape[0] * down), limits=limits)
+    return stretched(rgb, height=size.height)
+
+
+def _doubts(
+    picture: Picture, size: PixelSize, rgb: np.ndarray, *, in_colour: bool
+) -> tuple[Finding, ...]:
+    found = [findings.colours_finding()] if picture.in_doubt else []
+    if size.height != 1:
+        found.append(findings.stretched_finding(size.height))
+    if size.doubt:
+        found.append(findings.shape_finding(size.doubt))
+    return (*found, *findings.content_findings(rgb, in_colour=in_colour))
+
+
+def _frames(
+    data: bytes, box: Box, picture: Picture, size: PixelSize, *, count: int, limits: Limits
+) -> tuple[Frame, ...]:
+    """The frames of a clip, all read as its picture was."""
     most = max(1, min(count, MOST_FRAMES, MOST_FRAME_PIXELS // box.area))
     numbers = np.unique(np.rint(np.linspace(1, count, most)).astype(int)).tolist()
-    return tuple(
-        Frame(number, encode_png(box.cut(decode_rgb(data, frame=number, limits=limits))))
-        for number in numbers
-    )
+    found = []
+    for number in numbers:
+        frame = decode_picture(data, frame=number, limits=limits, taken_as=picture.taken_as)
+        rgb = _square(box.cut(frame.rgb), size, limits=limits)
+        found.append(Frame(number, encode_png(rgb)))
+    return tuple(found)

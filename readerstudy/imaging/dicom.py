@@ -4,38 +4,27 @@ Only what `whitelist` lists is read: who the patient is never becomes text in me
 """
 
 import logging
-import struct
 from collections.abc import Collection
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
-from pydicom.pixels import pixel_array
 from pydicom.uid import (
-    JPEG2000,
     UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
     JPEG2000TransferSyntaxes,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
 )
 
-from readerstudy.imaging.codestream import check_codestream
-from readerstudy.imaging.decode_subprocess import decode_in_subprocess
+from readerstudy.imaging.colours import RGB, YBR, colours_in_doubt, rgb_of_ybr
 from readerstudy.imaging.dicom_attributes_read import READ, READ_OF_META, tags_of
-from readerstudy.imaging.dicom_rle import unpack_run_length
+from readerstudy.imaging.dicom_frames import Frames, frames_of
+from readerstudy.imaging.dicom_header import meta_start
+from readerstudy.imaging.dicom_samples import SYNTAXES, Samples, samples_of
+from readerstudy.imaging.functional_groups import apply_functional_groups
 from readerstudy.imaging.image_size_limit import check_size
-from readerstudy.imaging.lookup_tables import grey_of, palette_rgb
-from readerstudy.imaging.piece_limit import FewPieces, too_many_pieces
+from readerstudy.imaging.lookup_tables import grey_of
+from readerstudy.imaging.palettes import palette_rgb
+from readerstudy.imaging.picture import Picture
+from readerstudy.imaging.piece_limit import FewPieces
 from readerstudy.imaging.problems import UnreadableImage, quoted
 from readerstudy.imaging.source_limits import Limits
 
@@ -43,12 +32,12 @@ from readerstudy.imaging.source_limits import Limits
 # as it is imported, so that no configuration from before holds.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
-META_START = 132
 PIXEL_DATA = 0x7FE00010
 UNDEFINED_LENGTH = 0xFFFFFFFF
 MOST_ELEMENT_BYTES = 512 * 1024
 """Of what is read but pixels: the longest is a look-up table of 65,536 entries of 16 bits."""
-MOST_FRAGMENTS = 100_000
+MOST_BYTES_OF_GROUPS = 2**25
+"""Of what a clip says of each of its frames."""
 
 SAMPLES = {
     "MONOCHROME1": 1,
@@ -64,43 +53,33 @@ SAMPLES = {
 
 _NEVER_READ = ("HSV", "ARGB", "CMYK", "XYB", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
-# One named decoder for each syntax, so that a picture does not depend on what else is installed;
-# "" is for pixels that are not compressed.
-_DECODERS = {
-    ImplicitVRLittleEndian: "",
-    ExplicitVRLittleEndian: "",
-    ExplicitVRBigEndian: "",
-    RLELossless: "",
-    JPEGBaseline8Bit: "pillow",
-    JPEGExtended12Bit: "pillow",
-    JPEG2000Lossless: "pillow",
-    JPEG2000: "pillow",
-    JPEGLossless: "gdcm",
-    JPEGLosslessSV1: "gdcm",
-    JPEGLSLossless: "gdcm",
-    JPEGLSNearLossless: "gdcm",
-}
-
 _OF_PIXELS = [
     keyword
     for keyword in READ
     if keyword not in ("BurnedInAnnotation", "SequenceOfUltrasoundRegions", "PixelSpacing")
 ]
+_GROUPS = tags_of(
+    ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"], allowed=READ
+)
 _BURNED_IN = "YES"
-_ITEM = 0xE000FFFE  # as it is read in little-endian halves
 
 
-def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+def decode_dicom(data: bytes, *, frame: int, limits: Limits, taken_as: str = "") -> Picture:
     """One frame, counted from 1, of the DICOM file `data`.
 
     Greyscale goes through its modality and value-of-interest transformation, the look-up table
     before the window and the first of several; without either, the full range of stored values
-    becomes 0 to 255. Palettes are applied, YBR becomes RGB. Overlays are not drawn.
+    becomes 0 to 255. Palettes are applied, YBR becomes RGB: by what the pixels prove, then by the
+    file's label. Overlays are not drawn.
 
-    Returns
-    -------
-    numpy.ndarray, shape (H, W, 3), uint8
-        RGB.
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    frame : int
+    limits : Limits
+    taken_as : str, optional
+        RGB or YBR: how to read three samples a pixel, where that is settled already.
 
     Raises
     ------
@@ -110,19 +89,23 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
         Of any kind, where the file is malformed.
     """
     dataset = read_elements(data, _OF_PIXELS)
-    _check(dataset, frame=frame, limits=limits)
-    stored = _stored(dataset, index=frame - 1)
+    frames = _checked_frames(dataset, limits=limits)
+    if not 1 <= frame <= frames.count:
+        has = "1 frame" if frames.count == 1 else f"{frames.count} frames"
+        raise UnreadableImage(f"there is no frame {frame}: this DICOM file has {has}")
+    apply_functional_groups(dataset, index=frame - 1)
+    samples = samples_of(dataset, frames.frame(frame - 1))
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        return palette_rgb(stored, dataset)
-    if stored.ndim == 2:
-        grey = grey_of(stored, dataset)
-        return np.repeat(grey[..., np.newaxis], 3, axis=2)
-    return np.ascontiguousarray(_colour8(stored, dataset))
+        return Picture(rgb=palette_rgb(samples.values, dataset))
+    if samples.values.ndim == 2:
+        grey = grey_of(samples.values, dataset)
+        return Picture(rgb=np.repeat(grey[..., np.newaxis], 3, axis=2))
+    return _coloured(samples, dataset, taken_as=taken_as)
 
 
-def frame_count(data: bytes) -> int:
-    """How many frames the DICOM file `data` says it has. Raises as `decode_dicom` does."""
-    return _frames(read_elements(data, ["NumberOfFrames"]))
+def frames_held(data: bytes, *, limits: Limits) -> Frames:
+    """The frames that the DICOM file `data` holds. Raises as `decode_dicom` does."""
+    return _checked_frames(read_elements(data, _OF_PIXELS), limits=limits)
 
 
 def says_burned_in(data: bytes) -> bool:
@@ -142,7 +125,7 @@ def read_elements(data: bytes, keywords: Collection[str]) -> Dataset:
     """
     tags = tags_of(keywords, allowed=READ)
     file = FewPieces(data)
-    file.seek(META_START)
+    file.seek(meta_start(data))
     meta = read_dataset(
         file,
         is_implicit_VR=False,
@@ -151,7 +134,7 @@ def read_elements(data: bytes, keywords: Collection[str]) -> Dataset:
         specific_tags=tags_of(READ_OF_META, allowed=READ_OF_META),
     )
     syntax = UID(meta.get("TransferSyntaxUID", ""))
-    if syntax not in _DECODERS:
+    if syntax not in SYNTAXES:
         # Only a name that the standard has: whatever else stands there may be anybody's.
         known = quoted(syntax.name) if syntax.name != str(syntax) else "not a standard one"
         shown = known if syntax else "missing"
@@ -175,15 +158,15 @@ def read_elements(data: bytes, keywords: Collection[str]) -> Dataset:
 def _is_past_pixels(tag: int, length: int, *, wanted: Collection[int]) -> bool:
     """Whether no element that is read comes any more. Raises UnreadableImage for one too long."""
     told = length != UNDEFINED_LENGTH and tag in wanted and tag != PIXEL_DATA
-    if told and length > MOST_ELEMENT_BYTES:
+    if told and length > (MOST_BYTES_OF_GROUPS if tag in _GROUPS else MOST_ELEMENT_BYTES):
         raise UnreadableImage(
             "this DICOM file has an implausibly long table or list; export it again"
         )
     return tag > PIXEL_DATA
 
 
-def _check(dataset: Dataset, *, frame: int, limits: Limits) -> None:
-    """Refuse what cannot be decoded with the right colours within the limits."""
+def _checked_frames(dataset: Dataset, *, limits: Limits) -> Frames:
+    """The frames of a file that can be decoded with the right colours within the limits."""
     if "PixelData" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
         raise UnreadableImage("this DICOM file has no image; export a file that has one")
     check_size(dataset.Columns, dataset.Rows, limits=limits)
@@ -201,14 +184,7 @@ def _check(dataset: Dataset, *, frame: int, limits: Limits) -> None:
         raise UnreadableImage(
             "this DICOM file has neither 8 nor 16 bits per sample; export it with 8 bits"
         )
-    count = _frames(dataset)
-    if not 1 <= frame <= count:
-        has = "1 frame" if count == 1 else f"{count} frames"
-        raise UnreadableImage(f"there is no frame {frame}: this DICOM file has {has}")
-
-
-def _frames(dataset: Dataset) -> int:
-    return int(dataset.get("NumberOfFrames") or 1)
+    return frames_of(dataset)
 
 
 def _photometric(dataset: Dataset) -> str:
@@ -218,57 +194,20 @@ def _photometric(dataset: Dataset) -> str:
     return f"{shown}, samples per pixel {int(dataset.get('SamplesPerPixel') or 0)}"
 
 
-def _stored(dataset: Dataset, *, index: int) -> np.ndarray:
-    """Stored values of frame `index`, from 0: (H, W), or (H, W, 3) RGB."""
-    syntax = dataset.file_meta.TransferSyntaxUID
-    already_rgb = False
-    if syntax.is_encapsulated:
-        _check_fragments(dataset.PixelData)
-        offsets = (dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths"))
-        encoded = get_frame(
-            dataset.PixelData,
-            index,
-            number_of_frames=_frames(dataset),
-            extended_offsets=offsets if all(offsets) else None,
-        )
-        if syntax == RLELossless:
-            return _plain(dataset, unpack_run_length(encoded, dataset))
-        already_rgb = check_codestream(encoded, dataset)
-        if _DECODERS[syntax] == "gdcm":
-            return decode_in_subprocess(encoded, dataset)
-    return pixel_array(dataset, index=index, raw=already_rgb, decoding_plugin=_DECODERS[syntax])
+def _coloured(samples: Samples, dataset: Dataset, *, taken_as: str) -> Picture:
+    """Three samples a pixel, as what they are."""
+    values = _upper_8_bits(samples.values, dataset)
+    if samples.converted:
+        return Picture(rgb=values, taken_as=YBR)
+    in_doubt = not taken_as and colours_in_doubt(
+        values, taken_as=samples.colours, is_proven=samples.is_proven
+    )
+    taken_as = RGB if in_doubt else taken_as or samples.colours
+    rgb = rgb_of_ybr(values) if taken_as == YBR else np.ascontiguousarray(values)
+    return Picture(rgb=rgb, taken_as=taken_as, in_doubt=in_doubt)
 
 
-def _plain(dataset: Dataset, unpacked: bytes) -> np.ndarray:
-    """As `_stored`, of the values of one frame that were compressed."""
-    plain = Dataset(dataset)
-    plain.file_meta = FileMetaDataset(dataset.file_meta)
-    plain.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    plain.NumberOfFrames = 1
-    if plain.SamplesPerPixel > 1:
-        plain.PlanarConfiguration = 1
-    plain.PixelData = unpacked + b"\0" * (len(unpacked) % 2)
-    return pixel_array(plain, index=0)
-
-
-def _check_fragments(pixels: bytes) -> None:
-    """Refuse compressed pixels that are in more fragments, or have a longer list of frames, than
-    any real ones: pydicom lists them all before it finds a frame."""
-    position = 0
-    for number in range(MOST_FRAGMENTS):
-        if position + 8 > len(pixels):
-            return
-        tag, length = struct.unpack_from("<II", pixels, position)
-        if tag != _ITEM or (number == 0 and length > MOST_ELEMENT_BYTES):
-            break
-        position += 8 + length
-    else:
-        raise too_many_pieces(MOST_FRAGMENTS)
-    if tag == _ITEM:
-        raise too_many_pieces(MOST_ELEMENT_BYTES // 4)
-
-
-def _colour8(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+def _upper_8_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     """The upper 8 bits of each colour sample."""
     if stored.dtype == np.uint8:
         return stored

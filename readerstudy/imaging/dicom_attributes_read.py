@@ -17,6 +17,11 @@ READ = {
     "BurnedInAnnotation": "says YES where the pixels name the patient; nothing else of it counts",
     "SequenceOfUltrasoundRegions": "says what of the picture is ultrasound, and its scale",
     "PixelSpacing": "the scale, where no region tells it",
+    "PixelAspectRatio": "the shape of a pixel, where no scale tells it",
+    "NominalScannedPixelSpacing": "the shape of a pixel, where no scale tells it",
+    "ImagerPixelSpacing": "the shape of a pixel, where no scale tells it",
+    "SharedFunctionalGroupsSequence": "window, rescaling and scale of all frames",
+    "PerFrameFunctionalGroupsSequence": "window, rescaling and scale of each frame",
     "PixelPresentation": "says that colours are made from several planes, which are not read",
     "SamplesPerPixel": _PIXELS,
     "PhotometricInterpretation": _PIXELS,
@@ -38,9 +43,14 @@ READ = {
     "ModalityLUTSequence": _GREY,
     "VOILUTSequence": _GREY,
     "RedPaletteColorLookupTableDescriptor": _PALETTE,
+    "GreenPaletteColorLookupTableDescriptor": _PALETTE,
+    "BluePaletteColorLookupTableDescriptor": _PALETTE,
     "RedPaletteColorLookupTableData": _PALETTE,
     "GreenPaletteColorLookupTableData": _PALETTE,
     "BluePaletteColorLookupTableData": _PALETTE,
+    "SegmentedRedPaletteColorLookupTableData": _PALETTE,
+    "SegmentedGreenPaletteColorLookupTableData": _PALETTE,
+    "SegmentedBluePaletteColorLookupTableData": _PALETTE,
     "PixelData": "the pixels",
 }
 """Attributes of the data set, with the reason for each."""
@@ -48,6 +58,11 @@ READ = {
 READ_OF_META = {"TransferSyntaxUID": "says how the file is encoded"}
 """Attributes of the file meta information."""
 
+_OF_A_FRAME = {
+    "FrameVOILUTSequence": _GREY,
+    "PixelValueTransformationSequence": _GREY,
+    "PixelMeasuresSequence": "the scale, where no region tells it",
+}
 READ_OF_ITEMS = {
     "SequenceOfUltrasoundRegions": {
         "RegionSpatialFormat": "two-dimensional, or a trace",
@@ -63,6 +78,16 @@ READ_OF_ITEMS = {
     },
     "ModalityLUTSequence": {"LUTDescriptor": _GREY, "LUTData": _GREY},
     "VOILUTSequence": {"LUTDescriptor": _GREY, "LUTData": _GREY},
+    "SharedFunctionalGroupsSequence": _OF_A_FRAME,
+    "PerFrameFunctionalGroupsSequence": _OF_A_FRAME,
+    "FrameVOILUTSequence": {
+        "WindowCenter": _GREY,
+        "WindowWidth": _GREY,
+        "VOILUTFunction": _GREY,
+        "VOILUTSequence": _GREY,
+    },
+    "PixelValueTransformationSequence": {"RescaleIntercept": _GREY, "RescaleSlope": _GREY},
+    "PixelMeasuresSequence": {"PixelSpacing": "the scale, where no region tells it"},
 }
 """Attributes of the items of each sequence that is read."""
 

@@ -1,7 +1,6 @@
-"""DICOM stored values to what a display shows: look-up tables, rescaling and windows.
+"""DICOM stored values to brightness: look-up tables, rescaling and windows.
 
-pydicom has functions for these, but theirs index 8-bit tables modulo 256, and expand segmented
-palettes without bound.
+pydicom has functions for these, but theirs index 8-bit tables modulo 256. Colours: `palettes`.
 """
 
 from dataclasses import dataclass
@@ -11,25 +10,6 @@ from pydicom.dataset import Dataset
 
 from readerstudy.imaging.dicom_attributes_read import items_of
 from readerstudy.imaging.problems import UnreadableImage
-
-
-def palette_rgb(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Colours of stored values (H, W) by the dataset's palette: (H, W, 3) uint8.
-
-    Raises
-    ------
-    UnreadableImage
-        If the palette is missing or too short, or is a segmented one.
-    """
-    names = [f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")]
-    if any(name not in dataset for name in names):
-        raise UnreadableImage("this DICOM file has no plain colour palette; export it as RGB")
-    descriptor = dataset.RedPaletteColorLookupTableDescriptor
-    tables = [_LookupTable.read(descriptor, dataset[name].value, dataset) for name in names]
-    # Not by the descriptor: some machines write 8-bit colours and call them 16-bit.
-    if max(table.values.max() for table in tables) > 255:
-        tables = [_LookupTable(table.values >> 8, table.first, 8) for table in tables]
-    return np.stack([table.look_up(stored) for table in tables], axis=2).astype(np.uint8)
 
 
 def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -42,7 +22,7 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     """
     values, low, high = _modality(stored, dataset)
     if item := next(items_of(dataset, "VOILUTSequence"), None):
-        table = _LookupTable.read_item(item, dataset)
+        table = LookupTable.read_item(item, dataset)
         brightness = table.look_up(values) / (2**table.bits - 1)
     elif _first(dataset, "WindowWidth") is not None and _first(dataset, "WindowCenter") is not None:
         brightness = _windowed(values, dataset)
@@ -57,7 +37,7 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
 def _modality(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
     """(values after the modality transformation, the least and the greatest there can be)."""
     if item := next(items_of(dataset, "ModalityLUTSequence"), None):
-        table = _LookupTable.read_item(item, dataset)
+        table = LookupTable.read_item(item, dataset)
         return table.look_up(stored), 0, 2**table.bits - 1
     slope, intercept = _first(dataset, "RescaleSlope"), _first(dataset, "RescaleIntercept")
     slope, intercept = (1.0, 0.0) if slope is None or intercept is None else (slope, intercept)
@@ -95,7 +75,7 @@ def _first(dataset: Dataset, keyword: str) -> float | None:
 
 
 @dataclass(frozen=True)
-class _LookupTable:
+class LookupTable:
     """A look-up table: stored value `first` and below maps to ``values[0]``, and so on."""
 
     values: np.ndarray
@@ -103,11 +83,11 @@ class _LookupTable:
     bits: int
 
     @classmethod
-    def read_item(cls, item: Dataset, dataset: Dataset) -> "_LookupTable":
+    def read_item(cls, item: Dataset, dataset: Dataset) -> "LookupTable":
         return cls.read(item.LUTDescriptor, item["LUTData"].value, dataset)
 
     @classmethod
-    def read(cls, descriptor, data, dataset: Dataset) -> "_LookupTable":
+    def read(cls, descriptor, data, dataset: Dataset) -> "LookupTable":
         """From the descriptor's three numbers, and data as bytes or numbers."""
         count, first, bits = (int(number) for number in descriptor)
         count = (count & 0xFFFF) or 2**16

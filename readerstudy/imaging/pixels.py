@@ -4,24 +4,43 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from readerstudy.imaging import jpeg
+from readerstudy.imaging.colours import RGB, YBR, colours_in_doubt, rgb_of_ybr
+from readerstudy.imaging.dicom_header import meta_start
 from readerstudy.imaging.image_size_limit import check_size
-from readerstudy.imaging.piece_limit import MOST, FewPieces, check_scans, too_many_pieces
+from readerstudy.imaging.picture import Picture
+from readerstudy.imaging.piece_limit import FewPieces, check_scans
+from readerstudy.imaging.png import SIGNATURE as PNG_SIGNATURE
+from readerstudy.imaging.png import PngParts
 from readerstudy.imaging.problems import UnreadableImage
 from readerstudy.imaging.source_limits import Limits
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+if TYPE_CHECKING:
+    from readerstudy.imaging.spacing import PixelSize
+
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-DICOM_PREAMBLE_BYTES = 128
+_ORIENTATION = 0x0112  # of EXIF
+_SIDEWAYS = range(5, 9)
+_DICOM_WITHOUT_HEADER = (b"\x08\0", b"\0\x08")  # a data set's first group, in either byte order
 
 _COMPRESS_LEVEL = 6
 _GREY_8_BIT = bytes([8, 0])  # bit depth and colour type, at their place in a PNG's first chunk
 
 
 def decode_rgb(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> np.ndarray:
+    """The pixels of `decode_picture`, (H, W, 3) uint8 RGB."""
+    return decode_picture(data, frame=frame, limits=limits).rgb
+
+
+def decode_picture(
+    data: bytes, *, frame: int = 1, limits: Limits | None = None, taken_as: str = ""
+) -> Picture:
     """The pixels of a PNG, JPEG or DICOM file, told apart by content.
 
     EXIF orientation is applied, transparency laid on black, 16 bits reduced to the upper 8.
@@ -35,11 +54,8 @@ def decode_rgb(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> 
         Which frame of a multi-frame DICOM file to take, counted from 1. Only it is decoded.
     limits : Limits, optional
         Bounds on the image's size, checked before its pixels are decoded.
-
-    Returns
-    -------
-    numpy.ndarray, shape (H, W, 3), uint8
-        RGB.
+    taken_as : str, optional
+        RGB or YBR: how to read three samples a pixel, where that is settled already.
 
     Raises
     ------
@@ -49,36 +65,28 @@ def decode_rgb(data: bytes, *, frame: int = 1, limits: Limits | None = None) -> 
     """
     kind, decoder = _kind(data)
     with in_plain_words(kind):
-        return decoder(data, frame=frame, limits=limits or Limits())
+        return decoder(data, frame=frame, limits=limits or Limits(), taken_as=taken_as)
 
 
-def mm_per_pixel(data: bytes) -> float | None:
-    """Millimetres per pixel, where the file is DICOM and tells it soundly; else None.
+def pixel_size(data: bytes, *, frame: int = 1) -> "PixelSize":
+    """The size and shape of a pixel of a DICOM file, where it tells them soundly.
 
-    It is optional, so that a malformed one is as good as none: whether a file is damaged or of a
-    kind that is not read is for `decode_rgb` to say.
-
-    Raises
-    ------
-    UnreadableImage
-        If the file is no PNG, JPEG or DICOM.
+    They are optional, so that malformed ones are as good as none: whether a file is damaged or of
+    a kind that is not read is for `decode_picture` to say.
     """
-    kind, decoder = _kind(data)
-    if decoder is not _decode_dicom:
-        return None
-    from readerstudy.imaging.spacing import dicom_mm_per_pixel
+    from readerstudy.imaging.spacing import PixelSize, dicom_pixel_size
 
     try:
-        with in_plain_words(kind):
-            return dicom_mm_per_pixel(data)
+        with in_plain_words("DICOM file"):
+            return dicom_pixel_size(data, frame=frame)
     except UnreadableImage:
-        return None
+        return PixelSize()
 
 
 def is_dicom(data: bytes) -> bool:
     """Whether `data` is DICOM by its first bytes, as `decode_rgb` tells the formats apart."""
     pictures = data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE))
-    return not pictures and data[DICOM_PREAMBLE_BYTES : DICOM_PREAMBLE_BYTES + 4] == b"DICM"
+    return not pictures and meta_start(data) is not None
 
 
 def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
@@ -104,8 +112,8 @@ def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
     if not data.startswith(PNG_SIGNATURE):
         raise UnreadableImage("this is not a PNG file; save it as PNG, 8-bit greyscale")
     with in_plain_words("PNG"):
-        _require_end(data)
-        with Image.open(FewPieces(data), formats=("PNG",)) as image:
+        picture = FewPieces(PngParts(data).picture)
+        with Image.open(picture, formats=("PNG",)) as image:
             _check_still(image, limits=limits or Limits())
             header = data[12:16] == b"IHDR" and data[24:26] == _GREY_8_BIT
             if not header or image.mode != "L" or image.has_transparency_data:
@@ -114,6 +122,20 @@ def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
                     "transparency); save it as that"
                 )
             return np.array(image)
+
+
+def stretched(rgb: np.ndarray, *, height: float) -> np.ndarray:
+    """A picture of oblong pixels with square ones: made larger one way, never smaller.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray, shape (H, W, 3), uint8
+    height : float
+        Of a pixel, its width being 1.
+    """
+    across, down = max(1 / height, 1.0), max(height, 1.0)
+    size = round(rgb.shape[1] * across), round(rgb.shape[0] * down)
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
 
 
 def encode_png(rgb: np.ndarray) -> bytes:
@@ -169,54 +191,96 @@ def _kind(data: bytes):
     if data.startswith(PNG_SIGNATURE):
         return "PNG", _decode_png
     if data.startswith(JPEG_SIGNATURE):
-        return "JPEG", _decode_picture
+        return "JPEG", _decode_jpeg
     if is_dicom(data):
         return "DICOM file", _decode_dicom
+    if data.startswith(_DICOM_WITHOUT_HEADER):
+        raise UnreadableImage(
+            "this seems to be a DICOM file without its header (preamble and meta information); "
+            "export it again"
+        )
     what = "not a PNG, JPEG or DICOM file" if data else "an empty file"
     raise UnreadableImage(f"this is {what}; export the image as PNG, JPEG or DICOM")
 
 
-def _decode_dicom(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
+def _decode_dicom(data: bytes, **options) -> Picture:
     # Here, since pydicom brings every decoder along, and the web process reads PNG alone.
     from readerstudy.imaging.dicom import decode_dicom
 
-    return decode_dicom(data, frame=frame, limits=limits)
+    return decode_dicom(data, **options)
 
 
-def _decode_png(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
-    _require_end(data)
-    return _decode_picture(data, frame=frame, limits=limits)
+def _decode_png(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Picture:
+    _check_frame(frame)
+    parts = PngParts(data)
+    with Image.open(FewPieces(parts.picture), formats=("PNG",)) as image:
+        _check_still(image, limits=limits)
+        rgb = _to_rgb(image)
+    return _upright(Picture(rgb=rgb, pixel_height=parts.pixel_height), parts.exif)
 
 
-def _require_end(data: bytes) -> None:
-    # Pillow forgives a missing end; a file cut short may lack more than that.
-    position = len(PNG_SIGNATURE)
-    for _chunk in range(MOST):
-        if data[position + 4 : position + 8] == b"IEND":
-            return
-        position += 12 + int.from_bytes(data[position : position + 4])
-        if position >= len(data):
-            raise UnreadableImage("this PNG is incomplete; copy or export it again")
-    raise too_many_pieces()
+def _decode_jpeg(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Picture:
+    _check_frame(frame)
+    check_scans(data)
+    header = jpeg.read_header(data)
+    check_size(header.width, header.height, limits=limits)
+    if header.has_more_images:
+        raise UnreadableImage("this file holds several images; export a single still image")
+    if len(header.components) == 4:
+        raise UnreadableImage("this JPEG is in CMYK, a print colour space; export it as RGB")
+    return _upright(_jpeg_picture(data, header, taken_as=taken_as), header.exif)
+
+
+def _jpeg_picture(data: bytes, header: jpeg.JpegHeader, *, taken_as: str) -> Picture:
+    if len(header.components) != 3:
+        grey = jpeg.decode(data, header)
+        return Picture(rgb=np.stack([grey] * 3, axis=2), pixel_height=header.pixel_height)
+    if header.is_subsampled:
+        rgb = jpeg.decode(data, header, colours=YBR)
+        return Picture(rgb=rgb, taken_as=YBR, pixel_height=header.pixel_height)
+    samples, colours = jpeg.decode(data, header), header.proven_colours
+    in_doubt = not taken_as and colours_in_doubt(
+        samples, taken_as=colours or YBR, is_proven=bool(colours)
+    )
+    taken_as = RGB if in_doubt else taken_as or colours or YBR
+    rgb = rgb_of_ybr(samples) if taken_as == YBR else samples
+    return Picture(rgb=rgb, taken_as=taken_as, in_doubt=in_doubt, pixel_height=header.pixel_height)
+
+
+def _check_frame(frame: int) -> None:
+    if frame != 1:
+        raise UnreadableImage(f"there is no frame {frame}: only DICOM files have frames")
+
+
+def _upright(picture: Picture, exif: bytes) -> Picture:
+    """Turned as EXIF says, if it is sound."""
+    orientation = _orientation(exif)
+    if orientation == 1:
+        return picture
+    image = Image.fromarray(picture.rgb)
+    image.getexif()[_ORIENTATION] = orientation
+    turned = np.array(ImageOps.exif_transpose(image))
+    height = 1 / picture.pixel_height if orientation in _SIDEWAYS else picture.pixel_height
+    return replace(picture, rgb=turned, pixel_height=height)
+
+
+def _orientation(exif: bytes) -> int:
+    """EXIF's orientation, 1 to 8; 1 where there is none, or EXIF is damaged."""
+    if not exif:
+        return 1
+    found = Image.Exif()
+    try:
+        found.load(exif)
+        orientation = found.get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 (Pillow raises anything; the pixels are sound without it)
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _check_still(image: Image.Image, *, limits: Limits) -> None:
     check_size(image.width, image.height, limits=limits)
     if getattr(image, "n_frames", 1) > 1:
         raise UnreadableImage("this file holds several images; export a single still image")
-
-
-def _decode_picture(data: bytes, *, frame: int, limits: Limits) -> np.ndarray:
-    """A PNG or JPEG by Pillow, whose own limits bound compressed text within the file."""
-    if data.startswith(JPEG_SIGNATURE):
-        check_scans(data)
-    with Image.open(FewPieces(data), formats=("PNG", "JPEG")) as image:
-        _check_still(image, limits=limits)
-        if frame != 1:
-            raise UnreadableImage(f"there is no frame {frame}: only DICOM files have frames")
-        if image.mode == "CMYK":
-            raise UnreadableImage("this JPEG is in CMYK, a print colour space; export it as RGB")
-        return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

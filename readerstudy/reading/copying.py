@@ -26,7 +26,13 @@ from readerstudy.studies.models import (
     Study,
 )
 from readerstudy.studies.permissions import Action, may
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review import similar_images
+from readerstudy.studies.review.models import (
+    CandidateFrame,
+    ImageFinding,
+    ImageReview,
+    ImageThumbnail,
+)
 from readerstudy.studies.screening.models import Exclusion, Screening
 
 OWN = {
@@ -156,6 +162,7 @@ def _copy_cases(copying: Copying) -> None:
         keys = list(Case.objects.filter(cohort=source).order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(keys), ROWS_AT_ONCE):
             _copy_some(keys[start : start + ROWS_AT_ONCE], cohort, link=copying.link)
+    _copy_similar_images(copying)
     _copy_screening(copying)
 
 
@@ -199,6 +206,31 @@ def _copy_images(cases: dict[int, Case], *, link: Callable[[str], str]) -> None:
         _copied(frame, image=copies[frame.image_id], file=link(frame.file.name))
         for frame in CandidateFrame.objects.filter(image__in=copies)
     )
+    for model in (ImageFinding, ImageThumbnail):
+        model.objects.bulk_create(
+            _copied(row, image=copies[row.image_id])
+            for row in model.objects.filter(image__in=copies)
+        )
+
+
+def _copy_similar_images(copying: Copying) -> None:
+    """The pairs of images that show the same, with their answers."""
+    pairs = list(similar_images.pairs_of(copying.source).order_by("pk"))
+    if not pairs:
+        return
+    images = {
+        (image.case.cohort.name, image.case.case_id, image.modality): image
+        for image in Image.objects.filter(case__cohort__study=copying.study).select_related(
+            "case__cohort"
+        )
+    }
+    for pair in pairs:
+        first, second = (
+            images.get((each.case.cohort.name, each.case.case_id, each.modality))
+            for each in pair.images
+        )
+        if first and second:
+            _copied(pair, first=first, second=second).save()
 
 
 def _copy_screening(copying: Copying) -> None:

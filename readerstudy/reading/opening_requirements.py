@@ -26,6 +26,7 @@ from readerstudy.studies.models import (
     testing_cases,
 )
 from readerstudy.studies.permissions import Action
+from readerstudy.studies.review import similar_images
 from readerstudy.studies.review.decisions import unapproved_image_reasons
 from readerstudy.studies.screening.models import Screening
 from readerstudy.studies.screening.screening_consistency import screening_disagreements
@@ -103,6 +104,15 @@ def check_images_approved(study: Study) -> CheckResult:
     """A person has approved each image that a reader is going to be shown."""
     there = "All images are approved."
     return CheckResult(missing=unapproved_image_reasons(study), there=there)
+
+
+@register_check("open", title="Pictures that stand twice", where=_cohorts_page)
+def check_similar_images(study: Study) -> CheckResult:
+    """Whoever reads the same picture twice, under two truths, makes one of them wrong."""
+    return CheckResult(
+        missing=similar_images.unanswered_reasons(study),
+        there="No picture stands in the study twice unless a person has said why.",
+    )
 
 
 @register_check("open", title="Screening", where=_screening_page)

@@ -18,11 +18,13 @@ from readerstudy.studies.file_staging import StagedFiles, staged_files
 from readerstudy.studies.models import Case, Cohort, Image, ReferenceStandard, Study
 from readerstudy.studies.read_cohort import DecodedCase, iter_cases, validate_manifest
 from readerstudy.studies.read_manifest import ManifestRow
+from readerstudy.studies.review.similar_images import record_similar
 from readerstudy.studies.review.staged_findings import (
     StagedFindings,
     stage_findings,
     store_findings,
 )
+from readerstudy.studies.review.unusual_sizes import record_unusual_sizes
 
 BATCH = 500  # rows of a table in one statement
 
@@ -69,8 +71,13 @@ def import_source(
         with transaction.atomic():
             study = Study.objects.select_for_update().get(pk=cohort.study_id)
             refuse_unfit(cohort, rows)
-            for at in range(0, len(staged), BATCH):
-                _store(cohort, staged[at : at + BATCH], reviewed_by=reviewed_by)
+            images = [
+                image
+                for at in range(0, len(staged), BATCH)
+                for image in _store(cohort, staged[at : at + BATCH], reviewed_by=reviewed_by)
+            ]
+            record_unusual_sizes(cohort, images, answered_by=reviewed_by)
+            record_similar(study, images, answered_by=reviewed_by)
             files.place()
             record(
                 "cohort.import",
@@ -136,14 +143,14 @@ def _stage(decoded: DecodedCase, files: StagedFiles) -> _Staged:
         digest = hashlib.sha256(png).hexdigest()
         images.append(_StagedImage(modality, files.stage(png), digest, width, height, spacing))
     findings = [
-        stage_findings(found, files.stage)
-        for found in (decoded.bus_findings, decoded.cdfi_findings)
+        stage_findings(decoded.bus_findings, files.stage, thumbnail=decoded.bus_thumbnail),
+        stage_findings(decoded.cdfi_findings, files.stage, thumbnail=decoded.cdfi_thumbnail),
     ]
     return decoded.row, images, findings
 
 
-def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
-    """One statement a table for the whole batch."""
+def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> list[Image]:
+    """One statement a table for the whole batch; the images."""
     cases = Case.objects.bulk_create(_case(cohort, row) for row, *_ in staged)
     ReferenceStandard.objects.bulk_create(
         ReferenceStandard(
@@ -158,6 +165,7 @@ def _store(cohort: Cohort, staged: list[_Staged], *, reviewed_by: str) -> None:
     images = Image.objects.bulk_create(_images(cases, staged))
     findings = [found for *_, of_case in staged for found in of_case]
     store_findings(images, findings, reviewed_by=reviewed_by)
+    return images
 
 
 def _case(cohort: Cohort, row: ManifestRow) -> Case:

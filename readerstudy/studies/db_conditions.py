@@ -24,6 +24,7 @@ IMAGE_UNDER_WAY = (
     "JOIN cohorts_image image ON image.case_id = a_case.id "
     "WHERE image.id = {row}.image_id) <> 'draft'"
 )
+PAIR_UNDER_WAY = IMAGE_UNDER_WAY.replace("image_id", "second_id")
 SCREENING_UNDER_WAY = (
     "(SELECT study.state FROM cohorts_study study JOIN cohorts_screening screening "
     "ON screening.study_id = study.id WHERE screening.id = {row}.screening_id) <> 'draft'"

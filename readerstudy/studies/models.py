@@ -27,11 +27,26 @@ from readerstudy.studies.db_conditions import (
     state_rank,
 )
 from readerstudy.studies.imports.models import ImportJob
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review.models import (
+    CandidateFrame,
+    ImageFinding,
+    ImageReview,
+    ImageThumbnail,
+    SimilarImages,
+)
 from readerstudy.studies.screening.models import Exclusion, Screening
 
 # Which have modules of their own.
-__all_models__ = (CandidateFrame, Exclusion, ImageReview, ImportJob, Screening)
+__all_models__ = (
+    CandidateFrame,
+    Exclusion,
+    ImageFinding,
+    ImageReview,
+    ImageThumbnail,
+    ImportJob,
+    Screening,
+    SimilarImages,
+)
 
 MAX_AGE = 120
 MAX_DIAMETER_MM = 200
@@ -340,6 +355,11 @@ class Image(models.Model):
 
     def __str__(self):
         return f"{self.get_modality_display()} of {self.case}"
+
+    @property
+    def open_colours(self) -> bool:
+        """Whether a person must still choose between two readings of its colours."""
+        return any(each.kind == "colours" and each.is_open for each in self.findings.all())
 
 
 @frozen_when(CASE_UNDER_WAY)

@@ -26,6 +26,7 @@ from readerstudy.imaging.deidentified_image import (
     deidentify_image,
 )
 from readerstudy.imaging.folder_or_zip import Source, open_source
+from readerstudy.imaging.likeness import thumbnail
 from readerstudy.imaging.pixels import encode_png
 from readerstudy.imaging.problems import ImportRefused, Problem, UnreadableImage
 from readerstudy.imaging.source_limits import Limits
@@ -47,6 +48,8 @@ class DecodedCase:
     cdfi_mm_per_pixel: float | None = None
     bus_findings: ImageFindings
     cdfi_findings: ImageFindings
+    bus_thumbnail: bytes
+    cdfi_thumbnail: bytes
 
 
 def read_cohort(path: str | Path, *, limits: Limits | None = None) -> Iterator[DecodedCase]:
@@ -93,6 +96,8 @@ def iter_cases(source: Source, rows: Iterable[ManifestRow]) -> Iterator[DecodedC
             cdfi_mm_per_pixel=case.cdfi.mm_per_pixel,
             bus_findings=case.bus.findings,
             cdfi_findings=case.cdfi.findings,
+            bus_thumbnail=thumbnail(case.bus.rgb),
+            cdfi_thumbnail=thumbnail(case.cdfi.rgb),
         )
 
 
@@ -136,7 +141,7 @@ def _image(
     name, frame = getattr(row, column), getattr(row, f"{kind}_frame")
     try:
         data = source.read(name, source.limits.max_file_bytes)
-        image = deidentify_image(data, frame=frame, limits=source.limits)
+        image = deidentify_image(data, frame=frame, in_colour=kind == "cdfi", limits=source.limits)
         spacing = getattr(row, f"{kind}_mm_per_pixel")
         return replace(image, mm_per_pixel=spacing) if spacing else image
     except ImportRefused as refused:

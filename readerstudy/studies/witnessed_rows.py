@@ -76,6 +76,9 @@ register(
 exclude_from_evidence(
     cohorts_ImportJob="how cases were imported",
     cohorts_CandidateFrame="frames that were not chosen",
+    cohorts_ImageFinding="what was found about images (its answers are events)",
+    cohorts_ImageThumbnail="thumbnails of images",
+    cohorts_SimilarImages="pictures that stand twice (the answers are events)",
     cohorts_Study_title="titles of studies",
     cohorts_Study_created_at="when studies were created",
     accounts_User="accounts",

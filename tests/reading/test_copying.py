@@ -22,7 +22,13 @@ from readerstudy.studies.models import (
     ReferenceStandard,
     Study,
 )
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review.models import (
+    CandidateFrame,
+    ImageFinding,
+    ImageReview,
+    ImageThumbnail,
+    SimilarImages,
+)
 from readerstudy.studies.screening.models import Exclusion, Screening
 from tests import factories
 from tests.rules.walk import sign_in
@@ -43,6 +49,9 @@ OWN = {
     Image: {"id", "case", "file"},
     ReferenceStandard: {"id", "case"},
     ImageReview: {"id", "image"},
+    ImageFinding: {"id", "image"},
+    ImageThumbnail: {"id", "image"},
+    SimilarImages: {"id", "first", "second"},
     CandidateFrame: {"id", "image", "file"},
     Screening: {"id", "study", "cohort"},
     Exclusion: {"id", "screening"},
@@ -63,6 +72,7 @@ def source():
     factories.make_investigator(study)
     image = Image.objects.filter(case__cohort__study=study).first()
     CandidateFrame.objects.create(image=image, number=3, file=image.file.name)
+    factories.add_findings(study)
     cohort = study.cohort_set.first()
     screening = Screening.objects.create(study=study, cohort=cohort, screened=9, enrolled=2)
     screening.exclusion_set.create(position=1, reason="other", note="x", patients=7)
@@ -132,6 +142,9 @@ def test_cases_are_copied_with_images_and_truth(asked, source):
         (ReferenceStandard, "case__cohort__study", 5),
         (ImageReview, "image__case__cohort__study", 10),
         (CandidateFrame, "image__case__cohort__study", 1),
+        (ImageFinding, "image__case__cohort__study", 1),
+        (ImageThumbnail, "image__case__cohort__study", 10),
+        (SimilarImages, "second__case__cohort__study", 1),
         (Screening, "study", 1), (Exclusion, "screening__cohort__study", 1),
     ):  # fmt: skip
         found = all_settings(model, **{path: made})

@@ -314,6 +314,9 @@ ADMIN = {
     "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>.png": _admin(
         "cohorts/cohort/{cohorts/cohort}/images/{image}.png", admin=200
     ),
+    "admin/cohorts/cohort/<int:cohort_id>/images/<int:image_id>-converted.png": _admin(
+        "cohorts/cohort/{cohorts/cohort}/images/0-converted.png", admin=404
+    ),
     "admin/cohorts/cohort/<int:cohort_id>/frames/<int:frame_id>.png": _admin(
         "cohorts/cohort/{cohorts/cohort}/frames/0.png", admin=404
     ),

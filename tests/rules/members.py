@@ -47,6 +47,7 @@ PAGES = {
     "inference/modelversion/import-predictions/": "id",
     "cohorts/cohort/{cohorts/cohort}/images/": "ida",
     "cohorts/cohort/{cohorts/cohort}/images/{image}.png": "ida",
+    "cohorts/cohort/{cohorts/cohort}/images/0-converted.png": "ida",
     "cohorts/cohort/{cohorts/cohort}/frames/0.png": "ida",
     "cohorts/importjob/{cohorts/importjob}/import/": "d",
     "cohorts/importjob/{cohorts/importjob}/cancel/": "d",

@@ -36,6 +36,7 @@ def make_study() -> Study:
     factories.make_practice(study, cases=1)
     factories.make_screening(study, enrolled=2)
     factories.make_investigator(study, "investigator")
+    factories.add_findings(study)
     lifecycle.open_study(study, by="test")
     register(study, Plan(), by="test")
     factories.make_investigator(study)

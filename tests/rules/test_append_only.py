@@ -30,10 +30,12 @@ from readerstudy.studies.models import (
     Case,
     Cohort,
     Image,
+    ImageFinding,
     ImageReview,
     Membership,
     Protocol,
     ReferenceStandard,
+    SimilarImages,
     Study,
 )
 from readerstudy.studies.screening.models import Exclusion, Screening
@@ -45,8 +47,8 @@ RECORD = {AuditEvent, Protocol, Prediction, Heatmap, ReadingOrder, Assignment, P
           Reading, RegisteredPlan, AnalysisRun, Trace, Consent, Profile, PracticeReading,
           DisplayCheck, UnblindingRequest, UnblindingAnswer, ImportedStudy}  # fmt: skip
 HISTORY = {model.history.model for model in tracked_models()}
-FOUNDATION = {Cohort, Case, Image, ImageReview, ReferenceStandard, Reader, StudyModel,
-              ModelVersion, Screening, Exclusion}  # fmt: skip
+FOUNDATION = {Cohort, Case, Image, ImageFinding, ImageReview, ReferenceStandard, Reader,
+              StudyModel, ModelVersion, Screening, SimilarImages, Exclusion}  # fmt: skip
 GUARDED = pytest.mark.parametrize(
     "model",
     sorted(RECORD | FOUNDATION | HISTORY, key=lambda model: model.__name__),

@@ -455,10 +455,10 @@ def test_statements_come_in_batches(
 ):
     monkeypatch.setattr(execution, "PROGRESS_EVERY", 3600.0)
     sources = [build_source(tmp_path / str(cases), cases) for cases in (2, 60)]
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(19):
         cohort_import.import_cohort(cohort=cohort, source=sources[0])
     other = Cohort.objects.create(study=cohort.study, name="other")
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(19):
         cohort_import.import_cohort(cohort=other, source=sources[1])
 
 

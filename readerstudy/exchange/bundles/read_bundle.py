@@ -42,7 +42,8 @@ def manifest_of(archive: BundleReader) -> dict[str, Any]:
             "imported. Export the study again without leaving anything out."
         )
     _require_same_columns(given, code)
-    missing = [t.file for t in (PEOPLE, *TABLES) if t.file not in archive]
+    expected = [t for t in (PEOPLE, *TABLES) if t.name in given]
+    missing = [t.file for t in expected if t.file not in archive]
     if missing:
         raise ExchangeError(f"The bundle lacks {', '.join(missing)}. Get a new copy.")
     return manifest
@@ -50,6 +51,9 @@ def manifest_of(archive: BundleReader) -> dict[str, Any]:
 
 def _require_same_columns(given: Any, code: str) -> None:
     here = column_names()
+    if isinstance(given, dict):  # one of an earlier release
+        lacking = {t.name for t in TABLES if t.optional and t.name not in given}
+        here = {name: columns for name, columns in here.items() if name not in lacking}
     if given == here:
         return
     differing = []
@@ -69,6 +73,8 @@ def people_of(archive: BundleReader) -> list[dict[str, str]]:
 
 def rows_of(archive: BundleReader, table: BundleTable) -> Iterator[tuple[int, dict[str, Any]]]:
     """A table's rows as (line, values as JSON has them). Raises ExchangeError."""
+    if table.optional and table.file not in archive:
+        return
     names = ["id", *(field.name for field in table.fields)]
     fields = {field.name: field for field in table.fields}
     found = _json_rows(archive, table.file, names) if table.nested else _csv_rows(

@@ -30,7 +30,8 @@ class BundleTable:
     are long texts, each written as a file of its own, by column and ending. ``shared`` names the
     column by which a row that the site has already is known; it is then used, never changed.
     ``columns`` are those of a job that belong to the study, in the order in which they are written;
-    without them, all of the model's belong.
+    without them, all of the model's belong. A bundle of an earlier release may lack an
+    ``optional`` table.
     """
 
     name: str
@@ -42,6 +43,7 @@ class BundleTable:
     documents: tuple[tuple[str, str], ...] = ()
     shared: str = ""
     columns: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
     def model(self) -> type[models.Model]:
@@ -133,6 +135,10 @@ TABLES: tuple[BundleTable, ...] = (
     BundleTable("images", "cohorts.Image", _IN_CASE),
     BundleTable("image_reviews", "cohorts.ImageReview", "image__case__cohort__study",
           usernames=("decided_by",)),
+    BundleTable("image_findings", "cohorts.ImageFinding", "image__case__cohort__study",
+          usernames=("answered_by",), optional=True),
+    BundleTable("similar_images", "cohorts.SimilarImages", "second__case__cohort__study",
+          usernames=("answered_by",), optional=True),
     BundleTable("screenings", "cohorts.Screening", "study"),
     BundleTable("exclusions", "cohorts.Exclusion", "screening__study"),
     BundleTable("reference_standards", "cohorts.ReferenceStandard", _IN_CASE, sealed=True),
@@ -195,6 +201,7 @@ EXCLUDED_MODELS: dict[str, str] = {
     "accounts.SharedCache": "holds nothing that could not be computed anew",
     "cohorts.ImportJob": "how cases came in, from which folder: the audit log tells of it",
     "cohorts.CandidateFrame": "frames that nobody has chosen are no part of a study",
+    "cohorts.ImageThumbnail": "thumbnails are made anew from the images",
     "inference.WeightsUpload": "how weights came in; the audit log tells of their registration",
     "inference.HistoricalModelVersion": "a model is the site's; its version here is in models",
     "analysis.FileSet": "files of runs, which are made anew from the results",

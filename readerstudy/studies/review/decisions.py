@@ -1,7 +1,7 @@
 """Approve, crop, choose a frame, reject, remove: each by a named person, in a draft, audited."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, ProtectedError, QuerySet
 from django.utils import timezone
 
 from readerstudy.audit.log import record
+from readerstudy.diagnosis import Modality
 from readerstudy.imaging import Box, Limits
 from readerstudy.studies.file_staging import StagedFiles, staged_in_transaction
 from readerstudy.studies.models import (
@@ -21,12 +22,20 @@ from readerstudy.studies.models import (
     practice_cases,
     testing_cases,
 )
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review import similar_images
+from readerstudy.studies.review.models import (
+    CandidateFrame,
+    ImageFinding,
+    ImageReview,
+    SimilarImages,
+)
+from readerstudy.studies.review.staged_findings import fields_of
 
 if TYPE_CHECKING:
     import numpy as np
 
 State = ImageReview.State
+COLOURS = "colours"  # the kind of finding that is answered by a choice
 
 
 class DecisionNotPossible(ValueError):
@@ -59,15 +68,23 @@ def images_with_reviews(study: Study) -> QuerySet[Image]:
 
 
 @transaction.atomic
-def approve(seen: Mapping[int, str], *, study: Study, by: str) -> int:
+def approve(
+    seen: Mapping[int, str],
+    *,
+    study: Study,
+    by: str,
+    answered: Mapping[int, Collection[str]] | None = None,
+) -> int:
     """Approve the images of a study, by id with the SHA-256 that was looked at; how many.
 
-    All or none. Raises DecisionNotPossible.
+    ``answered`` has, by image, the kinds of findings of which the person says that it is right
+    nevertheless. All or none. Raises DecisionNotPossible.
     """
     _require_draft(study)
-    images = list(images_with_reviews(study).filter(pk__in=seen))
+    images = list(images_with_reviews(study).filter(pk__in=seen).prefetch_related("findings"))
     if len(images) != len(seen):
         raise DecisionNotPossible("One of these images no longer exists. Reload the page.")
+    told: list[str] = []
     for image in images:
         review = _review_of(image)
         if image.sha256 != seen[image.pk]:
@@ -75,10 +92,27 @@ def approve(seen: Mapping[int, str], *, study: Study, by: str) -> int:
         if review.needs_frame or review.needs_crop:
             what = "choose a frame" if review.needs_frame else "draw a box around the ultrasound"
             raise DecisionNotPossible(f"{image} can't be approved yet: {what} first.")
+        told += _answer_findings(image, (answered or {}).get(image.pk, ()), by=by)
         _decide(review, State.APPROVED, by=by, sha256=image.sha256)
     detail = {"images": sorted(image.sha256 for image in images)}
-    record("image.approve", actor=by, study=study.slug, detail=detail)
+    record("image.approve", actor=by, study=study.slug, detail=detail | _told(told))
     return len(images)
+
+
+def _answer_findings(image: Image, kinds: Collection[str], *, by: str) -> list[str]:
+    """Store the answers; what was answered. Raises DecisionNotPossible where one is missing."""
+    waiting = [finding for finding in image.findings.all() if finding.is_open]
+    for finding in waiting:
+        if finding.kind not in kinds or finding.kind == COLOURS:
+            what = "Choose its colours" if finding.kind == COLOURS else "Answer what was found"
+            raise DecisionNotPossible(f"{image} can't be approved yet. {what}: {finding.text}")
+        finding.answered_by, finding.answered_at = by, timezone.now()
+        finding.save()
+    return [f"{image}: {finding.kind}" for finding in waiting]
+
+
+def _told(answered: list[str]) -> dict[str, list[str]]:
+    return {"findings": answered} if answered else {}
 
 
 @transaction.atomic
@@ -103,6 +137,7 @@ def crop(image: Image, box: Box, *, seen: str, by: str) -> Image:
     review = _review_of(image)
     if review.needs_frame:
         raise DecisionNotPossible("Choose a frame first.")
+    _require_colours(image)
     least = Limits().min_side
     if box != box.clamped(image.width, image.height) or min(box.width, box.height) < least:
         raise DecisionNotPossible(
@@ -113,7 +148,7 @@ def crop(image: Image, box: Box, *, seen: str, by: str) -> Image:
     review.suspected = _suspected(rgb)
     review.needs_crop, review.is_screened = "", True
     before = {"sha256": image.sha256, "width": image.width, "height": image.height}
-    with _replaced(image, _encoded(rgb), width=box.width, height=box.height):
+    with _replaced(image, _encoded(rgb), rgb):
         _decide(review, State.CROPPED, by=by)
         after = {"sha256": image.sha256, "box": list(box)}
         _record_change("image.crop", image, by=by, before=before, after=after)
@@ -135,12 +170,51 @@ def choose_frame(image: Image, number: int, *, by: str) -> Image:
     review.suspected = _suspected(rgb)
     review.needs_frame = False
     before = {"sha256": image.sha256}
-    with _replaced(image, png, width=rgb.shape[1], height=rgb.shape[0]) as files:
+    with _replaced(image, png, rgb) as files:
         _forget_frames(image, files)
         _decide(review, State.PENDING, by=by)
         after = {"sha256": image.sha256, "frame": number}
         _record_change("image.choose_frame", image, by=by, before=before, after=after)
     return image
+
+
+@transaction.atomic
+def choose_colours(image: Image, *, converted: bool, seen: str, by: str) -> Image:
+    """Settle how the image's samples are read: as they are, or converted from luminance and colour
+    differences. ``seen`` is as for `crop`. Raises DecisionNotPossible."""
+    _require_draft(image.case.cohort.study)
+    image = _locked(image, seen)
+    finding = image.findings.filter(kind=COLOURS, answered_by="").first()
+    review = _review_of(image)
+    if finding is None or review.needs_frame:
+        what = "Choose a frame first." if review.needs_frame else "Its colours are settled."
+        raise DecisionNotPossible(what)
+    finding.answered_by, finding.answered_at = by, timezone.now()
+    finding.save()
+    before = {"sha256": image.sha256}
+    rgb = _decoded(_read(image.file.name))
+    if converted:
+        rgb = _converted(rgb)
+        review.suspected = _suspected(rgb)
+    with _replaced(image, _encoded(rgb), rgb):
+        _decide(review, State.PENDING, by=by)
+        after = {"sha256": image.sha256, "converted": converted}
+        _record_change("image.choose_colours", image, by=by, before=before, after=after)
+    return image
+
+
+def other_colours(image: Image) -> bytes:
+    """A PNG of the picture that the image would be with its samples converted."""
+    return _encoded(_converted(_decoded(_read(image.file.name))))
+
+
+@transaction.atomic
+def answer_similar(pair: SimilarImages, text: str, *, by: str) -> None:
+    """Say why two images that show the same may both stand. Raises DecisionNotPossible."""
+    study = _require_draft(pair.second.case.cohort.study)
+    if not text.strip():
+        raise DecisionNotPossible("Enter why both images may stand in the study.")
+    similar_images.answer(pair, text.strip(), by=by, study=study)
 
 
 @transaction.atomic
@@ -159,6 +233,8 @@ def remove_case(case: Case, *, by: str) -> None:
             for image in images:
                 _forget_frames(image, files)
                 files.remove_on_commit(image.file.name)
+            similar_images.forget(images)
+            ImageFinding.objects.filter(image__in=images).delete()
             ImageReview.objects.filter(image__in=images).delete()
             Image.objects.filter(case=case).delete()
             ReferenceStandard.objects.filter(case=case).delete()
@@ -211,16 +287,36 @@ def _record_change(action: str, image: Image, *, by: str, before: dict, after: d
     )
 
 
+def _require_colours(image: Image) -> None:
+    if image.findings.filter(kind=COLOURS, answered_by="").exists():
+        raise DecisionNotPossible("Choose its colours first.")
+
+
 @contextmanager
-def _replaced(image: Image, png: bytes, *, width: int, height: int) -> Iterator[StagedFiles]:
-    """Give an image another file under a new name; the old one goes once all is committed."""
+def _replaced(image: Image, png: bytes, rgb: "np.ndarray") -> Iterator[StagedFiles]:
+    """Give an image another file under a new name; the old one goes once all is committed.
+
+    What is known of its pixels is found anew.
+    """
     with staged_in_transaction("decision") as files:
         files.remove_on_commit(image.file.name)
         image.file, image.sha256 = files.stage(png), hashlib.sha256(png).hexdigest()
-        image.width, image.height = width, height
+        image.height, image.width = rgb.shape[:2]
         image.save()
+        _find_anew(image, rgb)
+        similar_images.refresh(image, rgb)
         files.place()
         yield files
+
+
+def _find_anew(image: Image, rgb: "np.ndarray") -> None:
+    from readerstudy.imaging.findings import OF_CONTENT, content_findings
+
+    image.findings.filter(kind__in=OF_CONTENT).delete()
+    found = content_findings(rgb, in_colour=image.modality == Modality.CDFI)
+    ImageFinding.objects.bulk_create(
+        ImageFinding(image=image, **fields_of(finding)) for finding in found
+    )
 
 
 def _forget_frames(image: Image, files: StagedFiles) -> None:
@@ -233,7 +329,7 @@ def _read(name: str) -> bytes:
     return (settings.MEDIA_ROOT / name).read_bytes()
 
 
-# These three load NumPy and Pillow, which no other page has a use for.
+# These load NumPy and Pillow, which no other page has a use for.
 
 
 def _decoded(png: bytes) -> "np.ndarray":
@@ -246,6 +342,12 @@ def _encoded(rgb: "np.ndarray") -> bytes:
     from readerstudy.imaging.pixels import encode_png
 
     return encode_png(rgb)
+
+
+def _converted(rgb: "np.ndarray") -> "np.ndarray":
+    from readerstudy.imaging.colours import rgb_of_ybr
+
+    return rgb_of_ybr(rgb)
 
 
 def _suspected(rgb: "np.ndarray") -> list[list[int]]:

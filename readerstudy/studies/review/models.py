@@ -1,11 +1,11 @@
 """What is known of an image that a person must look at, and what that person decided."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from readerstudy.audit.append_only import frozen_when
 from readerstudy.imaging.box import Box
-from readerstudy.studies.db_conditions import IMAGE_UNDER_WAY
+from readerstudy.studies.db_conditions import IMAGE_UNDER_WAY, PAIR_UNDER_WAY
 
 
 @frozen_when(IMAGE_UNDER_WAY)
@@ -86,3 +86,101 @@ class CandidateFrame(models.Model):
 
     def __str__(self):
         return f"Frame {self.number} of {self.image}"
+
+
+@frozen_when(IMAGE_UNDER_WAY)
+class ImageFinding(models.Model):
+    """What may be false about an image, found at import, and who said that it is right.
+
+    One that must be answered keeps the image from being approved.
+    """
+
+    image = models.ForeignKey(
+        "cohorts.Image",
+        on_delete=models.PROTECT,
+        related_name="findings",
+        help_text="Of which it may be false",
+    )
+    kind = models.CharField(max_length=16, help_text="As in imaging/findings.py")
+    text = models.CharField(max_length=300, help_text="What was found, in words")
+    must_answer = models.BooleanField(default=True, help_text="Not so for what is only told")
+    answered_by = models.CharField(max_length=150, blank=True, help_text="Who answered")
+    answered_at = models.DateTimeField(null=True, help_text="When")
+
+    class Meta:
+        ordering = ["image", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "kind"], name="image_finding_once"),
+            models.CheckConstraint(
+                condition=Q(answered_by="", answered_at__isnull=True)
+                | (~Q(answered_by="") & Q(answered_at__isnull=False)),
+                name="image_finding_answered_by_someone",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.kind} of {self.image}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person must still answer it."""
+        return self.must_answer and not self.answered_by
+
+
+class ImageThumbnail(models.Model):
+    """An image as 16 by 16 brightnesses, by which pictures that show the same are found."""
+
+    image = models.OneToOneField(
+        "cohorts.Image", on_delete=models.PROTECT, related_name="thumbnail"
+    )
+    pixels = models.BinaryField(max_length=256)
+
+    def __str__(self):
+        return f"Thumbnail of {self.image}"
+
+
+@frozen_when(PAIR_UNDER_WAY)
+class SimilarImages(models.Model):
+    """Two images of a study that show the same, or seem to, and who said why that is right.
+
+    The second one came later. Each image is paired with the first one that it is like.
+    """
+
+    first = models.ForeignKey(
+        "cohorts.Image",
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The image that came first",
+    )
+    second = models.ForeignKey(
+        "cohorts.Image",
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The image that came later",
+    )
+    is_same = models.BooleanField(help_text="Pixel for pixel; else by their thumbnails")
+    answer = models.CharField(max_length=200, blank=True, help_text="Why both may stand")
+    answered_by = models.CharField(max_length=150, blank=True, help_text="Who answered")
+    answered_at = models.DateTimeField(null=True, help_text="When")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="similar_images_once"),
+            models.CheckConstraint(
+                condition=Q(first__lt=F("second")), name="similar_images_in_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(answer="", answered_by="", answered_at__isnull=True)
+                | (~Q(answer="") & ~Q(answered_by="") & Q(answered_at__isnull=False)),
+                name="similar_images_answered_by_someone",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.first} and {self.second}"
+
+    @property
+    def images(self) -> list[models.Model]:
+        """Both."""
+        return [self.first, self.second]

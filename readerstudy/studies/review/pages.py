@@ -18,8 +18,8 @@ from readerstudy.audit.log import record
 from readerstudy.imaging import Box
 from readerstudy.studies.models import Cohort, Image, Study
 from readerstudy.studies.permissions import Action, may
-from readerstudy.studies.review import decisions
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review import decisions, similar_images
+from readerstudy.studies.review.models import CandidateFrame, ImageReview, SimilarImages
 
 IMAGES_A_PAGE = 12
 State = ImageReview.State
@@ -49,6 +49,11 @@ class ReviewsImages:
         pages = [
             ("<int:cohort_id>/images/", self.images_view, "images"),
             ("<int:cohort_id>/images/<int:image_id>.png", require_safe(self.image_view), "image"),
+            (
+                "<int:cohort_id>/images/<int:image_id>-converted.png",
+                require_safe(self.converted_view),
+                "converted",
+            ),
             ("<int:cohort_id>/frames/<int:frame_id>.png", require_safe(self.frame_view), "frame"),
         ]
         own = [
@@ -79,6 +84,7 @@ class ReviewsImages:
             "shown": shown,
             "choices": SHOWN,
             "counts": _counts(cohort),
+            "pairs": _pairs(cohort),
             "may_decide": may_decide,
         }
         return TemplateResponse(request, "admin/cohorts/cohort/images.html", context)
@@ -87,6 +93,18 @@ class ReviewsImages:
         """The stored PNG; as all of the admin, not to be kept by a cache."""
         cohort = self._cohort(request, cohort_id)
         return _png(get_object_or_404(Image, pk=image_id, case__cohort=cohort))
+
+    def converted_view(self, request: HttpRequest, cohort_id: int, image_id: int) -> HttpResponse:
+        """As `image_view`, were the image's samples converted; for one whose colours are open."""
+        cohort = self._cohort(request, cohort_id)
+        images = Image.objects.filter(
+            case__cohort=cohort, findings__kind=decisions.COLOURS, findings__answered_by=""
+        )
+        image = get_object_or_404(images, pk=image_id)
+        try:
+            return HttpResponse(decisions.other_colours(image), content_type="image/png")
+        except FileNotFoundError:
+            raise Http404 from None
 
     def frame_view(self, request: HttpRequest, cohort_id: int, frame_id: int) -> HttpResponse:
         """The stored PNG of a clip's frame."""
@@ -131,11 +149,17 @@ def _images(cohort: Cohort, shown: str) -> QuerySet[Image]:
     images = (
         Image.objects.filter(case__cohort=cohort)
         .select_related("review", "case__cohort__study")
-        .prefetch_related("candidateframe_set")
+        .prefetch_related("candidateframe_set", "findings")
         .annotate(is_approved=Exists(_APPROVED))
         .order_by("case__case_id", "case", "modality")
     )
     return images if shown == "all" else images.filter(is_approved=shown == "approved")
+
+
+def _pairs(cohort: Cohort) -> QuerySet[SimilarImages]:
+    """Images of this cohort that stand in the study twice, and nobody has said why."""
+    either = Q(first__case__cohort=cohort) | Q(second__case__cohort=cohort)
+    return similar_images.pairs_of(cohort.study).filter(either, similar_images.OPEN)
 
 
 def _counts(cohort: Cohort) -> dict[str, int]:
@@ -166,7 +190,11 @@ def _approve(submitted, cohort: Cohort, *, by: str) -> str:
         raise decisions.DecisionNotPossible("Tick the images that you have reviewed.")
     if len(seen) != Image.objects.filter(pk__in=seen, case__cohort=cohort).count():
         raise decisions.DecisionNotPossible("One of these images does not belong to this cohort.")
-    count = decisions.approve(seen, study=cohort.study, by=by)
+    answered: dict[int, set[str]] = {}
+    for each in submitted.getlist("answered"):
+        number, _, kind = each.partition(":")
+        answered.setdefault(_number(number, "image"), set()).add(kind)
+    count = decisions.approve(seen, study=cohort.study, by=by, answered=answered)
     return f"{count} images approved." if count > 1 else "1 image approved."
 
 
@@ -182,6 +210,24 @@ def _choose_frame(submitted, cohort: Cohort, *, by: str) -> str:
     number = _number(submitted.get("number"), "frame")
     decisions.choose_frame(image, number, by=by)
     return f"{image} is now frame {number}. The other frames were deleted."
+
+
+def _choose_colours(submitted, cohort: Cohort, *, by: str) -> str:
+    choice = submitted.get("colours")
+    if choice not in ("stored", "converted"):
+        raise decisions.DecisionNotPossible("Choose one of the two pictures.")
+    image = _one(submitted, cohort)
+    seen = submitted.get("sha256", "")
+    decisions.choose_colours(image, converted=choice == "converted", seen=seen, by=by)
+    return f"The colours of {image} are settled. Review the result."
+
+
+def _answer_similar(submitted, cohort: Cohort, *, by: str) -> str:
+    pair = _pairs(cohort).filter(pk=_number(submitted.get("pair"), "pair")).first()
+    if pair is None:
+        raise decisions.DecisionNotPossible("This pair no longer exists. Reload the page.")
+    decisions.answer_similar(pair, submitted.get("answer", ""), by=by)
+    return f"{pair} may both stand."
 
 
 def _reject(submitted, cohort: Cohort, *, by: str) -> str:
@@ -201,6 +247,8 @@ DECISIONS: dict[str, Callable[..., str]] = {
     "approve": _approve,
     "crop": _crop,
     "frame": _choose_frame,
+    "colours": _choose_colours,
+    "similar": _answer_similar,
     "reject": _reject,
     "remove": _remove,
 }

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from readerstudy.studies.models import Image
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review.models import (
+    CandidateFrame,
+    ImageFinding,
+    ImageReview,
+    ImageThumbnail,
+)
 
 if TYPE_CHECKING:
     from readerstudy.imaging.deidentified_image import ImageFindings
+    from readerstudy.imaging.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +27,21 @@ class StagedFindings:
     says_burned_in: bool
     needs_crop: str
     frames: list[tuple[int, str]]
+    doubts: tuple["Finding", ...]
+    thumbnail: bytes
 
 
-def stage_findings(findings: "ImageFindings", stage: Callable[[bytes], str]) -> StagedFindings:
+def stage_findings(
+    findings: "ImageFindings", stage: Callable[[bytes], str], *, thumbnail: bytes
+) -> StagedFindings:
     """Put frames aside by ``stage``, which gives the name that a PNG file will have."""
     return StagedFindings(
         suspected=[list(box) for box in findings.boxes],
         says_burned_in=findings.says_burned_in,
         needs_crop=findings.needs_crop,
         frames=[(frame.number, stage(frame.png)) for frame in findings.frames],
+        doubts=findings.doubts,
+        thumbnail=thumbnail,
     )
 
 
@@ -39,7 +51,7 @@ def store_findings(
     """A review of each stored image, in the same order.
 
     All wait for a person, unless ``reviewed_by`` names who made the pictures: those that need
-    neither a crop nor a frame are then approved.
+    neither a crop nor a frame are then approved, and what was found about them answered.
     """
     found = list(zip(images, staged, strict=True))
     ImageReview.objects.bulk_create(_review(image, of, reviewed_by) for image, of in found)
@@ -48,6 +60,22 @@ def store_findings(
         for image, of in found
         for number, name in of.frames
     )
+    answer = {"answered_by": reviewed_by, "answered_at": timezone.now()} if reviewed_by else {}
+    ImageFinding.objects.bulk_create(
+        ImageFinding(image=image, **fields_of(doubt), **(answer if doubt.must_answer else {}))
+        for image, of in found
+        for doubt in of.doubts
+    )
+    ImageThumbnail.objects.bulk_create(
+        ImageThumbnail(image=image, pixels=of.thumbnail) for image, of in found
+    )
+
+
+def fields_of(finding: "Finding") -> dict[str, object]:
+    """What a row says of a finding."""
+    return {
+        "kind": finding.kind, "text": finding.text[:300], "must_answer": finding.must_answer
+    }  # fmt: skip
 
 
 def _review(image: Image, found: StagedFindings, reviewed_by: str) -> ImageReview:

@@ -1,0 +1,136 @@
+"""The stored samples of one DICOM frame, before anything is made of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.pixels import pixel_array
+from pydicom.uid import (
+    JPEG2000,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from readerstudy.imaging import jpeg
+from readerstudy.imaging.codestream import Codestream, read_codestream
+from readerstudy.imaging.colours import RGB, YBR
+from readerstudy.imaging.decode_subprocess import decode_in_subprocess
+from readerstudy.imaging.dicom_rle import unpack_run_length
+from readerstudy.imaging.problems import UnreadableImage
+
+# One named decoder for each syntax, so that a picture does not depend on what else is installed.
+_PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
+_JPEG_2000 = (JPEG2000Lossless, JPEG2000)
+_LOSSLESS_JPEG = (JPEGLossless, JPEGLosslessSV1)
+_JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
+SYNTAXES = {*_PLAIN, RLELossless, *_JPEG, *_JPEG_2000, *_LOSSLESS_JPEG, *_JPEG_LS}
+"""Transfer syntaxes that are read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Values of one frame, and what three of them a pixel are taken as."""
+
+    values: np.ndarray  # (H, W) or (H, W, 3)
+    colours: str = RGB
+    """RGB or YBR, by what the frame proves, else by the file's label."""
+    is_proven: bool = True
+    """Not so where a label is all there is, and machines are known to write it wrongly."""
+    converted: bool = False
+    """They are RGB now, and were surely YBR."""
+
+
+def samples_of(dataset: Dataset, encoded: bytes) -> Samples:
+    """The samples of one frame that `dataset` describes, whose bytes are `encoded`.
+
+    Raises
+    ------
+    UnreadableImage
+        If the frame is damaged, or not what the data set says.
+    Exception
+        Of any kind, where it is malformed.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    label = YBR if dataset.PhotometricInterpretation in ("YBR_FULL", "YBR_FULL_422") else RGB
+    if syntax in _PLAIN:
+        if dataset.PhotometricInterpretation == "YBR_FULL_422":
+            return Samples(values=pixel_array(_alone(dataset, encoded), index=0), converted=True)
+        return Samples(values=_uncompressed(dataset, encoded), colours=label)
+    if syntax == RLELossless:
+        return Samples(values=_unpacked(dataset, encoded), colours=label)
+    codestream = read_codestream(encoded, dataset)
+    colours = codestream.proven_colours
+    if syntax in _JPEG:
+        return _of_jpeg(dataset, encoded, codestream, label=label)
+    if syntax in _JPEG_2000:
+        values = pixel_array(_alone(dataset, encoded, RGB), index=0, decoding_plugin="pillow")
+        is_ours = dataset.PhotometricInterpretation not in ("YBR_RCT", "YBR_ICT")
+        return Samples(values=values, colours=colours or label, is_proven=bool(colours) or is_ours)
+    values = decode_in_subprocess(encoded, dataset)
+    is_proven = bool(colours) or syntax in _JPEG_LS
+    return Samples(values=values, colours=colours or label, is_proven=is_proven)
+
+
+def _of_jpeg(dataset: Dataset, encoded: bytes, codestream: Codestream, *, label: str) -> Samples:
+    header, colours = codestream.jpeg_header, codestream.proven_colours
+    if header.bits != 8:
+        return Samples(values=decode_in_subprocess(encoded, dataset), colours=label)
+    complete = encoded if encoded.rstrip(b"\0").endswith(jpeg.EOI) else encoded + jpeg.EOI
+    if header.is_subsampled and len(header.components) == 3:
+        return Samples(values=jpeg.decode(complete, header, colours=YBR), converted=True)
+    values = jpeg.decode(complete, header)
+    return Samples(values=values, colours=colours or label, is_proven=bool(colours))
+
+
+def _uncompressed(dataset: Dataset, frame: bytes) -> np.ndarray:
+    """Values as they lie in the file, each moved to where High Bit says that it ends."""
+    high, stored = int(dataset.get("HighBit", dataset.BitsStored - 1)), dataset.BitsStored
+    if not stored - 1 <= high < dataset.BitsAllocated:
+        raise UnreadableImage(
+            "this DICOM file's bits (High Bit, Bits Stored) contradict each other; export it again"
+        )
+    shift = high + 1 - stored
+    plain = _alone(dataset, frame, RGB if dataset.SamplesPerPixel == 3 else "")
+    if not shift:
+        return pixel_array(plain, index=0)
+    is_signed = dataset.PixelRepresentation
+    plain.BitsStored, plain.HighBit = plain.BitsAllocated, plain.BitsAllocated - 1
+    plain.PixelRepresentation = 0
+    values = (pixel_array(plain, index=0) >> shift) & (2**stored - 1)
+    if not is_signed:
+        return values
+    return np.where(values < 2 ** (stored - 1), values, values.astype(np.int32) - 2**stored)
+
+
+def _unpacked(dataset: Dataset, encoded: bytes) -> np.ndarray:
+    plain = Dataset(dataset)
+    plain.file_meta = FileMetaDataset(dataset.file_meta)
+    plain.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if plain.SamplesPerPixel > 1:
+        plain.PlanarConfiguration = 1
+    return _uncompressed(plain, unpack_run_length(encoded, dataset))
+
+
+def _alone(dataset: Dataset, frame: bytes, photometric: str = "") -> Dataset:
+    """The data set with this frame alone, which pydicom decodes and does not convert if RGB."""
+    alone = Dataset(dataset)
+    alone.file_meta = FileMetaDataset(dataset.file_meta)
+    alone.NumberOfFrames = 1
+    alone.pop("ExtendedOffsetTable", None)
+    alone.pop("ExtendedOffsetTableLengths", None)
+    if photometric and alone.SamplesPerPixel == 3:
+        alone.PhotometricInterpretation = photometric
+    is_compressed = alone.file_meta.TransferSyntaxUID.is_encapsulated
+    alone.PixelData = encapsulate([frame]) if is_compressed else frame + b"\0" * (len(frame) % 2)
+    return alone

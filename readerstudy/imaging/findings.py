@@ -1,0 +1,90 @@
+"""What a person must know who looks at a picture: where it may be false, or no picture at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+COLOURS = "colours"
+STRETCHED, SHAPE = "stretched", "shape"
+FRAMES, EXTRA = "frames", "extra"
+BLACK, FLAT, GREY = "black", "flat", "grey"
+OF_CONTENT = (BLACK, FLAT, GREY)
+SIZE = "size"
+
+BLACK_LEVEL = 16
+"""Of 256: where hardly a pixel is brighter, there is nothing to see."""
+FLAT_LEVELS = 10
+"""Of 256: the picture lies within fewer, but for a few pixels."""
+FEW = 0.001
+"""Of the pixels."""
+COLOURED = 40
+"""Of 256: a pixel whose channels lie this far apart is plainly no grey."""
+COLOUR_SHARE = 0.0001
+"""Of the pixels, of a Doppler picture that shows any flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know. One that must be answered keeps the picture from being approved until a
+    person has looked at it and said that it is right."""
+
+    kind: str
+    text: str
+    must_answer: bool = True
+
+
+def content_findings(rgb: np.ndarray, *, in_colour: bool) -> list[Finding]:
+    """What the pixels themselves give away.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray, shape (H, W, 3), uint8
+    in_colour : bool
+        Whether it is a picture in which colours are to be expected: a Doppler one.
+    """
+    brightest, darkest = rgb.max(axis=2), rgb.min(axis=2)
+    below = np.cumsum(np.bincount(brightest.ravel(), minlength=256)) / brightest.size
+    low, high = (int(np.searchsorted(below, share)) for share in (FEW, 1 - FEW))
+    if high <= BLACK_LEVEL:
+        return [Finding(BLACK, "The picture is black, or nearly so.")]
+    if high - low < FLAT_LEVELS:
+        return [Finding(FLAT, "The picture is of one shade, or nearly so.")]
+    if in_colour and (brightest - darkest >= COLOURED).mean() < COLOUR_SHARE:
+        return [Finding(GREY, "There is no colour in it: no flow is visible, or it is no Doppler.")]
+    return []
+
+
+def colours_finding() -> Finding:
+    """That nothing tells how the samples are to be read."""
+    return Finding(
+        COLOURS, "The file does not tell for sure how its colours are stored: choose the right one."
+    )
+
+
+def stretched_finding(height: float) -> Finding:
+    """That the picture was made larger one way, so that its pixels are square."""
+    how, times = ("higher", height) if height > 1 else ("wider", 1 / height)
+    return Finding(
+        STRETCHED,
+        f"Its pixels were not square. It was made {times:.3g} times {how}, as the file says.",
+        must_answer=False,
+    )
+
+
+def shape_finding(doubt: str) -> Finding:
+    """That the shape of the pixels is doubtful; ``doubt`` says why."""
+    return Finding(SHAPE, f"Round things may be oval in it: the file is unsound, {doubt}.")
+
+
+def frames_finding(*, held: int, declared: int | None) -> Finding:
+    """That the file holds more frames than it says."""
+    says = f"says that it has {declared}" if declared else "does not say how many it has"
+    return Finding(FRAMES, f"The file holds {held} frames, and {says}.", must_answer=False)
+
+
+def extra_finding(count: int) -> Finding:
+    """That there are bytes in the pixels that belong to no frame."""
+    return Finding(
+        EXTRA, f"The file's pixels are {count} bytes longer than its header says: compare it with "
+        "the original."
+    )  # fmt: skip

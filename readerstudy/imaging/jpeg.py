@@ -1,0 +1,159 @@
+"""JPEG images: what their markers say, and their pixels by a decoder that takes no warning lightly.
+
+A decoder that meets damage in the middle goes on with grey and says so at most in a warning; here
+every warning is a refusal.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+
+from readerstudy.imaging.colours import RGB, YBR
+from readerstudy.imaging.piece_limit import MOST, too_many_pieces
+from readerstudy.imaging.problems import UnreadableImage
+
+SOI, EOI = b"\xff\xd8", b"\xff\xd9"
+_APP0, _APP1, _APP2, _APP14, _SOS = 0xE0, 0xE1, 0xE2, 0xEE, 0xDA
+_JPEG_LS_FRAME = 0xF7
+_FRAMES = {*range(0xC0, 0xD0), _JPEG_LS_FRAME} - {0xC4, 0xC8, 0xCC}
+_STANDALONE = {0x01, *range(0xD0, 0xD8)}
+_RGB_LETTERS = tuple(b"RGB")
+_ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and then the transform
+_DAMAGED = "this JPEG image is damaged or incomplete; export it again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JpegHeader:
+    """What stands before a JPEG's first scan."""
+
+    width: int
+    height: int
+    bits: int
+    components: tuple[tuple[int, int], ...]
+    """(id, both sampling factors in one byte) of each."""
+    has_jfif: bool = False
+    adobe_transform: int | None = None
+    pixel_height: float = 1.0
+    """Of a pixel, its width being 1."""
+    has_more_images: bool = False
+    exif: bytes = b""
+
+    @property
+    def is_subsampled(self) -> bool:
+        """Whether a component has fewer samples than another: never so in RGB."""
+        return len({sampling for _id, sampling in self.components}) > 1
+
+    @property
+    def proven_colours(self) -> str:
+        """RGB or YBR, where markers prove it and don't contradict each other; else ""."""
+        if len(self.components) != 3:
+            return ""
+        if self.is_subsampled:
+            return YBR
+        said = {YBR} if self.has_jfif else set()
+        if self.adobe_transform is not None:
+            said.add(YBR if self.adobe_transform else RGB)
+        if not said and tuple(number for number, _ in self.components) == _RGB_LETTERS:
+            said = {RGB}
+        return said.pop() if len(said) == 1 else ""
+
+
+def read_header(encoded: bytes) -> JpegHeader:
+    """What a JPEG or JPEG-LS image says of itself. Raises UnreadableImage."""
+    found, facts = None, {}
+    for marker, payload in _segments(encoded):
+        if marker in _FRAMES:
+            if found:
+                raise UnreadableImage(_DAMAGED)
+            found = _frame(payload)
+        elif marker == _APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 12:
+            facts |= {"has_jfif": True, "pixel_height": _pixel_height(payload)}
+        elif marker == _APP14 and payload.startswith(b"Adobe") and len(payload) >= 12:
+            facts["adobe_transform"] = payload[11]
+        elif marker == _APP2 and payload.startswith(b"MPF\0"):
+            facts["has_more_images"] = True
+        elif marker == _APP1 and payload.startswith(b"Exif\0\0"):
+            facts["exif"] = payload
+    if not found:
+        raise UnreadableImage(_DAMAGED)
+    return JpegHeader(**found, **facts)
+
+
+def decode(encoded: bytes, header: JpegHeader, *, colours: str = RGB) -> np.ndarray:
+    """The pixels of a baseline or progressive JPEG of 8 bits: (H, W), or (H, W, 3) RGB.
+
+    Three components are taken as ``colours`` says, whatever the markers do: RGB leaves the samples
+    as they are. Raises UnreadableImage for damage, be it ever so small.
+    """
+    if header.bits != 8 or len(header.components) not in (1, 3):
+        raise UnreadableImage(
+            f"this JPEG image has {len(header.components)} channels of {header.bits} bits, which "
+            "are not supported; export it as RGB or greyscale with 8 bits"
+        )
+    is_grey = len(header.components) == 1
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            encoded if is_grey else _marked(encoded, colours), "GRAY" if is_grey else "RGB"
+        )
+    except ValueError as error:
+        raise UnreadableImage(_DAMAGED) from error
+    return pixels[..., 0] if is_grey else pixels
+
+
+def _segments(encoded: bytes) -> Iterator[tuple[int, bytes]]:
+    """(marker, payload) of what stands before the first scan. Raises UnreadableImage."""
+    if not encoded.startswith(SOI):
+        raise UnreadableImage(_DAMAGED)
+    for marker, start, end in _places(encoded):
+        yield marker, encoded[start + 4 : end]
+
+
+def _places(encoded: bytes) -> Iterator[tuple[int, int, int]]:
+    position = len(SOI)
+    for _segment in range(MOST):
+        if len(encoded) < position + 4 or encoded[position] != 0xFF:
+            raise UnreadableImage(_DAMAGED)
+        marker, length = struct.unpack_from(">BH", encoded, position + 1)
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
+        if marker in _STANDALONE:
+            position += 2
+            continue
+        if marker == _SOS:
+            return
+        if length < 2:
+            raise UnreadableImage(_DAMAGED)
+        yield marker, position, position + 2 + length
+        position += 2 + length
+    raise too_many_pieces()
+
+
+def _frame(payload: bytes) -> dict:
+    """Size, bits and components by a frame's header."""
+    try:
+        bits, height, width, count = struct.unpack_from(">BHHB", payload)
+        parts = [struct.unpack_from(">BB", payload, 6 + 3 * at) for at in range(count)]
+    except struct.error:
+        raise UnreadableImage(_DAMAGED) from None
+    return {"bits": bits, "height": height, "width": width, "components": tuple(parts)}
+
+
+def _pixel_height(payload: bytes) -> float:
+    """By the densities of a JFIF marker: where pixels lie denser across, they are narrower."""
+    _unit, across, down = struct.unpack_from(">BHH", payload, 7)
+    return across / down if across and down else 1.0
+
+
+def _marked(encoded: bytes, colours: str) -> bytes:
+    """The image with one marker of its colours, in place of all that it has."""
+    parts = [SOI, _ADOBE, b"\1" if colours == YBR else b"\0"]
+    position = len(SOI)
+    for marker, start, end in _places(encoded):
+        if marker in (_APP0, _APP14):
+            parts.append(encoded[position:start])
+            position = end
+    return b"".join([*parts, encoded[position:]])
