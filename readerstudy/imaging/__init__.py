@@ -5,9 +5,11 @@ Plain Python, without Django, and without side effects: nothing is written. What
 `Problem` with its file, row and column; an `ImportRefused` lists every problem found.
 
 The data flows one way: `folder_or_zip` (bytes of named files) → `csv_table` (checked cells) →
-`pixels` (RGB arrays of PNG and JPEG; DICOM by `dicom`, with `whitelist`, `codestream`,
-`lookup_tables`, `spacing` and `decode_subprocess`) → `deidentified_image` (what of them may be
-stored, by `regions` and `burned_in_text`). A whole cohort is read by ``studies/read_cohort.py``.
+`pixels` (RGB arrays; `png` and `jpeg` by themselves, DICOM by `dicom`: frames by `dicom_frames`,
+what they hold by `dicom_samples`, and then `colours`, `palettes` or `lookup_tables`) →
+`deidentified_image` (what of them may be stored, by `ultrasound_regions`, `spacing` and
+`burned_in_text`, and the `findings` that a person must answer). Pictures are compared by
+`likeness`. A whole cohort is read by ``studies/read_cohort.py``.
 
 Named here is what needs no decoder; what decodes is imported from its module, by those who do.
 """

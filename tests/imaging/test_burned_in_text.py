@@ -1,6 +1,6 @@
 """How much burned-in text the screen finds, and how often it is wrong, on drawn pictures.
 
-The bounds are what docs/admin.md promises. On real pictures nobody has measured it.
+The bounds are what docs/admin.md promises. Real pictures: the module after this one.
 """
 
 import io
@@ -49,7 +49,13 @@ def font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 def lettered(rng: np.random.Generator, *, on_tissue: bool) -> tuple[np.ndarray, tuple[int, ...]]:
     """A phantom with a line of text, in a black margin or on the picture; and where it stands."""
-    picture = phantoms()[rng.integers(len(phantoms()))]
+    return lettered_on(phantoms()[rng.integers(len(phantoms()))], rng, on_tissue=on_tissue)
+
+
+def lettered_on(
+    picture: np.ndarray, rng: np.random.Generator, *, on_tissue: bool
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """As `lettered`, of any picture."""
     letters = font(FONTS[rng.integers(len(FONTS))], int(rng.integers(9, 29)))
     text, colour = TEXTS[rng.integers(len(TEXTS))], COLOURS[rng.integers(len(COLOURS))]
     left, top, right, bottom = letters.getbbox(text)

@@ -20,6 +20,7 @@ EVALUATION = ("evaluate_clahdm", "alpha", "--weights", "{text}")
 TRAINING = ("train_clahdm", "alpha", "--architecture", "tiny", "--out", "{new}")
 READS = {  # commands that read a file: {} is the file
     "import_cohort": ("alpha", "cohort", "{}"),
+    "check_images": ("alpha", "--cohort", "cohort", "--source", "{}"),
     "import_predictions": ("alpha", "{}", "--name", "a", "--version", "1"),
     "add_model": ("name", "1", "--weights", "{}"),
     "evaluate_clahdm": ("alpha", "--weights", "{}"),
@@ -46,6 +47,8 @@ WRONG = {  # and what else can be wrong
     "remind": [("none", "--site", "x"), ("alpha",), ("alpha", "--site", "x", "--days", "some")],
     "witness_rows": [("none",), ("alpha",)],
     "import_cohort": [("none", "a", "{text}"), ("alpha", "none", "{text}"), ()],
+    "check_images": [("none",), ("alpha", "--cohort", "none", "--source", "{text}"),
+                     ("alpha", "--source", "{text}"), ()],
     "import_predictions": [("none", "{text}", "--name", "a", "--version", "1")],
     "add_model": [("a", "1", "--untrained", "none"), ("a", "1"),
                   ("a" * 300, "1", "--untrained", "tiny"), ("a", "1" * 99, "--untrained", "tiny")],

@@ -13,6 +13,7 @@ from readerstudy.studies.imports.dry_run_report import (
     range_text,
 )
 from readerstudy.studies.imports.models import ImportJob
+from readerstudy.studies.imports.picture_summary import PictureSummary
 from readerstudy.studies.imports.source_storage import DigestingSource
 from readerstudy.studies.models import Case
 from readerstudy.studies.read_cohort import iter_pixels, validate_manifest
@@ -49,12 +50,14 @@ def check(job: ImportJob, source: DigestingSource, progress: Progress) -> DryRun
     """Validate everything and decode every image. Raises ImportRefused."""
     rows = validate_manifest(source, truth=job.kind_of.has_truth)
     refuse_unfit(job.cohort, rows)
-    sheet = Sheet()
+    sheet, pictures = Sheet(), PictureSummary(job.study)
     for case in iter_pixels(source, progress(rows)):
         sheet.add(case.row.case_id, case.bus.rgb, case.cdfi.rgb)
+        for kind, image in (("bus", case.bus), ("cdfi", case.cdfi)):
+            pictures.add(case.row.case_id, kind, image)
     return DryRunReport(
         rows=len(rows),
-        summary=_summary(rows),
+        summary=_summary(rows) | pictures.texts(),
         truth_summary=truth_summary(rows) if job.kind_of.has_truth else {},
         sheet=sheet.png(),
     )

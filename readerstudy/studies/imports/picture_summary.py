@@ -1,0 +1,85 @@
+"""What a dry run found about pictures: what a person will have to answer, and which stand twice."""
+
+import hashlib
+
+from readerstudy.imaging.deidentified_image import DeidentifiedImage
+from readerstudy.imaging.likeness import alike, thumbnail
+from readerstudy.studies.imports.dry_run_report import SHOWN, Summary
+from readerstudy.studies.models import Study
+from readerstudy.studies.review.models import ImageThumbnail
+from readerstudy.studies.review.similar_images import add_missing_thumbnails
+
+_CROP, _FRAME = "box to draw", "frame to choose"
+
+
+class PictureSummary:
+    """Filled picture by picture; then what there is to say of all of them."""
+
+    def __init__(self, study: Study):
+        self._study = study
+        self._found: dict[str, list[str]] = {}
+        self._names: list[str] = []
+        self._cases: list[str] = []
+        self._thumbnails: list[bytes] = []
+        self._digests: list[bytes] = []
+
+    def add(self, case_id: str, kind: str, image: DeidentifiedImage) -> None:
+        """Add a case's picture of this kind ("bus" or "cdfi")."""
+        name = f"{case_id} {kind}"
+        findings = image.findings
+        kinds = [doubt.kind for doubt in findings.doubts]
+        kinds += [_CROP] if findings.needs_crop else []
+        kinds += [_FRAME] if findings.frames else []
+        for found in kinds:
+            self._found.setdefault(found, []).append(name)
+        self._names.append(name)
+        self._cases.append(case_id)
+        self._thumbnails.append(thumbnail(image.rgb))
+        self._digests.append(hashlib.sha256(image.rgb.tobytes()).digest())
+
+    def texts(self) -> Summary:
+        """For the report: findings by kind, and pictures that show the same as one before."""
+        to_answer = "; ".join(f"{kind}: {_listed(names)}" for kind, names in self._found.items())
+        twice = [*self._within(), *self._known_before()]
+        return {
+            "to_look_at": to_answer or "nothing was found",
+            "same_picture": _listed(twice) if twice else "none, in this source and in the study",
+        }
+
+    def _within(self) -> list[str]:
+        """Each picture with the first one before it that shows the same, of another case."""
+        first_of: dict[int, int] = {}
+        for later, earlier in alike(self._thumbnails, self._thumbnails):
+            if earlier < later and self._cases[earlier] != self._cases[later]:
+                first_of[later] = min(earlier, first_of.get(later, earlier))
+        exact: dict[bytes, int] = {}
+        for place, digest in enumerate(self._digests):
+            if exact.setdefault(digest, place) != place:
+                first_of.setdefault(place, exact[digest])
+        return [
+            f"{self._names[later]} = {self._names[first]}"
+            for later, first in sorted(first_of.items())
+        ]
+
+    def _known_before(self) -> list[str]:
+        add_missing_thumbnails(self._study)
+        rows = list(
+            ImageThumbnail.objects.filter(image__case__cohort__study=self._study)
+            .order_by("image")
+            .values_list("image__case__cohort__name", "image__case__case_id",
+                         "image__modality", "pixels")
+        )  # fmt: skip
+        first_of: dict[int, int] = {}
+        for new, old in alike(self._thumbnails, [bytes(row[3]) for row in rows]):
+            first_of[new] = min(old, first_of.get(new, old))
+        return [
+            f"{self._names[new]} = {case_id} {modality} of cohort {cohort}"
+            for new, (cohort, case_id, modality, _) in (
+                (new, rows[old]) for new, old in sorted(first_of.items())
+            )
+        ]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
