@@ -17,7 +17,7 @@ ON_POSTGRESQL := $(PY) -m tests.servers $(PYTEST)
 STORMS := tests/services/test_kill_storm.py tests/services/test_memory.py \
   tests/services/test_slow_clients.py tests/services/test_database_restarts.py \
   tests/e2e/test_fault_storm.py tests/studies/test_hostile_imports.py \
-  tests/imaging/test_metadata.py
+  tests/imaging/test_metadata.py tests/imaging/test_reference_decoding.py
 
 .PHONY: demo test test-rest storms bench messages weights lint
 
@@ -38,6 +38,7 @@ test-rest: export READERSTUDY_READS = 100
 test-rest: export READERSTUDY_SLOW_SECONDS = 60
 test-rest: export READERSTUDY_HOSTILE = 1000
 test-rest: export READERSTUDY_EXAMPLES = 20
+test-rest: export READERSTUDY_DECODED = 1000
 test-rest: .venv/dev
 	.ci/install-services
 	$(PYTEST) -m rest
@@ -50,6 +51,7 @@ storms: export READERSTUDY_READS = 1000
 storms: export READERSTUDY_SLOW_SECONDS = 60
 storms: export READERSTUDY_HOSTILE = 10000
 storms: export READERSTUDY_EXAMPLES = 1000
+storms: export READERSTUDY_DECODED = 10000
 storms: .venv/dev
 	.ci/install-services
 	$(PYTEST) $(STORMS)

@@ -4,6 +4,7 @@ The header's size has been checked against the limits; the compressed data could
 and have a decoder take memory for that.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from readerstudy.imaging.piece_limit import check_scans
 from readerstudy.imaging.problems import UnreadableImage
 
 _J2K_START = b"\xff\x4f\xff\x51"  # start of codestream, then its size segment
+_JP2_START = b"\0\0\0\x0cjP  "
+_SECOND_IMAGE = re.compile(rb"\xff\xd9\0*\xff\xd8\xff")
 _J2K_CODING_STYLE = 0xFF52
 MOST_TILES = 4096
 """Of a JPEG 2000 image."""
@@ -43,7 +46,7 @@ def read_codestream(encoded: bytes, dataset: Dataset) -> Codestream:
     """
     header = None
     if dataset.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes:
-        size, channels, colours = _jpeg2000(encoded)
+        size, channels, bits, colours = _jpeg2000(encoded)
     else:
         if not encoded.startswith(jpeg.SOI):
             raise UnreadableImage(
@@ -52,7 +55,11 @@ def read_codestream(encoded: bytes, dataset: Dataset) -> Codestream:
         check_scans(encoded)
         header = jpeg.read_header(encoded)
         size, channels = (header.width, header.height), len(header.components)
-        colours = header.proven_colours
+        bits, colours = header.bits, header.proven_colours
+        if _SECOND_IMAGE.search(encoded):
+            raise UnreadableImage(
+                "this DICOM file has several JPEG images in the place of one; export it again"
+            )
     if size != (dataset.Columns, dataset.Rows):
         width, height = size
         raise UnreadableImage(
@@ -64,11 +71,21 @@ def read_codestream(encoded: bytes, dataset: Dataset) -> Codestream:
             f"this DICOM file says {dataset.SamplesPerPixel} samples per pixel, but its "
             f"compressed image has {channels}; export it again"
         )
+    if bits != dataset.BitsStored:
+        raise UnreadableImage(
+            f"this DICOM file says {dataset.BitsStored} bits per sample, but its compressed image "
+            f"has {bits}; export it again"
+        )
     return Codestream(proven_colours=colours, jpeg_header=header)
 
 
-def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, str]:
-    """((width, height), channels, colours once decoded) of a JPEG 2000 image."""
+def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, int, str]:
+    """((width, height), channels, bits, colours once decoded) of a JPEG 2000 image."""
+    if encoded.startswith(_JP2_START):
+        raise UnreadableImage(
+            "this DICOM file's JPEG 2000 image is wrapped in a file of its own (JP2), which is "
+            "not supported; export it again"
+        )
     if not encoded.startswith(_J2K_START):
         raise UnreadableImage(
             "this DICOM file says that its image is JPEG 2000, but it is not; export it again"
@@ -82,9 +99,10 @@ def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, str]:
         raise UnreadableImage(
             f"this JPEG 2000 image has more than {MOST_TILES} tiles; export it again"
         )
-    (channels,) = struct.unpack_from(">H", encoded, 40)
+    channels, precision = struct.unpack_from(">HB", encoded, 40)
     is_undone = channels == 3 and _has_transform(encoded)
-    return (right - left, bottom - top), channels, RGB if is_undone else ""
+    bits = (precision & 0x7F) + 1  # the highest bit says whether they are signed
+    return (right - left, bottom - top), channels, bits, RGB if is_undone else ""
 
 
 def _has_transform(encoded: bytes) -> bool:

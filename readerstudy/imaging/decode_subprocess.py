@@ -40,6 +40,7 @@ def decode_in_subprocess(encoded: bytes, dataset: Dataset) -> np.ndarray:
     options.pop("extended_offsets", None)
     if dataset.SamplesPerPixel == 3:
         options["photometric_interpretation"] = RGB  # leaves the samples as they are
+    options["planar_configuration"] = 0  # they come by pixel, whatever it says
     options["transfer_syntax_uid"] = dataset.file_meta.TransferSyntaxUID
     try:
         result = subprocess.run(  # noqa: S603 - our own interpreter and script; no user input

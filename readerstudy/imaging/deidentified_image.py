@@ -128,14 +128,18 @@ def _of_dicom(
         doubts += (findings.frames_finding(held=held.count, declared=held.declared),)
     if held.unexplained:
         doubts += (findings.extra_finding(held.unexplained),)
+    if held.is_ambiguous:
+        doubts += (findings.ambiguous_finding(held.count),)
+    sizes = _sizes_of_frames(data, kept, count=count) if count > 1 else {}
     found = ImageFindings(
         boxes=tuple(suspected_text(rgb)),
         says_burned_in=burned_in,
         needs_crop=needs_crop,
-        frames=_frames(data, kept, picture, size, count=count, limits=limits) if count > 1 else (),
+        frames=_frames(data, kept, picture, sizes, limits=limits),
         doubts=doubts,
     )
-    scale = None if is_resized else size.mm
+    differ = any(each != size for each in sizes.values())  # and the chosen one isn't known yet
+    scale = None if is_resized or differ else size.mm
     return DeidentifiedImage(rgb=rgb, mm_per_pixel=scale, findings=found)
 
 
@@ -184,14 +188,19 @@ def _doubts(
     return (*found, *findings.content_findings(rgb, in_colour=in_colour))
 
 
-def _frames(
-    data: bytes, box: Box, picture: Picture, size: PixelSize, *, count: int, limits: Limits
-) -> tuple[Frame, ...]:
-    """The frames of a clip, all read as its picture was."""
+def _sizes_of_frames(data: bytes, box: Box, *, count: int) -> dict[int, PixelSize]:
+    """The pixels of the frames of a clip that are kept, by their numbers."""
     most = max(1, min(count, MOST_FRAMES, MOST_FRAME_PIXELS // box.area))
     numbers = np.unique(np.rint(np.linspace(1, count, most)).astype(int)).tolist()
+    return {number: pixel_size(data, frame=number) for number in numbers}
+
+
+def _frames(
+    data: bytes, box: Box, picture: Picture, sizes: dict[int, PixelSize], *, limits: Limits
+) -> tuple[Frame, ...]:
+    """Frames of a clip, all read as its picture was."""
     found = []
-    for number in numbers:
+    for number, size in sizes.items():
         frame = decode_picture(data, frame=number, limits=limits, taken_as=picture.taken_as)
         rgb = _square(box.cut(frame.rgb), size, limits=limits)
         found.append(Frame(number, encode_png(rgb)))

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection
 
 import numpy as np
+from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
@@ -58,6 +59,8 @@ _OF_PIXELS = [
     for keyword in READ
     if keyword not in ("BurnedInAnnotation", "SequenceOfUltrasoundRegions", "PixelSpacing")
 ]
+_DESCRIPTION = ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
+                "PixelRepresentation")  # fmt: skip
 _GROUPS = tags_of(
     ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"], allowed=READ
 )
@@ -170,6 +173,7 @@ def _checked_frames(dataset: Dataset, *, limits: Limits) -> Frames:
     if "PixelData" not in dataset or "Rows" not in dataset or "Columns" not in dataset:
         raise UnreadableImage("this DICOM file has no image; export a file that has one")
     check_size(dataset.Columns, dataset.Rows, limits=limits)
+    _require_description(dataset)
     photometric = dataset.PhotometricInterpretation
     syntax = dataset.file_meta.TransferSyntaxUID
     known = SAMPLES.get(photometric) == dataset.SamplesPerPixel
@@ -185,6 +189,26 @@ def _checked_frames(dataset: Dataset, *, limits: Limits) -> Frames:
             "this DICOM file has neither 8 nor 16 bits per sample; export it with 8 bits"
         )
     return frames_of(dataset)
+
+
+def _require_description(dataset: Dataset) -> None:
+    """Refuse a file that does not say how its pixels are to be read."""
+    needed = list(_DESCRIPTION)
+    if (
+        dataset.get("SamplesPerPixel") == 3
+        and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    ):
+        needed.append("PlanarConfiguration")
+    for keyword in needed:
+        if dataset.get(keyword) in (None, ""):
+            raise UnreadableImage(
+                f"this DICOM file does not say its {dictionary_description(keyword)}; export it "
+                "again"
+            )
+    if dataset.get("PlanarConfiguration") not in (None, "", 0, 1):
+        raise UnreadableImage(
+            "this DICOM file's Planar Configuration is neither 0 nor 1; export it again"
+        )
 
 
 def _photometric(dataset: Dataset) -> str:
@@ -209,7 +233,7 @@ def _coloured(samples: Samples, dataset: Dataset, *, taken_as: str) -> Picture:
 
 def _upper_8_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     """The upper 8 bits of each colour sample."""
-    if stored.dtype == np.uint8:
+    if stored.dtype == np.uint8 and dataset.BitsStored == 8:
         return stored
     if stored.dtype != np.uint16 or dataset.BitsStored < 8:
         raise UnreadableImage(

@@ -27,6 +27,8 @@ class Frames:
     """What Number of Frames says."""
     unexplained: int = 0
     """Bytes behind the last frame that are no padding."""
+    is_ambiguous: bool = False
+    """Whether as many bytes can be another number of frames of another kind."""
 
     @property
     def count(self) -> int:
@@ -62,20 +64,30 @@ def frames_of(dataset: Dataset) -> Frames:
 
 def _plain(dataset: Dataset, declared: int | None) -> Frames:
     data = dataset.PixelData
+    was_subsampled = dataset.PhotometricInterpretation == "YBR_FULL_422"
     size = _frame_bytes(dataset, len(data), declared)
     count = len(data) // size
     rest = len(data) - count * size
     parts = tuple(((at * size, (at + 1) * size),) for at in range(min(count, MOST_FRAGMENTS)))
-    return Frames(data, parts, declared, unexplained=rest if rest > 1 and any(data[-rest:]) else 0)
+    return Frames(
+        data,
+        parts,
+        declared,
+        unexplained=rest if rest > 1 and any(data[-rest:]) else 0,
+        is_ambiguous=was_subsampled and size == 3 * _pixel_bytes(dataset) and not count % 2,
+    )
 
 
 def _frame_bytes(dataset: Dataset, total: int, declared: int | None) -> int:
     """Bytes of a frame that is not compressed."""
-    pixels = dataset.Rows * dataset.Columns
-    width = dataset.BitsAllocated // 8
+    pixel = _pixel_bytes(dataset)
     if dataset.PhotometricInterpretation != "YBR_FULL_422":
-        return pixels * dataset.SamplesPerPixel * width
-    subsampled, whole = 2 * pixels * width, 3 * pixels * width
+        return dataset.SamplesPerPixel * pixel
+    if dataset.Columns % 2:
+        raise UnreadableImage(
+            "this DICOM file's colours (YBR_FULL_422) need an even width; export it as RGB"
+        )
+    subsampled, whole = 2 * pixel, 3 * pixel
     number = declared or 1
     if total - number * subsampled in (0, 1):
         return subsampled
@@ -90,6 +102,11 @@ def _frame_bytes(dataset: Dataset, total: int, declared: int | None) -> int:
             return subsampled
     dataset.PhotometricInterpretation = "YBR_FULL"
     return whole
+
+
+def _pixel_bytes(dataset: Dataset) -> int:
+    """Bytes of one sample of each pixel."""
+    return dataset.Rows * dataset.Columns * (dataset.BitsAllocated // 8)
 
 
 def _compressed(dataset: Dataset, declared: int | None) -> Frames:

@@ -2,7 +2,8 @@
 
 PREAMBLE_BYTES = 128
 _PREFIX = b"DICM"
-_FIRST_OF_META = b"\x02\x00\x00\x00UL"
+_GROUP_OF_META = b"\x02\0"
+_KINDS_OF_META = (b"UL", b"OB", b"UI")
 
 
 def meta_start(data: bytes) -> int | None:
@@ -13,6 +14,7 @@ def meta_start(data: bytes) -> int | None:
     for start in (PREAMBLE_BYTES, 0):
         if data[start : start + 4] == _PREFIX:
             return start + 4
-        if data[start : start + 6] == _FIRST_OF_META:
+        is_meta = data[start : start + 2] == _GROUP_OF_META
+        if is_meta and data[start + 4 : start + 6] in _KINDS_OF_META:
             return start
     return None

@@ -1,5 +1,6 @@
 """The stored samples of one DICOM frame, before anything is made of them."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ _JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _JPEG_2000 = (JPEG2000Lossless, JPEG2000)
 _LOSSLESS_JPEG = (JPEGLossless, JPEGLosslessSV1)
 _JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)
+_NOT_OF_ONE_FRAME = ("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths")
 SYNTAXES = {*_PLAIN, RLELossless, *_JPEG, *_JPEG_2000, *_LOSSLESS_JPEG, *_JPEG_LS}
 """Transfer syntaxes that are read."""
 
@@ -74,23 +76,37 @@ def samples_of(dataset: Dataset, encoded: bytes) -> Samples:
     if syntax in _JPEG:
         return _of_jpeg(dataset, encoded, codestream, label=label)
     if syntax in _JPEG_2000:
+        if dataset.SamplesPerPixel == 3 and dataset.BitsStored > 8:
+            raise UnreadableImage(
+                "this DICOM file's JPEG 2000 colours have more than 8 bits, which are not "
+                "supported; export it with 8 bits"
+            )
         values = pixel_array(_alone(dataset, encoded, RGB), index=0, decoding_plugin="pillow")
-        is_ours = dataset.PhotometricInterpretation not in ("YBR_RCT", "YBR_ICT")
-        return Samples(values=values, colours=colours or label, is_proven=bool(colours) or is_ours)
+        is_plain = dataset.PhotometricInterpretation not in ("YBR_RCT", "YBR_ICT")
+        return Samples(values=values, colours=colours or label, is_proven=bool(colours) or is_plain)
+    if syntax in _LOSSLESS_JPEG:
+        encoded = jpeg.without_companions(encoded)  # or GDCM converts by them
     values = decode_in_subprocess(encoded, dataset)
-    is_proven = bool(colours) or syntax in _JPEG_LS
+    is_proven = colours == label or syntax in _JPEG_LS
     return Samples(values=values, colours=colours or label, is_proven=is_proven)
 
 
 def _of_jpeg(dataset: Dataset, encoded: bytes, codestream: Codestream, *, label: str) -> Samples:
     header, colours = codestream.jpeg_header, codestream.proven_colours
-    if header.bits != 8:
-        return Samples(values=decode_in_subprocess(encoded, dataset), colours=label)
+    if header.bits != 8 or dataset.PixelRepresentation:
+        kind = f"{header.bits} bits" if header.bits != 8 else "values with a sign"
+        raise UnreadableImage(
+            f"this DICOM file's JPEG image has {kind}, which are not supported; export it with 8 "
+            "bits, uncompressed"
+        )
     complete = encoded if encoded.rstrip(b"\0").endswith(jpeg.EOI) else encoded + jpeg.EOI
-    if header.is_subsampled and len(header.components) == 3:
+    if len(header.components) == 1:
+        return Samples(values=jpeg.decode(complete, header))
+    if header.is_subsampled:
         return Samples(values=jpeg.decode(complete, header, colours=YBR), converted=True)
     values = jpeg.decode(complete, header)
-    return Samples(values=values, colours=colours or label, is_proven=bool(colours))
+    # Where marker and label contradict each other, neither proves anything.
+    return Samples(values=values, colours=colours or label, is_proven=colours == label)
 
 
 def _uncompressed(dataset: Dataset, frame: bytes) -> np.ndarray:
@@ -114,8 +130,7 @@ def _uncompressed(dataset: Dataset, frame: bytes) -> np.ndarray:
 
 
 def _unpacked(dataset: Dataset, encoded: bytes) -> np.ndarray:
-    plain = Dataset(dataset)
-    plain.file_meta = FileMetaDataset(dataset.file_meta)
+    plain = _copied(dataset)
     plain.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     if plain.SamplesPerPixel > 1:
         plain.PlanarConfiguration = 1
@@ -123,14 +138,24 @@ def _unpacked(dataset: Dataset, encoded: bytes) -> np.ndarray:
 
 
 def _alone(dataset: Dataset, frame: bytes, photometric: str = "") -> Dataset:
-    """The data set with this frame alone, which pydicom decodes and does not convert if RGB."""
-    alone = Dataset(dataset)
-    alone.file_meta = FileMetaDataset(dataset.file_meta)
+    """A data set with this frame alone, which pydicom decodes and does not convert if RGB."""
+    alone = _copied(dataset)
     alone.NumberOfFrames = 1
-    alone.pop("ExtendedOffsetTable", None)
-    alone.pop("ExtendedOffsetTableLengths", None)
     if photometric and alone.SamplesPerPixel == 3:
         alone.PhotometricInterpretation = photometric
     is_compressed = alone.file_meta.TransferSyntaxUID.is_encapsulated
+    if is_compressed:
+        alone.PlanarConfiguration = 0  # they come by pixel, whatever it says
     alone.PixelData = encapsulate([frame]) if is_compressed else frame + b"\0" * (len(frame) % 2)
     return alone
+
+
+def _copied(dataset: Dataset) -> Dataset:
+    """What describes the pixels, in elements that can be changed: pydicom's own copies share."""
+    copied = Dataset()
+    for element in dataset:
+        if element.VR != "SQ" and element.keyword not in _NOT_OF_ONE_FRAME:
+            copied.add(copy(element))
+    copied.file_meta = FileMetaDataset()
+    copied.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    return copied

@@ -88,3 +88,12 @@ def extra_finding(count: int) -> Finding:
         EXTRA, f"The file's pixels are {count} bytes longer than its header says: compare it with "
         "the original."
     )  # fmt: skip
+
+
+def ambiguous_finding(count: int) -> Finding:
+    """That as many bytes can be another number of frames."""
+    return Finding(
+        EXTRA,
+        f"By its length the file may hold {count} frames, or {3 * count // 2} with half of the "
+        "colours (YBR_FULL_422): compare it with the original.",
+    )

@@ -4,6 +4,7 @@ A decoder that meets damage in the middle goes on with grey and says so at most 
 every warning is a refusal.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ _APP0, _APP1, _APP2, _APP14, _SOS = 0xE0, 0xE1, 0xE2, 0xEE, 0xDA
 _JPEG_LS_FRAME = 0xF7
 _FRAMES = {*range(0xC0, 0xD0), _JPEG_LS_FRAME} - {0xC4, 0xC8, 0xCC}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
+_COMPANIONS = {*range(0xE0, 0xF0), 0xFE}  # applications' own, and comments
+_SCAN = re.compile(rb"\xff\xda")
+_COEFFICIENTS = 64
+_PROGRESSIVE = {0xC2, 0xCA}
 _RGB_LETTERS = tuple(b"RGB")
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and then the transform
 _DAMAGED = "this JPEG image is damaged or incomplete; export it again"
@@ -34,6 +39,7 @@ class JpegHeader:
     bits: int
     components: tuple[tuple[int, int], ...]
     """(id, both sampling factors in one byte) of each."""
+    is_progressive: bool = False
     has_jfif: bool = False
     adobe_transform: int | None = None
     pixel_height: float = 1.0
@@ -68,7 +74,7 @@ def read_header(encoded: bytes) -> JpegHeader:
         if marker in _FRAMES:
             if found:
                 raise UnreadableImage(_DAMAGED)
-            found = _frame(payload)
+            found = _frame(payload) | {"is_progressive": marker in _PROGRESSIVE}
         elif marker == _APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 12:
             facts |= {"has_jfif": True, "pixel_height": _pixel_height(payload)}
         elif marker == _APP14 and payload.startswith(b"Adobe") and len(payload) >= 12:
@@ -76,7 +82,7 @@ def read_header(encoded: bytes) -> JpegHeader:
         elif marker == _APP2 and payload.startswith(b"MPF\0"):
             facts["has_more_images"] = True
         elif marker == _APP1 and payload.startswith(b"Exif\0\0"):
-            facts["exif"] = payload
+            facts.setdefault("exif", payload)
     if not found:
         raise UnreadableImage(_DAMAGED)
     return JpegHeader(**found, **facts)
@@ -88,6 +94,7 @@ def decode(encoded: bytes, header: JpegHeader, *, colours: str = RGB) -> np.ndar
     Three components are taken as ``colours`` says, whatever the markers do: RGB leaves the samples
     as they are. Raises UnreadableImage for damage, be it ever so small.
     """
+    _require_all_scans(encoded, header)
     if header.bits != 8 or len(header.components) not in (1, 3):
         raise UnreadableImage(
             f"this JPEG image has {len(header.components)} channels of {header.bits} bits, which "
@@ -96,7 +103,7 @@ def decode(encoded: bytes, header: JpegHeader, *, colours: str = RGB) -> np.ndar
     is_grey = len(header.components) == 1
     try:
         pixels = simplejpeg.decode_jpeg(
-            encoded if is_grey else _marked(encoded, colours), "GRAY" if is_grey else "RGB"
+            without_companions(encoded, "" if is_grey else colours), "GRAY" if is_grey else "RGB"
         )
     except ValueError as error:
         raise UnreadableImage(_DAMAGED) from error
@@ -148,12 +155,43 @@ def _pixel_height(payload: bytes) -> float:
     return across / down if across and down else 1.0
 
 
-def _marked(encoded: bytes, colours: str) -> bytes:
-    """The image with one marker of its colours, in place of all that it has."""
-    parts = [SOI, _ADOBE, b"\1" if colours == YBR else b"\0"]
+def without_companions(encoded: bytes, colours: str = "") -> bytes:
+    """The image without profiles, comments and markers of colours; with one that says RGB or YBR,
+    if asked to."""
+    parts = [SOI]
+    if colours:
+        parts += [_ADOBE, b"\1" if colours == YBR else b"\0"]
     position = len(SOI)
     for marker, start, end in _places(encoded):
-        if marker in (_APP0, _APP14):
+        if marker in _COMPANIONS:
             parts.append(encoded[position:start])
             position = end
     return b"".join([*parts, encoded[position:]])
+
+
+def _require_all_scans(encoded: bytes, header: JpegHeader) -> None:
+    """Refuse an image of which a scan is missing: what is left of it is only coarse.
+
+    Each coefficient of each component has to come down to its last bit.
+    """
+    left = {number: [True] * _COEFFICIENTS for number, _sampling in header.components}
+    for found in _SCAN.finditer(encoded):
+        try:
+            for number, band, low_bit in _scan(encoded, found.start(), header):
+                for at in band:
+                    left[number][at] = bool(low_bit)
+        except (struct.error, KeyError, IndexError):
+            continue  # no scan of this image: of a thumbnail, or of its comment
+    if any(any(bits) for bits in left.values()):
+        raise UnreadableImage(_DAMAGED)
+
+
+def _scan(encoded: bytes, at: int, header: JpegHeader) -> Iterator[tuple[int, range, int]]:
+    """(component, its coefficients, the bit that is still missing of them) of a scan's header."""
+    length, count = struct.unpack_from(">HB", encoded, at + 2)
+    if length != 6 + 2 * count:
+        return
+    first, last, bits = struct.unpack_from(">BBB", encoded, at + 5 + 2 * count)
+    band = range(first, last + 1) if header.is_progressive else range(_COEFFICIENTS)
+    for place in range(count):
+        yield encoded[at + 5 + 2 * place], band, bits & 0x0F if header.is_progressive else 0

@@ -80,7 +80,7 @@ def pixel_size(data: bytes, *, frame: int = 1) -> "PixelSize":
         with in_plain_words("DICOM file"):
             return dicom_pixel_size(data, frame=frame)
     except UnreadableImage:
-        return PixelSize()
+        return PixelSize(doubt="what it says of its scale is malformed")
 
 
 def is_dicom(data: bytes) -> bool:
@@ -112,9 +112,10 @@ def decode_grey_png(data: bytes, *, limits: Limits | None = None) -> np.ndarray:
     if not data.startswith(PNG_SIGNATURE):
         raise UnreadableImage("this is not a PNG file; save it as PNG, 8-bit greyscale")
     with in_plain_words("PNG"):
-        picture = FewPieces(PngParts(data).picture)
-        with Image.open(picture, formats=("PNG",)) as image:
+        parts = PngParts(data)
+        with Image.open(FewPieces(parts.picture), formats=("PNG",)) as image:
             _check_still(image, limits=limits or Limits())
+            parts.require_all_rows()
             header = data[12:16] == b"IHDR" and data[24:26] == _GREY_8_BIT
             if not header or image.mode != "L" or image.has_transparency_data:
                 raise UnreadableImage(
@@ -215,6 +216,9 @@ def _decode_png(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Pi
     parts = PngParts(data)
     with Image.open(FewPieces(parts.picture), formats=("PNG",)) as image:
         _check_still(image, limits=limits)
+        parts.require_all_rows()
+        if image.mode == "P" and image.getextrema()[1] >= len(image.getpalette() or ()) // 3:
+            raise UnreadableImage("this PNG has colours that its palette lacks; export it again")
         rgb = _to_rgb(image)
     return _upright(Picture(rgb=rgb, pixel_height=parts.pixel_height), parts.exif)
 

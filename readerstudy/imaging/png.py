@@ -1,5 +1,7 @@
 """PNG files: what of one is picture."""
 
+import struct
+import zlib
 from collections.abc import Iterator
 
 from readerstudy.imaging.piece_limit import MOST, too_many_pieces
@@ -8,6 +10,10 @@ from readerstudy.imaging.problems import UnreadableImage
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _ANIMATION = b"acTL"
+_UNPACKED_AT_ONCE = 2**20
+# Of each pass: first column, first row, and the steps across and down.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+          (0, 1, 1, 2))  # fmt: skip
 _DENSITY, _EXIF = b"pHYs", b"eXIf"
 
 
@@ -30,6 +36,8 @@ class PngParts:
         for kind, chunk in _chunks(data):
             if kind in _OF_PICTURE:
                 kept.append(chunk)
+            elif not _is_sound(chunk):
+                continue
             elif kind == _ANIMATION:
                 raise UnreadableImage("this file holds several images; export a single still image")
             elif kind == _DENSITY and len(chunk) == 12 + 9:
@@ -38,6 +46,42 @@ class PngParts:
             elif kind == _EXIF:
                 self.exif = b"Exif\0\0" + chunk[8:-4]
         self.picture = b"".join(kept)
+        self._chunks = kept[1:]
+
+    def require_all_rows(self) -> None:
+        """Refuse a picture whose compressed data end before its last row, which decoders leave
+        black. Its size has been checked: nothing is kept of what is unpacked, and no more is
+        unpacked than the size asks for.
+        """
+        header = next((chunk for chunk in self._chunks if chunk[4:8] == b"IHDR"), b"")
+        if len(header) != 12 + 13:
+            return  # the decoder will say so
+        left = _bytes_of_rows(*struct.unpack_from(">IIBBBBB", header, 8))
+        unpacker = zlib.decompressobj()
+        for chunk in self._chunks:
+            packed = chunk[8:-4] if chunk[4:8] == b"IDAT" else b""
+            while packed and left > 0:
+                left -= len(unpacker.decompress(packed, _UNPACKED_AT_ONCE))
+                packed = unpacker.unconsumed_tail
+        if left > 0 and unpacker.eof:
+            raise UnreadableImage("this PNG has fewer rows than it says; copy or export it again")
+
+
+def _is_sound(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _bytes_of_rows(width: int, height: int, depth: int, kind: int, *rest: int) -> int:
+    """Unpacked bytes of a PNG of this size, each row with its filter."""
+    is_interlaced = rest[-1] == 1
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(kind, 1)
+    passes = _ADAM7 if is_interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

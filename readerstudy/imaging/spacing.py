@@ -1,6 +1,5 @@
 """How large a pixel of an image is, and of what shape, where its DICOM file tells it soundly."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
@@ -50,13 +49,15 @@ def dicom_pixel_size(data: bytes, *, frame: int = 1) -> PixelSize:
     """
     dataset = read_elements(data, ["SequenceOfUltrasoundRegions", *_PLAIN, SHARED, PER_FRAME])
     apply_functional_groups(dataset, index=frame - 1)
+    malformed: list[str] = []
     regions = [
         _deltas(region)
         for region in items_of(dataset, "SequenceOfUltrasoundRegions")
         if region.get("RegionSpatialFormat") == TWO_DIMENSIONAL
     ]
     shapes = [down / across for down, across in filter(None, regions)]
-    told = [*shapes[:1], *_plain_shapes(dataset)]
+    plain = {keyword: _lengths(dataset, keyword, malformed) for keyword in _PLAIN}
+    told = [*shapes[:1], *(pair[0] / pair[1] for pair in plain.values() if pair)]
     height = told[0] if told else 1.0
     doubt = ""
     if not _agree(shapes):
@@ -65,7 +66,9 @@ def dicom_pixel_size(data: bytes, *, frame: int = 1) -> PixelSize:
         height, doubt = 1.0, "what it says of the shape of its pixels is not plausible"
     elif not _agree(told):
         doubt = "it contradicts itself about the shape of its pixels"
-    mm = _agreed(regions if regions else [_spacing(dataset)], shape=height)
+    elif malformed:
+        doubt = "a length in it is malformed"
+    mm = _agreed(regions if regions else [plain["PixelSpacing"]], shape=height)
     return PixelSize(mm=mm, height=1.0 if _agree([1.0, height]) else height, doubt=doubt)
 
 
@@ -80,14 +83,13 @@ def _deltas(region: Dataset) -> tuple[float, float] | None:
     return _pair(sizes)
 
 
-def _spacing(dataset: Dataset) -> tuple[float, float] | None:
-    return _pair(list(dataset.get("PixelSpacing") or ()))
-
-
-def _plain_shapes(dataset: Dataset) -> Iterator[float]:
-    for keyword in _PLAIN:
-        if pair := _pair(list(dataset.get(keyword) or ())):
-            yield pair[0] / pair[1]
+def _lengths(dataset: Dataset, keyword: str, malformed: list[str]) -> tuple[float, float] | None:
+    """Two lengths; one that can't be read as numbers is noted, and is as good as none."""
+    try:
+        return _pair(list(dataset.get(keyword) or ()))
+    except (ValueError, TypeError, ArithmeticError):
+        malformed.append(keyword)
+        return None
 
 
 def _pair(sizes: list) -> tuple[float, float] | None:
