@@ -4,17 +4,19 @@ Each alert says by what measure: a reading is implausibly fast below
 ``settings.ALERT_FAST_SECONDS``, a reader idle after ``settings.ALERT_IDLE_DAYS`` days.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db.models import Count, F
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
 from analysis.models import AnalysisRun
 from inference.models import InferenceJob, StudyModel
+from readerstudy.reading import trace
 from readerstudy.reading.frozen_cache import cached_once_locked
 from readerstudy.reading.models import Reading, Stage, Trace
 from readerstudy.reading.reader_activity import Activity
@@ -27,6 +29,7 @@ class AlertKind(StrEnum):
     FAILED_JOBS = "failed jobs"
     FAILED_RUN = "failed analysis"
     CLOCKS = "clocks disagree"
+    UNPAINTED = "images perhaps not seen"
     FAST = "implausibly fast"
     IDLE = "no activity"
     OVERDUE = "overdue"
@@ -46,7 +49,9 @@ class Alert:
 def alerts_of(study: Study, activity: list[Activity]) -> list[Alert]:
     """All of a study, given its readers' activity, by a fixed number of queries."""
     found = [*_jobs(study), *_runs(study)]
-    found += cached_once_locked(study, "alerts", ask=lambda: [*_clocks(study), *_fast(study)])
+    found += cached_once_locked(
+        study, "alerts", ask=lambda: [*_clocks(study), *_unpainted(study), *_fast(study)]
+    )
     if study.state == Study.State.OPEN:
         found += [*_idle(activity), *_overdue(study, activity)]
     return found
@@ -69,13 +74,32 @@ def _runs(study: Study) -> Iterator[Alert]:
 
 
 def _clocks(study: Study) -> Iterator[Alert]:
-    reader = "reading__assignment__reader__code"
-    rows = Trace.objects.exclude(flags="").filter(reading__assignment__reader__study=study)
-    counts = rows.values(reader).annotate(number=Count("pk")).order_by(reader)
-    for code, number in counts.values_list(reader, "number"):
+    flagged = Trace.objects.exclude(flags__in=("", trace.UNPAINTED))
+    readings = Reading.objects.filter(trace__in=flagged, assignment__reader__study=study)
+    for code, number in _by_reader(readings):
         yield Alert(
             AlertKind.CLOCKS, f"the time of {_count(number, 'reading')} of {code} is in doubt"
         )
+
+
+def _unpainted(study: Study) -> Iterator[Alert]:
+    """A page without scripts tells nothing, and one that was made by hand whatever it likes."""
+    flagged = Trace.objects.exclude(flags="").filter(flags__contains=trace.UNPAINTED)
+    told = Reading.objects.filter(trace__in=flagged, assignment__reader__study=study)
+    counts = Counter(dict(_by_reader(told))) + Counter(dict(_by_reader(trace.untraced(study))))
+    for code, number in sorted(counts.items()):
+        yield Alert(
+            AlertKind.UNPAINTED,
+            f"{_count(number, 'reading')} of {code} came without the browser's word that all "
+            "images were on the screen before the submit",
+        )
+
+
+def _by_reader(readings: QuerySet[Reading]) -> list[tuple[str, int]]:
+    """How many there are, by the code of their reader."""
+    reader = "assignment__reader__code"
+    counts = readings.values(reader).annotate(number=Count("pk")).order_by(reader)
+    return list(counts.values_list(reader, "number"))
 
 
 def _fast(study: Study) -> Iterator[Alert]:

@@ -230,7 +230,20 @@ def make_investigator(study: Study, username: str = "ivan") -> User:
     return make_member(study, username, Membership.Role.INVESTIGATOR)
 
 
-def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):
+def browser_trace(*events: str) -> dict:
+    """What a browser in which these things happened tells of a reading, as it is stored."""
+    return {
+        "active_ms": 0,
+        "elapsed_ms": 0,
+        "submitted_at": timezone.now(),
+        "events": [[0, name, ""] for name in events],
+        "exposure": [],
+    }
+
+
+def read_next(
+    reader: Reader, etiology: Etiology = Etiology.REACTIVE, trace_data: dict | None = None
+):
     """Read the reader's current case."""
     reader = Reader.objects.select_related("study__protocol", "user").get(pk=reader.pk)
     assignment = sequence.current_assignment(reader)
@@ -240,6 +253,7 @@ def read_next(reader: Reader, etiology: Etiology = Etiology.REACTIVE):
         code=assignment.code,
         key=uuid4(),
         answer=Answer(malignancy=etiology.malignancy, etiology=etiology),
+        trace_data=trace_data,
     ).reading
 
 

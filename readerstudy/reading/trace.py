@@ -4,6 +4,8 @@ Reading time runs from both images painted to the submit; spans in which the pag
 nothing was touched for long, are left out of ``active_ms``. The browser measures it on its
 monotonic clock; the server's own span (first shown → received) stands beside it. The raw events
 are kept, so that any other rule can be tried on them.
+
+No diagnosis is refused for what the browser tells or doesn't tell: what is in doubt is flagged.
 """
 
 import re
@@ -11,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet, Value
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -28,12 +31,13 @@ DETAIL = re.compile(r"[ -~]{0,200}\Z")
 
 UNREADABLE = {"unreadable": True}  # what the browser told made no sense
 
-CLOCK, SPAN, GAP, UNTOLD = "clock", "span", "gap", "untold"
+CLOCK, SPAN, GAP, UNTOLD, UNPAINTED = "clock", "span", "gap", "untold", "unpainted"
 REASONS = {
     CLOCK: "the browser's clock differs from the server's",
     SPAN: "the browser's stopwatch shows more time than the server can have seen",
     GAP: "the case was open earlier in another tab, browser or computer, and that time is missing",
     UNTOLD: "the browser sent no plausible time, so the server's is used",
+    UNPAINTED: "the browser doesn't tell that the images were on the screen before the submit",
 }
 
 
@@ -93,7 +97,7 @@ _OWN = _Own()
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A reading whose time is in doubt, and why; nothing of what was read."""
+    """A reading of which something is in doubt, and what; nothing of what was read."""
 
     reader: str
     stage: int
@@ -103,20 +107,22 @@ class Disagreement:
 
 def disagreements(study: Study) -> list[Disagreement]:
     """All of a study, reader by reader in the order of reading."""
-    rows = (
-        Trace.objects.exclude(flags="")
-        .filter(reading__assignment__reader__study=study)
-        .values_list(
-            "reading__assignment__reader__code",
-            "reading__assignment__stage",
-            "reading__assignment__position",
-            "flags",
-        )
-    )
+    where = ("assignment__reader__code", "assignment__stage", "assignment__position")
+    flagged = Reading.objects.filter(assignment__reader__study=study).exclude(trace__flags="")
+    rows = flagged.filter(trace__isnull=False).values_list(*where, "trace__flags")
+    untold = untraced(study).values_list(*where, Value(f"{UNTOLD} {UNPAINTED}"))
     return [
         Disagreement(code, stage, place, tuple(REASONS[flag] for flag in flags.split()))
-        for code, stage, place, flags in sorted(rows)
+        for code, stage, place, flags in sorted([*rows, *untold])
     ]
+
+
+def untraced(study: Study) -> QuerySet[Reading]:
+    """Readings of which no browser has told anything; a simulated reader has none."""
+    readings = Reading.objects.filter(assignment__reader__study=study, trace=None)
+    if study.is_synthetic:
+        return readings.filter(assignment__reader__user__is_active=True)
+    return readings
 
 
 def parse_trace(submitted: object) -> dict | None:
@@ -135,7 +141,9 @@ def parse_trace(submitted: object) -> dict | None:
 def store_trace(reading: Reading, *, trace_data: dict) -> Trace:
     """Store beside its reading what ``parse_trace`` made of the browser's words."""
     if trace_data is UNREADABLE:
-        return Trace.objects.create(reading=reading, events=[], exposure=[], flags=UNTOLD)
+        return Trace.objects.create(
+            reading=reading, events=[], exposure=[], flags=f"{UNTOLD} {UNPAINTED}"
+        )
     return Trace.objects.create(
         reading=reading,
         active_ms=trace_data["active_ms"],
@@ -167,4 +175,13 @@ def _flags(reading: Reading, trace_data: dict) -> list[str]:
     unseen = client_time - reading.started_at - timedelta(milliseconds=trace_data["elapsed_ms"])
     if CLOCK not in flags and unseen > GAP_TOLERANCE:
         flags.append(GAP)
+    if not _were_painted(trace_data["events"]):
+        flags.append(UNPAINTED)
     return flags
+
+
+def _were_painted(events: list[list]) -> bool:
+    """Whether the page tells that all images were on the screen before it was submitted."""
+    names = [name for _at, name, _detail in events]
+    submitted = names.index("submit") if "submit" in names else len(names)
+    return "painted" in names[:submitted]

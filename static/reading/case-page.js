@@ -44,16 +44,19 @@ async function begin({ panes, panel, clock, signal }) {
   const painted = Promise.all(images.map((image) => decoded(image, { signal, onWait })))
     .then(nextFrame)
     .finally(() => (waits.hidden = true));
-  const pending = pendingOf(panel.code).catch(() => null);
+  const findPending = () => pendingOf(panel.code).catch(() => null);
+  const pending = findPending();
   try {
     await painted;
   } catch {
+    panel.endWait({ painted: false });
     panes.querySelector("#image-error").hidden = false;
     return;
   }
   if (signal.aborted) return;
+  panel.endWait({ painted: true });
   clock.painted();
-  if (await pending) {
+  if ((await pending) && (await findPending())) {
     panel.close(); // submitted before a reload, or in another tab, and still on its way
     panel.isOnItsWay = true;
     return;
@@ -68,7 +71,7 @@ const nextFrame = () =>
 async function submit(event, { panel, clock, exposure }) {
   const { form } = panel;
   event.preventDefault();
-  if (panel.isClosed) return;
+  if (!panel.isEnabled) return;
   const said = panel.answer(event.submitter);
   panel.close();
   const body = {

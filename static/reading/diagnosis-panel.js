@@ -3,29 +3,49 @@
 // The second click of a double click must not answer the next case, which has its button in the
 // same place.
 const SETTLING_MS = 600;
+// Images that were fetched ahead are painted sooner than this: nothing flashes up for them.
+const TELL_AFTER_MS = 400;
 
 export class Panel {
   isOnItsWay = false; // kept in the outbox, not yet answered for
   #enabled = false;
+  #arePainted = false; // the images
+  #buttons;
   #keep;
+  #notice;
 
   constructor(form, { signal, note }) {
     this.form = form;
     this.code = form.dataset.code;
     this.note = note;
+    this.#buttons = form.querySelectorAll("button[type=submit]");
     this.#keep = form.querySelector("button[name=keep]");
+    this.#notice = form.querySelector("#until-painted"); // practice has none
     form.addEventListener("change", (event) => this.#changed(event), { signal });
     form.addEventListener("reset", () => setTimeout(() => this.#cleared()), { signal });
     this.#narrow();
     this.#enable(false);
+    this.#beginWait();
   }
 
   get isClosed() {
     return this.form.inert;
   }
 
+  // Whether a submit is taken now.
+  get isEnabled() {
+    return this.#enabled;
+  }
+
   enableOnceSettled() {
     setTimeout(() => this.isClosed || this.#enable(true), SETTLING_MS);
+  }
+
+  // The images are painted, or finally can't be, which the page says: they are not on their way.
+  endWait({ painted }) {
+    this.#arePainted = painted;
+    this.#notice.remove();
+    for (const button of this.#buttons) button.removeAttribute("aria-describedby");
   }
 
   // After the submit nothing can be changed, whatever the line does.
@@ -35,7 +55,7 @@ export class Panel {
     this.#enable(false);
   }
 
-  // The server finds it incomplete, and has stored nothing.
+  // The server finds it incomplete, and has stored nothing. It may have been sent before a reload.
   reopen(message) {
     this.isOnItsWay = false;
     this.form.inert = false;
@@ -43,7 +63,7 @@ export class Panel {
     const error = this.form.querySelector("#incomplete");
     error.textContent = message;
     error.hidden = false;
-    this.#enable(true);
+    this.#enable(this.#arePainted);
   }
 
   // What was said, as the API takes it. `button` is the one that submitted.
@@ -62,11 +82,16 @@ export class Panel {
     };
   }
 
+  // Say why the buttons are disabled, beside them and to those who listen.
+  #beginWait() {
+    if (!this.#notice) return;
+    for (const button of this.#buttons) button.setAttribute("aria-describedby", this.#notice.id);
+    setTimeout(() => (this.#notice.hidden = false), TELL_AFTER_MS);
+  }
+
   #enable(enabled) {
     this.#enabled = enabled;
-    for (const button of this.form.querySelectorAll("button[type=submit]")) {
-      button.disabled = !enabled;
-    }
+    for (const button of this.#buttons) button.disabled = !enabled;
     this.#guardKeep();
   }
 

@@ -100,6 +100,6 @@ def test_the_investigator_is_told_whose_time_is_in_doubt_and_no_diagnosis(study)
     client = Client()
     client.force_login(User.objects.get(username="ivan"))
     page = client.get(f"/results/{study.slug}/").content.decode()
-    assert "Readings whose time is in doubt: 1" in page
+    assert "Readings whose time, or whose view of the images, is in doubt: 1" in page
     assert "R1, stage 1, place 1: the browser&#x27;s clock differs from the server&#x27;s" in page
     assert "Reactive" not in page

@@ -44,6 +44,12 @@ def opened(days_ago: int = 0, **protocol) -> Study:
     return Study.objects.select_related("protocol").get(pk=study.pk)
 
 
+def read_next(reader: Reader, *events: str) -> Reading:
+    """As in a browser in which all goes well, or in which these things happened."""
+    happened = factories.browser_trace(*(events or ("painted", "submit")))
+    return factories.read_next(reader, trace_data=happened)
+
+
 def told(study: Study) -> list[tuple[str, str]]:
     return [(alert.kind, alert.text) for alert in alerts_of(study, activity_of(study))]
 
@@ -51,12 +57,12 @@ def told(study: Study) -> list[tuple[str, str]]:
 def read_all_of(code: str) -> None:
     reader = Reader.objects.get(code=code)
     for _ in range(4):
-        factories.read_next(reader)
+        read_next(reader)
 
 
 def test_a_study_that_goes_well_has_none(patient):
     study = opened()
-    factories.read_next(study.reader_set.first())
+    read_next(study.reader_set.first())
     assert told(study) == []
 
 
@@ -73,15 +79,48 @@ def test_failed_jobs(patient):
 def test_clocks_that_disagree(patient):
     study = opened()
     for _ in range(2):
-        reading = factories.read_next(study.reader_set.get(code="R2"))
-        trace.store_trace(reading, trace_data=trace.UNREADABLE)
-    assert told(study) == [(AlertKind.CLOCKS, "the time of 2 readings of R2 is in doubt")]
+        factories.read_next(study.reader_set.get(code="R2"), trace_data=trace.UNREADABLE)
+    assert told(study)[0] == (AlertKind.CLOCKS, "the time of 2 readings of R2 is in doubt")
+
+
+@pytest.mark.parametrize(
+    ("happened", "is_told"),
+    [
+        (("painted", "submit"), False), (("reload", "painted", "hidden", "submit"), False),
+        (("painted",), False), (("submit",), True), (("submit", "painted"), True), ((), True),
+        (None, True),
+    ],
+)  # fmt: skip
+def test_readings_of_images_that_were_perhaps_not_seen(happened, is_told, patient):
+    """None of them was refused."""
+    study = opened()
+    data = None if happened is None else factories.browser_trace(*happened)
+    factories.read_next(study.reader_set.get(code="R2"), trace_data=data)
+    words = "came without the browser's word that all images were on the screen before the submit"
+    assert told(study) == is_told * [(AlertKind.UNPAINTED, f"1 reading of R2 {words}")]
+    assert [found.reader for found in trace.disagreements(study)] == is_told * ["R2"]
+
+
+def test_what_no_browser_can_have_told_is_summed_up_by_reader(patient):
+    study = opened()
+    for data in (None, trace.UNREADABLE, factories.browser_trace("submit")):
+        factories.read_next(study.reader_set.get(code="R1"), trace_data=data)
+    [found] = [text for kind, text in told(study) if kind == AlertKind.UNPAINTED]
+    assert found.startswith("3 readings of R1 came without the browser's word")
+
+
+def test_a_simulated_reader_has_no_browser(patient):
+    study = opened(days_ago=1)
+    factories.User.objects.update(is_active=False)
+    factories.read_next(study.reader_set.get(code="R1"))
+    assert told(study) == []
+    assert trace.disagreements(study) == []
 
 
 def test_readings_that_are_too_fast():
     study = opened()
     for _ in range(3):
-        factories.read_next(study.reader_set.get(code="R1"))
+        read_next(study.reader_set.get(code="R1"))
     assert told(study) == [
         (AlertKind.FAST, "R1 read 2 cases of stage 1 in less than 5 seconds each"),
         (AlertKind.FAST, "R1 read 1 case of stage 2 in less than 5 seconds each"),
@@ -90,7 +129,7 @@ def test_readings_that_are_too_fast():
 
 def test_readers_who_are_idle(patient, settings):
     study = opened(days_ago=8)
-    factories.read_next(study.reader_set.get(code="R1"))
+    read_next(study.reader_set.get(code="R1"))
     since = "has been inactive since the study was opened (8 days)"
     assert told(study) == [(AlertKind.IDLE, f"R2 has 4 diagnoses left and {since}")]
     settings.ALERT_IDLE_DAYS = 9
@@ -101,7 +140,7 @@ def test_who_has_read_all_or_waits_is_not_idle(patient):
     study = opened(days_ago=8, washout_days=30)
     for code in ("R1", "R2"):
         for _ in range(2):
-            factories.read_next(study.reader_set.get(code=code))
+            read_next(study.reader_set.get(code=code))
     assert not any(each.is_behind for each in activity_of(study))
     assert told(study) == []
 
@@ -133,7 +172,7 @@ def test_the_number_of_queries_does_not_grow(django_assert_max_num_queries):
 
 def test_the_page_shows_them_and_nothing_of_a_diagnosis():
     study = opened(days_ago=8)
-    factories.read_next(study.reader_set.get(code="R1"))
+    read_next(study.reader_set.get(code="R1"))
     client = Client()
     client.force_login(factories.make_investigator(study))
     page = client.get("/results/study/").content.decode()
@@ -164,7 +203,7 @@ def test_the_command_prints_and_mails_them(capsys):
 def test_a_reader_who_is_behind_is_reminded_once_a_day():
     due = timezone.localdate() + timedelta(days=3)
     study = opened(stage_1_due=due)
-    factories.read_next(study.reader_set.get(code="R1"))
+    read_next(study.reader_set.get(code="R1"))
     remind(study, "R1", address=AT, by="ivan")
     [letter] = mail.outbox
     assert letter.to == ["anna@example.org"]
@@ -240,7 +279,7 @@ def test_the_button(client):
 def test_the_command_reminds_who_was_idle(capsys):
     opened(days_ago=8)
     reader = Reader.objects.get(code="R1")
-    factories.read_next(reader)
+    read_next(reader)
     _change("boris", email="")
     call_command("remind", "study", "--site", "https://reading.example.org/")
     assert capsys.readouterr().out == "R2 has no e-mail address.\n"

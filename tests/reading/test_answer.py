@@ -141,7 +141,7 @@ def test_a_trace_that_makes_no_sense_costs_no_diagnosis(changes, plain):
     assert answer.status_code == 201
     assert Reading.objects.count() == 1
     kept = Trace.objects.get()
-    assert (kept.flags, kept.active_ms, kept.events) == ("untold", None, [])
+    assert (kept.flags, kept.active_ms, kept.events) == ("untold unpainted", None, [])
 
 
 def test_a_repetition_that_says_something_else_is_refused(on_five_points):

@@ -21,7 +21,8 @@ def lines(study) -> dict[str, step_checks.ChecklistLine]:
 
 def test_every_app_has_its_lines():
     assert list(lines(factories.make_draft(cases=1))) == [
-        "Protocol", "Cohorts and cases", "Practice", "Image review", "Screening", "Readers",
+        "Protocol", "Cohorts and cases", "Practice", "Image review", "Pictures that stand twice",
+        "Screening", "Readers",
         "Model results", "Investigators", "People who unblind", "Analysis plan",
     ]  # fmt: skip
 

@@ -80,12 +80,14 @@ def write_source(
 
 
 def draw(rng: np.random.Generator, size: tuple[int, int], *, coloured: bool) -> np.ndarray:
-    """A dark oval on a grey ground, uint8 of shape (height, width, 3)."""
+    """A dark oval on a grey ground whose shades are its own, uint8 of shape (height, width, 3)."""
     height, width = size
     y, x = np.mgrid[0:height, 0:width]
     across, down = rng.uniform(0.4, 0.6, 2)
     distance = ((x / width - across) / 0.25) ** 2 + ((y / height - down) / 0.2) ** 2
     grey = np.where(distance < 1, 50, 120) + 20 * np.sin(x / 9) * np.sin(y / 7)
+    shades = Image.fromarray(rng.uniform(0, 60, (6, 8)).astype(np.float32))
+    grey = grey + np.asarray(shades.resize((width, height), Image.Resampling.BILINEAR))
     image = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
     if coloured:
         image[distance < 0.1] = (200, 30, 20)
