@@ -23,15 +23,16 @@ def thumbnail(rgb: np.ndarray) -> bytes:
     return small.tobytes()
 
 
-def alike(some: Sequence[bytes], others: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """The places in both of each two thumbnails that are of pictures that show the same."""
+def alike(some: Sequence[bytes], others: Sequence[bytes]) -> Iterator[tuple[int, np.ndarray]]:
+    """Each place of a thumbnail, in order, with the places of those among the others, ascending,
+    whose pictures show the same. Where there are none the place is left out."""
     if not some or not others:
         return
     second = _normalised(others)
     for start in range(0, len(some), _ROWS):
         found = _normalised(some[start : start + _ROWS]) @ second.T >= LEAST_CORRELATION
-        for row, column in np.argwhere(found).tolist():
-            yield start + row, column
+        for row in np.flatnonzero(found.any(axis=1)).tolist():
+            yield start + row, np.flatnonzero(found[row])
 
 
 def _normalised(thumbnails: Sequence[bytes]) -> np.ndarray:

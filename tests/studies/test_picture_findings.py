@@ -224,6 +224,28 @@ def test_a_case_that_is_removed_takes_its_pairs_along(bring, study):
     decisions.reject(image, reason="stands twice", by="ivan")
     decisions.remove_case(image.case, by="ivan")
     assert not SimilarImages.objects.filter(first=image.pk).exists()
+    [pair] = similar_images.pairs_of(study)  # the two that are left are still the same
+    assert (str(pair.first), str(pair.second)) == (
+        str(image_of("case-002", "bus")), str(image_of("case-003", "cdfi")),
+    )  # fmt: skip
+
+
+def test_a_crop_that_ends_a_pair_leaves_the_others_paired(bring, study):
+    twice = encoded(random_picture(123))
+    bring(3, case_001_bus=twice, case_002_bus=twice, case_003_cdfi=twice)
+    image = image_of("case-001", "bus")
+    decisions.crop(image, decisions.Box(0, 0, 32, 40), seen=image.sha256, by="ivan")
+    [pair] = similar_images.pairs_of(study)
+    assert (pair.first.case.case_id, pair.second.case.case_id) == ("case-002", "case-003")
+
+
+def test_the_page_shows_some_pairs_at_a_time(admin_client, bring):
+    same = encoded(random_picture(1))
+    cohort = bring(15, **{f"case_{at:03}_{kind}": same for at in range(1, 16)
+                          for kind in ("bus", "cdfi")})  # fmt: skip
+    page = admin_client.get(f"/admin/cohorts/cohort/{cohort.pk}/images/").content.decode()
+    assert page.count("The same, pixel for pixel.") == 20
+    assert "The first 20 of 29 pairs are shown." in page
 
 
 def test_images_that_came_before_are_compared_too(bring, study):

@@ -2,6 +2,8 @@
 
 import hashlib
 
+import numpy as np
+
 from readerstudy.imaging.deidentified_image import DeidentifiedImage
 from readerstudy.imaging.likeness import alike, thumbnail
 from readerstudy.studies.imports.dry_run_report import SHOWN, Summary
@@ -49,9 +51,11 @@ class PictureSummary:
     def _within(self) -> list[str]:
         """Each picture with the first one before it that shows the same, of another case."""
         first_of: dict[int, int] = {}
-        for later, earlier in alike(self._thumbnails, self._thumbnails):
-            if earlier < later and self._cases[earlier] != self._cases[later]:
-                first_of[later] = min(earlier, first_of.get(later, earlier))
+        cases = np.array(self._cases)
+        for later, places in alike(self._thumbnails, self._thumbnails):
+            earlier = places[(places < later) & (cases[places] != cases[later])]
+            if earlier.size:
+                first_of[later] = int(earlier[0])
         exact: dict[bytes, int] = {}
         for place, digest in enumerate(self._digests):
             if exact.setdefault(digest, place) != place:
@@ -69,15 +73,11 @@ class PictureSummary:
             .values_list("image__case__cohort__name", "image__case__case_id",
                          "image__modality", "pixels")
         )  # fmt: skip
-        first_of: dict[int, int] = {}
+        found = []
         for new, old in alike(self._thumbnails, [bytes(row[3]) for row in rows]):
-            first_of[new] = min(old, first_of.get(new, old))
-        return [
-            f"{self._names[new]} = {case_id} {modality} of cohort {cohort}"
-            for new, (cohort, case_id, modality, _) in (
-                (new, rows[old]) for new, old in sorted(first_of.items())
-            )
-        ]
+            cohort, case_id, modality, _pixels = rows[old[0]]
+            found.append(f"{self._names[new]} = {case_id} {modality} of cohort {cohort}")
+        return found
 
 
 def _listed(names: list[str]) -> str:

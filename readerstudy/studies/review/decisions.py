@@ -233,12 +233,13 @@ def remove_case(case: Case, *, by: str) -> None:
             for image in images:
                 _forget_frames(image, files)
                 files.remove_on_commit(image.file.name)
-            similar_images.forget(images)
+            left = similar_images.forget(images)
             ImageFinding.objects.filter(image__in=images).delete()
             ImageReview.objects.filter(image__in=images).delete()
             Image.objects.filter(case=case).delete()
             ReferenceStandard.objects.filter(case=case).delete()
             case.delete()
+            similar_images.record_similar(study, left)
     except ProtectedError:
         raise DecisionNotPossible(
             f"{target} already has model results and can no longer be removed."

@@ -22,6 +22,7 @@ from readerstudy.studies.review import decisions, similar_images
 from readerstudy.studies.review.models import CandidateFrame, ImageReview, SimilarImages
 
 IMAGES_A_PAGE = 12
+PAIRS_SHOWN = 20  # at a time: the next ones follow once these are answered
 State = ImageReview.State
 _APPROVED = ImageReview.objects.filter(
     image=OuterRef("pk"), state=State.APPROVED, sha256=OuterRef("sha256")
@@ -84,7 +85,8 @@ class ReviewsImages:
             "shown": shown,
             "choices": SHOWN,
             "counts": _counts(cohort),
-            "pairs": _pairs(cohort),
+            "pairs": _pairs(cohort).order_by("pk")[:PAIRS_SHOWN],
+            "pair_count": _pairs(cohort).count(),
             "may_decide": may_decide,
         }
         return TemplateResponse(request, "admin/cohorts/cohort/images.html", context)

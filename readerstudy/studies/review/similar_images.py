@@ -60,16 +60,21 @@ def add_missing_thumbnails(study: Study) -> int:
 
 def _first_alike(known: dict[int, Place], later: set[int]) -> dict[int, int]:
     """By the later of two alike images, the first; images of one case are often much alike."""
-    from readerstudy.imaging.likeness import alike  # NumPy: not for every page
+    import numpy as np  # not for every page
 
-    keys = list(known)
-    some = [key for key in keys if key in later]
-    thumbnails = [known[key][2] for key in keys]
+    from readerstudy.imaging.likeness import alike
+
+    keys, cases = np.array(list(known)), np.array([case for case, _, _ in known.values()])
+    some = np.flatnonzero(np.isin(keys, list(later)))
+    thumbnails = [pixels for _, _, pixels in known.values()]
     found: dict[int, int] = {}
-    for at, other in alike([known[key][2] for key in some], thumbnails):
-        first, second = sorted((some[at], keys[other]))
-        if known[first][0] != known[second][0]:
-            found[second] = min(first, found.get(second, first))
+    for at, places in alike([thumbnails[place] for place in some], thumbnails):
+        key = int(keys[some[at]])
+        others = keys[places[cases[places] != cases[some[at]]]]
+        if (before := others[others < key]).size:
+            found[key] = int(before[0])
+        for after in set(others[others > key].tolist()) - later:
+            found[after] = min(key, found.get(after, key))
     return found | _same_files(known, later, found)
 
 
@@ -87,15 +92,19 @@ def refresh(image: Image, rgb) -> None:
     """After an image was replaced by other pixels, (H, W, 3) uint8: compare it anew."""
     from readerstudy.imaging.likeness import thumbnail
 
-    forget([image])
+    left = forget([image])
     ImageThumbnail.objects.create(image=image, pixels=thumbnail(rgb))
-    record_similar(image.case.cohort.study, [image])
+    record_similar(image.case.cohort.study, [image, *left])
 
 
-def forget(images: Sequence[Image]) -> None:
-    """Before images are deleted or replaced."""
+def forget(images: Sequence[Image]) -> list[Image]:
+    """Before images are deleted or replaced; the others that were paired with one of them, which
+    may show the same as each other and are to be recorded anew."""
+    seconds = SimilarImages.objects.filter(first__in=images).exclude(second__in=images)
+    left = list(Image.objects.filter(pk__in=seconds.values("second")))
     SimilarImages.objects.filter(Q(first__in=images) | Q(second__in=images)).delete()
     ImageThumbnail.objects.filter(image__in=images).delete()
+    return left
 
 
 def pairs_of(study: Study):
