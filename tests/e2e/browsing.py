@@ -197,3 +197,14 @@ def last_link(site: Site, to: str) -> str:
     ]
     text = [each for each in mails if each["To"] == to][-1].get_content()
     return re.findall(r"http://\S+", text)[0]
+
+
+def look_at_all(page: Page) -> None:
+    """Scroll past every image of a page of the review, until the page says that all were viewed."""
+    previews = page.locator("[data-image] svg.preview").all()
+    left = page.locator("#left")
+    for viewed, preview in enumerate(previews, start=1):
+        preview.scroll_into_view_if_needed()
+        # Neighbours can be viewed together: this many are left, or fewer.
+        fewer = "|".join(str(number) for number in range(1, len(previews) - viewed + 1)) or "none"
+        expect(left).to_have_text(re.compile(f"^(({fewer}) not viewed yet|All images viewed)"))

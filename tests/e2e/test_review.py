@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import servers
-from tests.e2e.browsing import screenshot, sign_in, window
+from tests.e2e.browsing import look_at_all, screenshot, sign_in, window
 from tests.services.site import Site, Sketch
 
 WIDTH, HEIGHT = 640, 480  # of the images
@@ -76,9 +76,7 @@ def test_a_whole_page_is_approved_once_it_was_seen(browser, waiting):
         open_queue(page)
         tick = page.get_by_role("button", name="Tick all on this page")
         expect(tick).to_be_disabled()
-        for card in page.locator("[data-image]").all():
-            card.locator("svg.preview").scroll_into_view_if_needed()
-            page.wait_for_timeout(900)
+        look_at_all(page)
         expect(page.get_by_text("All images viewed.")).to_be_visible()
         tick.focus()
         page.keyboard.press("Enter")

@@ -24,6 +24,7 @@ from tests.e2e.browsing import (
     fill,
     go,
     last_link,
+    look_at_all,
     screenshot,
     sign_in,
     submit,
@@ -225,9 +226,7 @@ def _import(page: Page, source: str) -> None:
 def _review(page: Page) -> None:
     page.goto("/admin/cohorts/cohort/")
     page.get_by_role("link", name="Review").click()
-    for card in page.locator("[data-image]").all():
-        card.locator("svg.preview").scroll_into_view_if_needed()
-        page.wait_for_timeout(900)
+    look_at_all(page)
     page.get_by_role("button", name="Tick all on this page").click()
     page.get_by_role("button", name="Approve the ticked images").click()
     expect(page.get_by_text(f"{2 * CASES} images approved.")).to_be_visible()
