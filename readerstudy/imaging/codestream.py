@@ -6,6 +6,7 @@ and have a decoder take memory for that.
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -19,7 +20,9 @@ from readerstudy.imaging.problems import UnreadableImage
 _J2K_START = b"\xff\x4f\xff\x51"  # start of codestream, then its size segment
 _JP2_START = b"\0\0\0\x0cjP  "
 _SECOND_IMAGE = re.compile(rb"\xff\xd9\0*\xff\xd8\xff")
-_J2K_CODING_STYLE = 0xFF52
+_J2K_CODING_STYLE, _J2K_TILE_PART = 0xFF52, 0xFF90
+_ZEROS = bytes(512)  # such a run never comes of a picture
+_DAMAGED = "this JPEG 2000 image is damaged; export it again"
 MOST_TILES = 4096
 """Of a JPEG 2000 image."""
 
@@ -30,6 +33,8 @@ class Codestream:
 
     proven_colours: str = ""
     """What its samples are once decoded: RGB or YBR; "" where nothing in it says so."""
+    bits: int
+    """Of a sample."""
     jpeg_header: jpeg.JpegHeader | None = None
 
 
@@ -71,12 +76,7 @@ def read_codestream(encoded: bytes, dataset: Dataset) -> Codestream:
             f"this DICOM file says {dataset.SamplesPerPixel} samples per pixel, but its "
             f"compressed image has {channels}; export it again"
         )
-    if bits != dataset.BitsStored:
-        raise UnreadableImage(
-            f"this DICOM file says {dataset.BitsStored} bits per sample, but its compressed image "
-            f"has {bits}; export it again"
-        )
-    return Codestream(proven_colours=colours, jpeg_header=header)
+    return Codestream(proven_colours=colours, bits=bits, jpeg_header=header)
 
 
 def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, int, str]:
@@ -99,7 +99,18 @@ def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, int, str]:
         raise UnreadableImage(
             f"this JPEG 2000 image has more than {MOST_TILES} tiles; export it again"
         )
-    channels, precision = struct.unpack_from(">HB", encoded, 40)
+    (channels,) = struct.unpack_from(">H", encoded, 40)
+    components = {encoded[42 + 3 * at : 45 + 3 * at] for at in range(channels)}
+    if len(components) != 1 or not components.copy().pop().endswith(b"\1\1"):
+        raise UnreadableImage(
+            "this DICOM file's JPEG 2000 image has channels of different sizes or bits, which is "
+            "not supported; export it uncompressed"
+        )
+    if _ZEROS in encoded[_end_of_header(encoded) :]:
+        raise UnreadableImage(
+            "this JPEG 2000 image is damaged: part of it is empty; export it again"
+        )
+    precision = encoded[42]
     is_undone = channels == 3 and _has_transform(encoded)
     bits = (precision & 0x7F) + 1  # the highest bit says whether they are signed
     return (right - left, bottom - top), channels, bits, RGB if is_undone else ""
@@ -107,11 +118,24 @@ def _jpeg2000(encoded: bytes) -> tuple[tuple[int, int], int, int, str]:
 
 def _has_transform(encoded: bytes) -> bool:
     """Whether the decoder turns three transformed components back into red, green and blue."""
-    position = 2
-    while True:
-        marker, length = struct.unpack_from(">HH", encoded, position)
+    for marker, position in _segments(encoded):
         if marker == _J2K_CODING_STYLE:
             return bool(encoded[position + 8])
+    raise UnreadableImage(_DAMAGED)
+
+
+def _end_of_header(encoded: bytes) -> int:
+    return next(at for marker, at in _segments(encoded) if marker == _J2K_TILE_PART)
+
+
+def _segments(encoded: bytes) -> Iterator[tuple[int, int]]:
+    """(marker, place) of the main header's segments, the first part of a tile being the last."""
+    position = len(_J2K_START) - 2
+    while True:
+        marker, length = struct.unpack_from(">HH", encoded, position)
         if marker & 0xFF00 != 0xFF00 or length < 2:
-            raise UnreadableImage("this JPEG 2000 image is damaged; export it again")
+            raise UnreadableImage(_DAMAGED)
+        yield marker, position
+        if marker == _J2K_TILE_PART:
+            return
         position += 2 + length

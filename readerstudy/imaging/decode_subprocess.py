@@ -55,4 +55,6 @@ def decode_in_subprocess(encoded: bytes, dataset: Dataset) -> np.ndarray:
     except subprocess.SubprocessError as error:
         message = "this DICOM file's compressed image is damaged or too complex; export it again"
         raise UnreadableImage(message) from error
+    if result.stderr:  # of damage the decoder only warns
+        raise UnreadableImage("this DICOM file's compressed image is damaged; export it again")
     return np.load(io.BytesIO(result.stdout), allow_pickle=False)

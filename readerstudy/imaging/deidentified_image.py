@@ -6,13 +6,15 @@ picture is screened for burned-in text, which finds much and proves nothing: a p
 each one before it is read (studies/review).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from readerstudy.imaging import findings
 from readerstudy.imaging.box import Box
 from readerstudy.imaging.burned_in_text import suspected_text
+from readerstudy.imaging.colours import RGB
 from readerstudy.imaging.dicom import frames_held, says_burned_in
 from readerstudy.imaging.findings import Finding
 from readerstudy.imaging.image_size_limit import check_size
@@ -122,20 +124,25 @@ def _of_dicom(
     picture = decode_picture(data, frame=middle, limits=limits)
     size = pixel_size(data, frame=middle)
     kept, needs_crop, is_resized = _kept(data, picture, limits=limits)
+    sizes = _sizes_of_frames(data, kept, count=count) if count > 1 else {}
+    frames = _frames(data, kept, sizes, limits=limits)
+    if frames.in_doubt and not picture.in_doubt:
+        picture = replace(
+            decode_picture(data, frame=middle, limits=limits, taken_as=RGB), in_doubt=True
+        )
     rgb = _square(kept.cut(picture.rgb), size, limits=limits)
-    doubts = _doubts(picture, size, rgb, in_colour=in_colour)
+    doubts = _doubts(picture, _one_size(size, sizes.values()), rgb, in_colour=in_colour)
     if held.count > (held.declared or 1):
         doubts += (findings.frames_finding(held=held.count, declared=held.declared),)
     if held.unexplained:
         doubts += (findings.extra_finding(held.unexplained),)
     if held.is_ambiguous:
         doubts += (findings.ambiguous_finding(held.count),)
-    sizes = _sizes_of_frames(data, kept, count=count) if count > 1 else {}
     found = ImageFindings(
         boxes=tuple(suspected_text(rgb)),
         says_burned_in=burned_in,
         needs_crop=needs_crop,
-        frames=_frames(data, kept, picture, sizes, limits=limits),
+        frames=frames.frames,
         doubts=doubts,
     )
     differ = any(each != size for each in sizes.values())  # and the chosen one isn't known yet
@@ -181,6 +188,8 @@ def _doubts(
     picture: Picture, size: PixelSize, rgb: np.ndarray, *, in_colour: bool
 ) -> tuple[Finding, ...]:
     found = [findings.colours_finding()] if picture.in_doubt else []
+    if picture.planes_in_doubt:
+        found.append(findings.planes_finding())
     if size.height != 1:
         found.append(findings.stretched_finding(size.height))
     if size.doubt:
@@ -195,13 +204,44 @@ def _sizes_of_frames(data: bytes, box: Box, *, count: int) -> dict[int, PixelSiz
     return {number: pixel_size(data, frame=number) for number in numbers}
 
 
+def _one_size(size: PixelSize, others: Iterable[PixelSize]) -> PixelSize:
+    """What there is to say of the pixels of all the frames of a clip, its picture's being ``size``:
+    which one is chosen isn't known yet."""
+    sizes = [size, *others]
+    if doubt := next((each.doubt for each in sizes if each.doubt), ""):
+        return replace(size, doubt=doubt)
+    if len({each.height for each in sizes}) > 1:
+        return replace(
+            size, height=1, doubt="its frames have pixels of several shapes; each was made square"
+        )
+    return size
+
+
+@dataclass(frozen=True)
+class _Frames:
+    frames: tuple[Frame, ...]
+    in_doubt: bool = False
+    """Whether they are the samples as stored, because of one or another it can't be told what
+    those are."""
+
+
 def _frames(
-    data: bytes, box: Box, picture: Picture, sizes: dict[int, PixelSize], *, limits: Limits
-) -> tuple[Frame, ...]:
-    """Frames of a clip, all read as its picture was."""
-    found = []
+    data: bytes, box: Box, sizes: dict[int, PixelSize], *, limits: Limits, taken_as: str = ""
+) -> _Frames:
+    """Frames of a clip, all read in the same way: what is doubtful of one is so of all."""
+    found, ways, in_doubt = [], set(), False
     for number, size in sizes.items():
-        frame = decode_picture(data, frame=number, limits=limits, taken_as=picture.taken_as)
+        frame = decode_picture(data, frame=number, limits=limits, taken_as=taken_as)
+        ways.add(frame.taken_as)
+        in_doubt |= frame.in_doubt
         rgb = _square(box.cut(frame.rgb), size, limits=limits)
         found.append(Frame(number, encode_png(rgb)))
-    return tuple(found)
+    if not in_doubt and len(ways) < 2:
+        return _Frames(tuple(found))
+    if taken_as:
+        raise UnreadableImage(
+            "this DICOM file's frames have their colours stored in several ways; export each frame "
+            "as a file of its own"
+        )
+    again = _frames(data, box, sizes, limits=limits, taken_as=RGB)
+    return _Frames(again.frames, in_doubt=True)

@@ -5,9 +5,11 @@ Only what `whitelist` lists is read: who the patient is never becomes text in me
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 from pydicom.datadict import dictionary_description
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
@@ -103,7 +105,8 @@ def decode_dicom(data: bytes, *, frame: int, limits: Limits, taken_as: str = "")
     if samples.values.ndim == 2:
         grey = grey_of(samples.values, dataset)
         return Picture(rgb=np.repeat(grey[..., np.newaxis], 3, axis=2))
-    return _coloured(samples, dataset, taken_as=taken_as)
+    picture = _coloured(samples, dataset, taken_as=taken_as)
+    return replace(picture, planes_in_doubt=samples.planes_in_doubt)
 
 
 def frames_held(data: bytes, *, limits: Limits) -> Frames:
@@ -188,16 +191,26 @@ def _checked_frames(dataset: Dataset, *, limits: Limits) -> Frames:
         raise UnreadableImage(
             "this DICOM file has neither 8 nor 16 bits per sample; export it with 8 bits"
         )
+    _undo_words(dataset)
     return frames_of(dataset)
+
+
+def _undo_words(dataset: Dataset) -> None:
+    """Samples of 8 bits that a big-endian file has in words of 16 stand there in pairs, swapped."""
+    pixels = dataset["PixelData"]
+    if dataset.file_meta.TransferSyntaxUID.is_little_endian or dataset.BitsAllocated != 8:
+        return
+    if pixels.VR != "OB":
+        words = np.frombuffer(pixels.value + b"\0" * (len(pixels.value) % 2), ">u2")
+        dataset["PixelData"] = DataElement(PIXEL_DATA, "OB", words.astype("<u2").tobytes())
 
 
 def _require_description(dataset: Dataset) -> None:
     """Refuse a file that does not say how its pixels are to be read."""
     needed = list(_DESCRIPTION)
-    if (
-        dataset.get("SamplesPerPixel") == 3
-        and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
-    ):
+    is_compressed = dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    is_subsampled = dataset.get("PhotometricInterpretation") == "YBR_FULL_422"
+    if dataset.get("SamplesPerPixel") == 3 and not is_compressed and not is_subsampled:
         needed.append("PlanarConfiguration")
     for keyword in needed:
         if dataset.get(keyword) in (None, ""):

@@ -42,6 +42,7 @@ READ = {
     "RescaleSlope": _GREY,
     "ModalityLUTSequence": _GREY,
     "VOILUTSequence": _GREY,
+    "PresentationLUTShape": "says that great values are dark; what contradicts it is refused",
     "RedPaletteColorLookupTableDescriptor": _PALETTE,
     "GreenPaletteColorLookupTableDescriptor": _PALETTE,
     "BluePaletteColorLookupTableDescriptor": _PALETTE,

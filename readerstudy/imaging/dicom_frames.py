@@ -65,7 +65,14 @@ def frames_of(dataset: Dataset) -> Frames:
 def _plain(dataset: Dataset, declared: int | None) -> Frames:
     data = dataset.PixelData
     was_subsampled = dataset.PhotometricInterpretation == "YBR_FULL_422"
+    if was_subsampled and dataset.get("PlanarConfiguration") is None:
+        dataset.PlanarConfiguration = 0  # the one way to store them
     size = _frame_bytes(dataset, len(data), declared)
+    if dataset.PhotometricInterpretation == "YBR_FULL_422" and dataset.PlanarConfiguration:
+        raise UnreadableImage(
+            "this DICOM file says of its colours (YBR_FULL_422) that they are stored by plane, "
+            "which they can't be; export it as RGB"
+        )
     count = len(data) // size
     rest = len(data) - count * size
     parts = tuple(((at * size, (at + 1) * size),) for at in range(min(count, MOST_FRAGMENTS)))

@@ -22,7 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from readerstudy.imaging import jpeg
+from readerstudy.imaging import jpeg, planes
 from readerstudy.imaging.codestream import Codestream, read_codestream
 from readerstudy.imaging.colours import RGB, YBR
 from readerstudy.imaging.decode_subprocess import decode_in_subprocess
@@ -49,6 +49,8 @@ class Samples:
     """RGB or YBR, by what the frame proves, else by the file's label."""
     is_proven: bool = True
     """Not so where a label is all there is, and machines are known to write it wrongly."""
+    planes_in_doubt: bool = False
+    """Whether they seem to lie otherwise, by pixel or by plane, than the file says."""
     converted: bool = False
     """They are RGB now, and were surely YBR."""
 
@@ -68,11 +70,39 @@ def samples_of(dataset: Dataset, encoded: bytes) -> Samples:
     if syntax in _PLAIN:
         if dataset.PhotometricInterpretation == "YBR_FULL_422":
             return Samples(values=pixel_array(_alone(dataset, encoded), index=0), converted=True)
-        return Samples(values=_uncompressed(dataset, encoded), colours=label)
+        values = _uncompressed(dataset, encoded)
+        return Samples(values=values, colours=label, planes_in_doubt=_doubt(dataset, encoded))
     if syntax == RLELossless:
         return Samples(values=_unpacked(dataset, encoded), colours=label)
     codestream = read_codestream(encoded, dataset)
-    colours = codestream.proven_colours
+    dataset, limit = _of_precision(dataset, codestream.bits)
+    samples = _compressed(dataset, encoded, codestream, label=label)
+    if limit and samples.values.max() >= limit:
+        raise UnreadableImage(
+            "this DICOM file's compressed image has greater values than its header allows; export "
+            "it again"
+        )
+    return samples
+
+
+def _of_precision(dataset: Dataset, bits: int) -> tuple[Dataset, int]:
+    """The data set with as many bits a sample as its compressed image has, and the limit of what
+    its header allows, if that is fewer: some programs compress 12 bits as 16."""
+    stored = dataset.BitsStored
+    if bits == stored:
+        return dataset, 0
+    if dataset.PixelRepresentation or not stored < bits <= dataset.BitsAllocated:
+        raise UnreadableImage(
+            f"this DICOM file says {stored} bits per sample, but its compressed image has {bits}; "
+            "export it again"
+        )
+    described = _copied(dataset)
+    described.BitsStored, described.HighBit = bits, bits - 1
+    return described, 2**stored
+
+
+def _compressed(dataset: Dataset, encoded: bytes, codestream: Codestream, *, label: str) -> Samples:
+    syntax, colours = dataset.file_meta.TransferSyntaxUID, codestream.proven_colours
     if syntax in _JPEG:
         return _of_jpeg(dataset, encoded, codestream, label=label)
     if syntax in _JPEG_2000:
@@ -85,6 +115,10 @@ def samples_of(dataset: Dataset, encoded: bytes) -> Samples:
         is_plain = dataset.PhotometricInterpretation not in ("YBR_RCT", "YBR_ICT")
         return Samples(values=values, colours=colours or label, is_proven=bool(colours) or is_plain)
     if syntax in _LOSSLESS_JPEG:
+        if not encoded.rstrip(b"\0").endswith(jpeg.EOI):
+            raise UnreadableImage("this DICOM file's JPEG image is incomplete; export it again")
+        if codestream.bits == 8 and not dataset.PixelRepresentation:
+            return _of_jpeg(dataset, encoded, codestream, label=label)
         encoded = jpeg.without_companions(encoded)  # or GDCM converts by them
     values = decode_in_subprocess(encoded, dataset)
     is_proven = colours == label or syntax in _JPEG_LS
@@ -102,9 +136,11 @@ def _of_jpeg(dataset: Dataset, encoded: bytes, codestream: Codestream, *, label:
     complete = encoded if encoded.rstrip(b"\0").endswith(jpeg.EOI) else encoded + jpeg.EOI
     if len(header.components) == 1:
         return Samples(values=jpeg.decode(complete, header))
-    if header.is_subsampled:
+    if header.is_subsampled and not header.says_rgb:
         return Samples(values=jpeg.decode(complete, header, colours=YBR), converted=True)
     values = jpeg.decode(complete, header)
+    if header.is_subsampled:
+        return Samples(values=values, colours=YBR, is_proven=False)
     # Where marker and label contradict each other, neither proves anything.
     return Samples(values=values, colours=colours or label, is_proven=colours == label)
 
@@ -127,6 +163,15 @@ def _uncompressed(dataset: Dataset, frame: bytes) -> np.ndarray:
     if not is_signed:
         return values
     return np.where(values < 2 ** (stored - 1), values, values.astype(np.int32) - 2**stored)
+
+
+def _doubt(dataset: Dataset, frame: bytes) -> bool:
+    if dataset.SamplesPerPixel != 3:
+        return False
+    width, height, by_plane = dataset.Columns, dataset.Rows, bool(dataset.PlanarConfiguration)
+    order = "<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    samples = np.frombuffer(frame, f"{order}u{dataset.BitsAllocated // 8}", 3 * width * height)
+    return planes.are_in_doubt(samples, width=width, height=height, by_plane=by_plane)
 
 
 def _unpacked(dataset: Dataset, encoded: bytes) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-COLOURS = "colours"
+COLOURS, PLANES = "colours", "planes"
 STRETCHED, SHAPE = "stretched", "shape"
 FRAMES, EXTRA = "frames", "extra"
 BLACK, FLAT, GREY = "black", "flat", "grey"
@@ -58,6 +58,15 @@ def colours_finding() -> Finding:
     """That nothing tells how the samples are to be read."""
     return Finding(
         COLOURS, "The file does not tell for sure how its colours are stored: choose the right one."
+    )
+
+
+def planes_finding() -> Finding:
+    """That the samples seem to lie otherwise than the file says."""
+    return Finding(
+        PLANES,
+        "The file seems to store its colours otherwise than it says (Planar Configuration): the "
+        "picture may be three smeared copies of itself. Compare it with the original.",
     )
 
 

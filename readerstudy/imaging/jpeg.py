@@ -22,9 +22,16 @@ _JPEG_LS_FRAME = 0xF7
 _FRAMES = {*range(0xC0, 0xD0), _JPEG_LS_FRAME} - {0xC4, 0xC8, 0xCC}
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 _COMPANIONS = {*range(0xE0, 0xF0), 0xFE}  # applications' own, and comments
-_SCAN = re.compile(rb"\xff\xda")
+_START_OF_SCAN = b"\xff\xda"
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_LUMINANCE = ("1x1", "2x1", "1x2", "2x2", "4x1", "1x4", "4x2")
+_COMMON_SAMPLING = [["1x1"], *([first, "1x1", "1x1"] for first in _LUMINANCE)]
 _COEFFICIENTS = 64
-_PROGRESSIVE = {0xC2, 0xCA}
+_PROGRESSIVE = 0xC2
+# Decoders read damaged arithmetic coding without a word, and none reads hierarchies.
+_UNREAD = dict.fromkeys((0xC9, 0xCA, 0xCB), "arithmetic-coded") | dict.fromkeys(
+    (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"
+)
 _RGB_LETTERS = tuple(b"RGB")
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and then the transform
 _DAMAGED = "this JPEG image is damaged or incomplete; export it again"
@@ -49,8 +56,19 @@ class JpegHeader:
 
     @property
     def is_subsampled(self) -> bool:
-        """Whether a component has fewer samples than another: never so in RGB."""
+        """Whether a component has fewer samples than another: hardly ever so in RGB."""
         return len({sampling for _id, sampling in self.components}) > 1
+
+    @property
+    def says_rgb(self) -> bool:
+        """Whether its markers, or else its components' names, say red, green and blue alone."""
+        if self.has_jfif or self.adobe_transform:
+            return False
+        return self.adobe_transform == 0 or self._names == _RGB_LETTERS
+
+    @property
+    def _names(self) -> tuple[int, ...]:
+        return tuple(number for number, _sampling in self.components)
 
     @property
     def proven_colours(self) -> str:
@@ -58,11 +76,11 @@ class JpegHeader:
         if len(self.components) != 3:
             return ""
         if self.is_subsampled:
-            return YBR
+            return "" if self.says_rgb else YBR
         said = {YBR} if self.has_jfif else set()
         if self.adobe_transform is not None:
             said.add(YBR if self.adobe_transform else RGB)
-        if not said and tuple(number for number, _ in self.components) == _RGB_LETTERS:
+        if not said and self._names == _RGB_LETTERS:
             said = {RGB}
         return said.pop() if len(said) == 1 else ""
 
@@ -74,7 +92,11 @@ def read_header(encoded: bytes) -> JpegHeader:
         if marker in _FRAMES:
             if found:
                 raise UnreadableImage(_DAMAGED)
-            found = _frame(payload) | {"is_progressive": marker in _PROGRESSIVE}
+            if marker in _UNREAD:
+                raise UnreadableImage(
+                    f"this JPEG image is {_UNREAD[marker]}, which is not supported; export it again"
+                )
+            found = _frame(payload) | {"is_progressive": marker == _PROGRESSIVE}
         elif marker == _APP0 and payload.startswith(b"JFIF\0") and len(payload) >= 12:
             facts |= {"has_jfif": True, "pixel_height": _pixel_height(payload)}
         elif marker == _APP14 and payload.startswith(b"Adobe") and len(payload) >= 12:
@@ -106,7 +128,7 @@ def decode(encoded: bytes, header: JpegHeader, *, colours: str = RGB) -> np.ndar
             without_companions(encoded, "" if is_grey else colours), "GRAY" if is_grey else "RGB"
         )
     except ValueError as error:
-        raise UnreadableImage(_DAMAGED) from error
+        raise UnreadableImage(_unknown_sampling(header) or _DAMAGED) from error
     return pixels[..., 0] if is_grey else pixels
 
 
@@ -175,15 +197,40 @@ def _require_all_scans(encoded: bytes, header: JpegHeader) -> None:
     Each coefficient of each component has to come down to its last bit.
     """
     left = {number: [True] * _COEFFICIENTS for number, _sampling in header.components}
-    for found in _SCAN.finditer(encoded):
+    for place in _scans(encoded):
         try:
-            for number, band, low_bit in _scan(encoded, found.start(), header):
+            for number, band, low_bit in _scan(encoded, place, header):
                 for at in band:
                     left[number][at] = bool(low_bit)
         except (struct.error, KeyError, IndexError):
-            continue  # no scan of this image: of a thumbnail, or of its comment
+            raise UnreadableImage(_DAMAGED) from None
     if any(any(bits) for bits in left.values()):
         raise UnreadableImage(_DAMAGED)
+
+
+def _scans(encoded: bytes) -> Iterator[int]:
+    """Where each scan of the image begins, and none of a thumbnail's."""
+    position = max((end for _marker, _start, end in _places(encoded)), default=len(SOI))
+    for _segment in range(MOST):
+        found = _MARKER.search(encoded, position)
+        if found is None or found.group() == EOI:
+            return
+        if found.group() == _START_OF_SCAN:
+            yield found.start()
+        (length,) = struct.unpack_from(">H", encoded.ljust(found.end() + 2, b"\0"), found.end())
+        position = found.end() + length
+    raise too_many_pieces()
+
+
+def _unknown_sampling(header: JpegHeader) -> str:
+    """What is wrong with an image whose components stand in no common ratio of sizes."""
+    factors = [f"{sampling >> 4}x{sampling & 15}" for _id, sampling in header.components]
+    if factors in _COMMON_SAMPLING:
+        return ""
+    return (
+        f"this JPEG image's colours are sampled in a way ({', '.join(factors)}) that is not "
+        "supported, or it is damaged; export it again"
+    )
 
 
 def _scan(encoded: bytes, at: int, header: JpegHeader) -> Iterator[tuple[int, range, int]]:

@@ -20,9 +20,12 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     UnreadableImage
         If the transformation is not one with finite brightness for each value.
     """
+    _require_one_direction(dataset)
     values, low, high = _modality(stored, dataset)
     if item := next(items_of(dataset, "VOILUTSequence"), None):
         table = LookupTable.read_item(item, dataset)
+        if table.values.max() < 2 ** (table.bits - 1):  # all would be darker than half
+            raise table.contradicting()
         brightness = table.look_up(values) / (2**table.bits - 1)
     elif _first(dataset, "WindowWidth") is not None and _first(dataset, "WindowCenter") is not None:
         brightness = _windowed(values, dataset)
@@ -32,6 +35,17 @@ def grey_of(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
         raise UnreadableImage("this DICOM file's grey scale is malformed; export it as 8 bits")
     grey = np.rint(np.clip(brightness, 0, 1) * 255).astype(np.uint8)
     return 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
+
+
+def _require_one_direction(dataset: Dataset) -> None:
+    if (
+        dataset.get("PresentationLUTShape") == "INVERSE"
+        and dataset.PhotometricInterpretation != "MONOCHROME1"
+    ):
+        raise UnreadableImage(
+            "this DICOM file says both that great values are bright and that they are dark "
+            "(Presentation LUT Shape); export it again"
+        )
 
 
 def _modality(stored: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, float, float]:
@@ -84,13 +98,24 @@ class LookupTable:
 
     @classmethod
     def read_item(cls, item: Dataset, dataset: Dataset) -> "LookupTable":
-        return cls.read(item.LUTDescriptor, item["LUTData"].value, dataset)
+        table = cls.read(item.LUTDescriptor, item["LUTData"].value, dataset)
+        if table.values.max() >= 2**table.bits:
+            raise table.contradicting()
+        return table
+
+    def contradicting(self) -> UnreadableImage:
+        """The refusal of a table whose entries have other bits than it says."""
+        return UnreadableImage(
+            "this DICOM file's look-up table contradicts itself about its bits; export it again"
+        )
 
     @classmethod
     def read(cls, descriptor, data, dataset: Dataset) -> "LookupTable":
         """From the descriptor's three numbers, and data as bytes or numbers."""
         count, first, bits = (int(number) for number in descriptor)
         count = (count & 0xFFFF) or 2**16
+        if dataset.PixelRepresentation and first >= 2**15:  # a negative one, written without sign
+            first -= 2**16
         if not 8 <= bits <= 16:
             raise UnreadableImage("this DICOM file's look-up table is malformed; export it again")
         if isinstance(data, bytes):

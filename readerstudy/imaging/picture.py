@@ -17,5 +17,7 @@ class Picture:
     taken_as: str = RGB
     """How the samples were read: RGB, or YBR where they were converted."""
     in_doubt: bool = False
+    planes_in_doubt: bool = False
+    """Whether its samples seem to lie otherwise, by pixel or by plane, than its file says."""
     pixel_height: float = 1.0
     """Of a pixel, its width being 1, where a PNG or JPEG tells it."""

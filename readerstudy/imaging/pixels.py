@@ -30,6 +30,7 @@ _SIDEWAYS = range(5, 9)
 _DICOM_WITHOUT_HEADER = (b"\x08\0", b"\0\x08")  # a data set's first group, in either byte order
 
 _COMPRESS_LEVEL = 6
+_PNG_GREY, _PNG_RGB = 0, 2  # colour types
 _GREY_8_BIT = bytes([8, 0])  # bit depth and colour type, at their place in a PNG's first chunk
 
 
@@ -219,8 +220,21 @@ def _decode_png(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Pi
         parts.require_all_rows()
         if image.mode == "P" and image.getextrema()[1] >= len(image.getpalette() or ()) // 3:
             raise UnreadableImage("this PNG has colours that its palette lacks; export it again")
+        _scale_transparent_grey(image, depth=data[24], kind=data[25])
         rgb = _to_rgb(image)
     return _upright(Picture(rgb=rgb, pixel_height=parts.pixel_height), parts.exif)
+
+
+def _scale_transparent_grey(image: Image.Image, *, depth: int, kind: int) -> None:
+    """The value that is transparent, on the scale on which Pillow has the pixels."""
+    transparent = image.info.get("transparency")
+    if kind == _PNG_RGB and depth == 16 and transparent is not None:
+        raise UnreadableImage(
+            "this PNG has one transparent colour of 16 bits, which is not supported; export it "
+            "without transparency"
+        )
+    if kind == _PNG_GREY and depth in (2, 4) and transparent is not None:
+        image.info["transparency"] = transparent * 255 // (2**depth - 1)
 
 
 def _decode_jpeg(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Picture:
@@ -239,7 +253,7 @@ def _jpeg_picture(data: bytes, header: jpeg.JpegHeader, *, taken_as: str) -> Pic
     if len(header.components) != 3:
         grey = jpeg.decode(data, header)
         return Picture(rgb=np.stack([grey] * 3, axis=2), pixel_height=header.pixel_height)
-    if header.is_subsampled:
+    if header.is_subsampled and not header.says_rgb:
         rgb = jpeg.decode(data, header, colours=YBR)
         return Picture(rgb=rgb, taken_as=YBR, pixel_height=header.pixel_height)
     samples, colours = jpeg.decode(data, header), header.proven_colours

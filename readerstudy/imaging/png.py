@@ -50,21 +50,24 @@ class PngParts:
 
     def require_all_rows(self) -> None:
         """Refuse a picture whose compressed data end before its last row, which decoders leave
-        black. Its size has been checked: nothing is kept of what is unpacked, and no more is
-        unpacked than the size asks for.
+        black, or go on behind it. Its size has been checked: nothing is kept of what is unpacked,
+        and hardly more is unpacked than the size asks for.
         """
         header = next((chunk for chunk in self._chunks if chunk[4:8] == b"IHDR"), b"")
         if len(header) != 12 + 13:
             return  # the decoder will say so
-        left = _bytes_of_rows(*struct.unpack_from(">IIBBBBB", header, 8))
+        size = struct.unpack_from(">IIBBBBB", header, 8)
+        left, row = _bytes_of_rows(*size), _bytes_of_rows(size[0], 1, *size[2:-1], 0)
         unpacker = zlib.decompressobj()
         for chunk in self._chunks:
             packed = chunk[8:-4] if chunk[4:8] == b"IDAT" else b""
-            while packed and left > 0:
+            while packed and left > -row:
                 left -= len(unpacker.decompress(packed, _UNPACKED_AT_ONCE))
                 packed = unpacker.unconsumed_tail
         if left > 0 and unpacker.eof:
             raise UnreadableImage("this PNG has fewer rows than it says; copy or export it again")
+        if left <= -row:
+            raise UnreadableImage("this PNG has more rows than it says; copy or export it again")
 
 
 def _is_sound(chunk: bytes) -> bool:

@@ -107,10 +107,22 @@ class TestColoursOfJpeg:
     def test_subsampled_chroma_is_never_rgb(self, subsampling, markers, ids, label):
         encoded = jpeg(SMOOTH, subsampling=subsampling)
         changed = marked_jpeg(encoded, ids=ids, **markers)
+        says_rgb = not markers["jfif"] and (
+            markers["adobe"] == 0 or (markers["adobe"] is None and ids == tuple(b"RGB"))
+        )
         for data in (changed, in_dicom(changed, label)):
-            image = deidentify_image(data)
-            assert np.abs(image.rgb.astype(int) - pillow(encoded)).max() <= 2
-            assert COLOURS not in kinds(image)
+            assert (COLOURS in kinds(deidentify_image(data))) is says_rgb
+            assert_shows(data, pillow(encoded), levels=3)
+
+    @pytest.mark.parametrize("label", LABELS)
+    @pytest.mark.parametrize("subsampling", [1, 2])
+    @pytest.mark.parametrize("pixels", [SMOOTH, ULTRASOUND], ids=["colourful", "ultrasound"])
+    def test_but_for_one_made_so_on_purpose_which_is_asked_about(self, pixels, subsampling, label):
+        plain = jpeg(pixels, mode="YCbCr", subsampling=subsampling)  # as they are, whatever named
+        encoded = marked_jpeg(plain, ids=tuple(b"RGB"), adobe=0)
+        for data in (encoded, in_dicom(encoded, label)):
+            assert COLOURS in kinds(deidentify_image(data))
+            assert_shows(data, pillow(encoded), levels=3)
 
     @pytest.mark.parametrize("label", LABELS)
     @pytest.mark.parametrize("ids", IDS[:2])
