@@ -43,7 +43,7 @@ GREY_16 = {"BitsAllocated": 16, "BitsStored": 12}
 TWELVE = (GREY.astype("<u2") * 16 + 7).tobytes()
 
 
-HEADS = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def png_of(rows: bytes, *extra: bytes, depth: int = 8, kind: int = 2) -> bytes:
@@ -55,7 +55,7 @@ def png_of(rows: bytes, *extra: bytes, depth: int = 8, kind: int = 2) -> bytes:
         chunk(b"IDAT", zlib.compress(rows)),
         chunk(b"IEND", b""),
     ]
-    return HEADS + b"".join(parts)
+    return SIGNATURE + b"".join(parts)
 
 
 class TestBytes:
