@@ -36,7 +36,7 @@ from readerstudy.studies.models import (
     Study,
 )
 from readerstudy.studies.review import similar_images
-from readerstudy.studies.review.decisions import approve
+from readerstudy.studies.review.approval import approve
 from readerstudy.studies.review.staged_findings import StagedFindings, store_findings
 from readerstudy.studies.screening.models import Exclusion, Screening
 
@@ -134,7 +134,8 @@ def add_findings(study: Study) -> None:
 
 
 def random_png(size: tuple[int, int] = (32, 40)) -> bytes:
-    noise = np.frombuffer(secrets.token_bytes(size[0] * size[1] * 3), np.uint8)
+    """Noise, tinted: neither without colour nor with that of Doppler."""
+    noise = 80 + np.frombuffer(secrets.token_bytes(size[0] * size[1] * 3), np.uint8) // 3
     buffer = io.BytesIO()
     PillowImage.fromarray(noise.reshape(*size, 3)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -21,7 +21,8 @@ from readerstudy.diagnosis import Etiology
 from readerstudy.imaging import Box
 from readerstudy.reading.models import Reader, Reading
 from readerstudy.studies.models import Cohort, Image, Protocol, Study
-from readerstudy.studies.review.decisions import crop, images_with_reviews
+from readerstudy.studies.review.approval import images_with_reviews
+from readerstudy.studies.review.decisions import crop
 from tests import factories
 from tests.imaging.example_files import manifest_row, manifest_text
 

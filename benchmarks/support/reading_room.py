@@ -25,7 +25,7 @@ from readerstudy.diagnosis import Etiology
 from readerstudy.reading import lifecycle
 from readerstudy.reading.models import Reader
 from readerstudy.studies.models import Case, Protocol, ReferenceStandard, Study
-from readerstudy.studies.review.decisions import approve, images_with_reviews
+from readerstudy.studies.review.approval import approve, images_with_reviews
 
 PICTURE = re.compile(r"/read/[-\w]+/([0-9a-f]{16})/[/\w]+\.png")
 EVENTS = [[40 * n, "window", "level 128 width 256"] for n in range(20)]  # of a short reading

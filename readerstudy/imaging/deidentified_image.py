@@ -107,9 +107,8 @@ def deidentify_image(
     picture = decode_picture(data, frame=frame or 1, limits=limits)
     size = _plain_size(picture)
     rgb = _square(picture.rgb, size, limits=limits)
-    found = ImageFindings(
-        boxes=tuple(suspected_text(rgb)), doubts=_doubts(picture, size, rgb, in_colour=in_colour)
-    )
+    doubts = _doubts(picture, size, rgb, in_colour=in_colour, is_plain=True)
+    found = ImageFindings(boxes=tuple(suspected_text(rgb)), doubts=doubts)
     return DeidentifiedImage(rgb=rgb, mm_per_pixel=None, findings=found)
 
 
@@ -134,6 +133,8 @@ def _of_dicom(
     doubts = _doubts(picture, _one_size(size, sizes.values()), rgb, in_colour=in_colour)
     if held.count > (held.declared or 1):
         doubts += (findings.frames_finding(held=held.count, declared=held.declared),)
+    if burned_in:
+        doubts += (findings.burned_in_finding(),)
     if held.unexplained:
         doubts += (findings.extra_finding(held.unexplained),)
     if held.is_ambiguous:
@@ -185,13 +186,13 @@ def _square(rgb: np.ndarray, size: PixelSize, *, limits: Limits) -> np.ndarray:
 
 
 def _doubts(
-    picture: Picture, size: PixelSize, rgb: np.ndarray, *, in_colour: bool
+    picture: Picture, size: PixelSize, rgb: np.ndarray, *, in_colour: bool, is_plain: bool = False
 ) -> tuple[Finding, ...]:
     found = [findings.colours_finding()] if picture.in_doubt else []
     if picture.planes_in_doubt:
         found.append(findings.planes_finding())
     if size.height != 1:
-        found.append(findings.stretched_finding(size.height))
+        found.append(findings.stretched_finding(size.height, must_answer=is_plain))
     if size.doubt:
         found.append(findings.shape_finding(size.doubt))
     return (*found, *findings.content_findings(rgb, in_colour=in_colour))

@@ -27,7 +27,7 @@ from readerstudy.imaging.image_size_limit import check_size
 from readerstudy.imaging.lookup_tables import grey_of
 from readerstudy.imaging.palettes import palette_rgb
 from readerstudy.imaging.picture import Picture
-from readerstudy.imaging.piece_limit import FewPieces
+from readerstudy.imaging.piece_limit import FewPieces, too_many_pieces
 from readerstudy.imaging.problems import UnreadableImage, quoted
 from readerstudy.imaging.source_limits import Limits
 
@@ -39,8 +39,10 @@ PIXEL_DATA = 0x7FE00010
 UNDEFINED_LENGTH = 0xFFFFFFFF
 MOST_ELEMENT_BYTES = 512 * 1024
 """Of what is read but pixels: the longest is a look-up table of 65,536 entries of 16 bits."""
-MOST_BYTES_OF_GROUPS = 2**25
+MOST_BYTES_OF_GROUPS = 2**22
 """Of what a clip says of each of its frames."""
+MOST_ITEMS_OF_GROUPS = 50_000
+"""Of the same, those within items included: each takes a parser long, and for every frame again."""
 
 SAMPLES = {
     "MONOCHROME1": 1,
@@ -67,6 +69,7 @@ _GROUPS = tags_of(
     ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"], allowed=READ
 )
 _BURNED_IN = "YES"
+_ITEM = b"\xfe\xff\x00\xe0"
 
 
 def decode_dicom(data: bytes, *, frame: int, limits: Limits, taken_as: str = "") -> Picture:
@@ -156,9 +159,18 @@ def read_elements(data: bytes, keywords: Collection[str]) -> Dataset:
         specific_tags=tags,
     )
     dataset.pop("SpecificCharacterSet", None)  # pydicom brings it along
+    _require_few_items(dataset)
     dataset.file_meta = FileMetaDataset(meta)
     dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
     return dataset
+
+
+def _require_few_items(dataset: Dataset) -> None:
+    """Before the items of a sequence are parsed."""
+    for tag in _GROUPS:
+        value = getattr(dataset.get_item(tag), "value", None)
+        if isinstance(value, bytes) and value.count(_ITEM) > MOST_ITEMS_OF_GROUPS:
+            raise too_many_pieces(MOST_ITEMS_OF_GROUPS)
 
 
 def _is_past_pixels(tag: int, length: int, *, wanted: Collection[int]) -> bool:

@@ -7,9 +7,9 @@ import numpy as np
 COLOURS, PLANES = "colours", "planes"
 STRETCHED, SHAPE = "stretched", "shape"
 FRAMES, EXTRA = "frames", "extra"
-BLACK, FLAT, GREY = "black", "flat", "grey"
-OF_CONTENT = (BLACK, FLAT, GREY)
-SIZE = "size"
+BLACK, FLAT, GREY, COLOURED = "black", "flat", "grey", "coloured"
+OF_CONTENT = (BLACK, FLAT, GREY, COLOURED)
+SIZE, BURNED_IN = "size", "burned_in"
 
 BLACK_LEVEL = 16
 """Of 256: where hardly a pixel is brighter, there is nothing to see."""
@@ -17,8 +17,12 @@ FLAT_LEVELS = 10
 """Of 256: the picture lies within fewer, but for a few pixels."""
 FEW = 0.001
 """Of the pixels."""
-COLOURED = 40
+GREY_WITHIN = 40
 """Of 256: a pixel whose channels lie this far apart is plainly no grey."""
+STRONG = 90
+"""The same of a pixel that shows flow, and no tint that a machine gives to all that is bright."""
+STRONG_SHARE = 0.005
+"""Of the pixels, of a picture that is not plain B-mode."""
 COLOUR_SHARE = 0.0001
 """Of the pixels, of a Doppler picture that shows any flow."""
 
@@ -49,8 +53,11 @@ def content_findings(rgb: np.ndarray, *, in_colour: bool) -> list[Finding]:
         return [Finding(BLACK, "The picture is black, or nearly so.")]
     if high - low < FLAT_LEVELS:
         return [Finding(FLAT, "The picture is of one shade, or nearly so.")]
-    if in_colour and (brightest - darkest >= COLOURED).mean() < COLOUR_SHARE:
+    saturation = brightest - darkest
+    if in_colour and (saturation >= GREY_WITHIN).mean() < COLOUR_SHARE:
         return [Finding(GREY, "There is no colour in it: no flow is visible, or it is no Doppler.")]
+    if not in_colour and (saturation >= STRONG).mean() >= STRONG_SHARE:
+        return [Finding(COLOURED, "There are strong colours in it: it may be no B-mode picture.")]
     return []
 
 
@@ -70,13 +77,19 @@ def planes_finding() -> Finding:
     )
 
 
-def stretched_finding(height: float) -> Finding:
-    """That the picture was made larger one way, so that its pixels are square."""
+def burned_in_finding() -> Finding:
+    """That the file itself says so."""
+    return Finding(BURNED_IN, "According to the file, its pixels show the patient's identity.")
+
+
+def stretched_finding(height: float, *, must_answer: bool) -> Finding:
+    """That the picture was made larger one way, so that its pixels are square. It must be answered
+    where programs are known to write the shape wrongly."""
     how, times = ("higher", height) if height > 1 else ("wider", 1 / height)
     return Finding(
         STRETCHED,
         f"Its pixels were not square. It was made {times:.3g} times {how}, as the file says.",
-        must_answer=False,
+        must_answer=must_answer,
     )
 
 

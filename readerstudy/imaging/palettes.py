@@ -58,6 +58,7 @@ class _Expansion:
         self._words, self._parts = words, 2 if is_wide else 4
         self._bits = 16 if is_wide else 8
         self._entries: list[int] = []
+        self._segments = 0
 
     def entries(self) -> list[int]:
         """All of them. Raises UnreadableImage, or IndexError where a segment is cut short."""
@@ -70,6 +71,9 @@ class _Expansion:
         """Write out the segment that begins here; where the next one does."""
         kind, length = self._words[position], self._words[position + 1]
         position += 2
+        self._segments += 1
+        if not length or self._segments > MOST_ENTRIES:
+            raise _malformed()  # each has an entry, at the least
         if kind == _DISCRETE:
             self._add(self._words[position : position + length], length)
             return position + length

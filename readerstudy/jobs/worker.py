@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 STOPPED = "The worker had to stop; queued again."
 LONGEST_SLEEP = 60  # seconds, after which it is asked anew what waits
 INSIST_SECONDS = 30
+ABANDONED_SECONDS = 15  # what is done is left sooner than that
 EXIT_OVERDUE = 75  # EX_TEMPFAIL: a new process may do better
 
 
@@ -80,7 +81,7 @@ def _run_together(kind: Kind, job_ids: list[int]) -> Outcome:
         jobs += queue.claim(job_ids)
         if jobs:
             with heartbeat(
-                lambda: queue.beat(jobs),
+                SignOfLife(kind, jobs),
                 every=queue.limits.heartbeat_seconds,
                 seconds=queue.limits.deadline.total_seconds(),
                 overdue=lambda: _end_overdue(kind, jobs),
@@ -138,6 +139,28 @@ def _until_stored(write: Callable[[], None]) -> None:
             if not outage(error) or time.monotonic() > given_up:
                 raise
         time.sleep(SECONDS_BETWEEN_ATTEMPTS)
+
+
+class SignOfLife:
+    """Says that the worker of these jobs lives, and ends this process where they are no longer its
+    own, having been cancelled say, and it goes on all the same: it may hang, or compute for hours.
+    """
+
+    def __init__(self, kind: Kind, jobs: list[Job]):
+        self._kind, self._jobs = kind, jobs
+        self._taken_away_at: float | None = None
+
+    def __call__(self) -> None:
+        if self._kind.queue.beat(self._jobs):
+            self._taken_away_at = None
+            return
+        now = time.monotonic()
+        self._taken_away_at = self._taken_away_at or now
+        if now - self._taken_away_at >= ABANDONED_SECONDS:
+            ids = [job.pk for job in self._jobs]
+            log.warning("%s %s was taken away; the process ends", self._kind.name, ids)
+            logging.shutdown()
+            os._exit(EXIT_OVERDUE)
 
 
 def _end_overdue(kind: Kind, jobs: list[Job]) -> None:

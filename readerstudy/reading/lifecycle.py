@@ -20,7 +20,7 @@ from readerstudy.reading import audit_digests, opening_requirements, step_checks
 from readerstudy.reading.models import Reader, UnblindingAnswer
 from readerstudy.reading.study_opening import draw_and_freeze
 from readerstudy.studies.models import Protocol, Study, testing_cases
-from readerstudy.studies.review.decisions import unapproved_image_reasons
+from readerstudy.studies.review.approval import unapproved_image_reasons
 
 State = Study.State
 NEEDS_TWO = (

@@ -27,7 +27,7 @@ from readerstudy.studies.models import (
 )
 from readerstudy.studies.permissions import Action
 from readerstudy.studies.review import similar_images
-from readerstudy.studies.review.decisions import unapproved_image_reasons
+from readerstudy.studies.review.approval import unapproved_image_reasons
 from readerstudy.studies.screening.models import Screening
 from readerstudy.studies.screening.screening_consistency import screening_disagreements
 
@@ -111,7 +111,8 @@ def check_similar_images(study: Study) -> CheckResult:
     """Whoever reads the same picture twice, under two truths, makes one of them wrong."""
     return CheckResult(
         missing=similar_images.unanswered_reasons(study),
-        there="No picture stands in the study twice unless a person has said why.",
+        there="No pair of pictures that look the same waits for an answer. Pictures that were "
+        "turned, mirrored, or cropped before the import are not found.",
     )
 
 

@@ -56,15 +56,40 @@ function mountCrop(card) {
   toggle();
 }
 
-// "Tick all" can be used once every picture of the page was in view.
-function mountTick(cards) {
+// Each decision but the approval reloads the page: what is ticked, and what was viewed, stays.
+function mountMemory() {
+  const key = `review ${location.pathname}`;
+  const boxes = () => [...document.querySelectorAll("input[name=seen], input[name=answered]")];
+  const { ticked = [], viewed = [], top = 0 } = JSON.parse(sessionStorage.getItem(key)) ?? {};
+  for (const box of boxes()) box.checked ||= ticked.includes(box.value);
+  if (top) requestAnimationFrame(() => scrollTo(0, top));
+  const seen = new Set(viewed);
+  const keep = (place) => {
+    const values = boxes().filter((box) => box.checked).map((box) => box.value);
+    sessionStorage.setItem(key, JSON.stringify({ ticked: values, viewed: [...seen], top: place }));
+  };
+  document.addEventListener("change", () => keep(0));
+  document.addEventListener("submit", () => keep(scrollY));
+  return { seen, keep };
+}
+
+// "Tick all" can be used once every picture of the page was in view, and had come.
+function mountTick(cards, { seen, keep }) {
   const tick = document.getElementById("tick");
   if (!tick) return;
   const left = document.getElementById("left");
-  const unseen = new Set(cards);
+  const nameOf = (card) => card.querySelector(".preview image").getAttribute("href");
+  const unseen = new Set(cards.filter((card) => !seen.has(nameOf(card))));
   const waiting = new Map();
-  const passed = (card) => {
+  const passed = async (card) => {
+    const image = new Image();
+    image.src = nameOf(card);
+    await image.decode(); // one that does not come was not viewed
     unseen.delete(card);
+    seen.add(nameOf(card));
+    tell();
+  };
+  const tell = () => {
     tick.disabled = unseen.size > 0;
     left.textContent = unseen.size ? `${unseen.size} not viewed yet.` : "All images viewed.";
   };
@@ -81,9 +106,11 @@ function mountTick(cards) {
   for (const card of cards) watcher.observe(card.querySelector(".preview"));
   tick.addEventListener("click", () => {
     for (const box of document.querySelectorAll("input[name=seen]")) box.checked = true;
+    keep(0);
   });
+  if (unseen.size < cards.length) tell();
 }
 
 const cards = [...document.querySelectorAll("[data-image]")];
 cards.forEach(mountCrop);
-mountTick(cards);
+mountTick(cards, mountMemory());

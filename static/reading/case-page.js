@@ -34,6 +34,7 @@ function mount() {
   mountKeys(document.body, { signal });
   form.addEventListener("submit", (event) => submit(event, { panel, clock, exposure }), { signal });
   onDelivery((answers) => delivered(answers, { panel, clock, exposure }), { signal });
+  form.dataset.scripted = ""; // hold-diagnosis.js leaves it to this module
   begin({ panes, panel, clock, signal });
 }
 

@@ -103,7 +103,8 @@ export class Clock {
   // Time between two loads of the page has passed, but nobody has read in it.
   #resume() {
     const kept = readFromTab(this.#name);
-    if (!kept) return;
+    // What another version of this page kept is as good as nothing.
+    if (!Array.isArray(kept?.events) || !(kept.passed >= 0 && kept.elapsed >= 0)) return;
     const away = Math.max(0, Date.now() - kept.at);
     this.#before = kept.passed + away;
     this.#active = kept.active;

@@ -7,14 +7,33 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from readerstudy.diagnosis import Etiology
-from tests.e2e.browsing import choose, images_painted, keep, screenshot, sign_in, submit, window
+from tests.e2e.browsing import (
+    choose,
+    code,
+    images_painted,
+    keep,
+    screenshot,
+    sign_in,
+    submit,
+    window,
+)
 from tests.e2e.faults import Server, lose_requests, outbox
 from tests.servers import wait_until
 from tests.services.site import SEQUENTIAL, Site, Sketch
 
 pytestmark = pytest.mark.e2e
 
-SLUGS = ("scripts", "image", "refused", "kept", "incomplete", "plain")
+SLUGS = (
+    "scripts",
+    "image",
+    "refused",
+    "kept",
+    "incomplete",
+    "plain",
+    "no-module",
+    "broken-module",
+    "older",
+)
 AN_IMAGE = re.compile(r"/cdfi\.png$")
 THE_SCRIPT = re.compile(r"/case-page\.js$")
 
@@ -202,6 +221,32 @@ def test_what_the_server_finds_incomplete_waits_for_the_images_too(browser, serv
         held.let_go()
         _takes_one_now(page, stage=1)
     assert _stored(server, "incomplete") == [Etiology.REACTIVE]
+
+
+def test_a_page_whose_scripts_do_not_come_is_a_plain_form(browser, server):
+    """Once it is loaded with its images; what is stored is flagged, since nothing was told."""
+    with window(browser, server.address, troubled=True) as page:
+        page.route(re.compile(r"/diagnosis-panel\.js$"), lambda route: route.fulfill(status=404))
+        _open(page, "no-module")
+        page.wait_for_load_state("load")
+        expect(page.locator("#until-painted")).to_have_count(0)
+        choose(page, Etiology.LYMPHOMA)
+        submit(page)
+        expect(page.locator(".where")).to_contain_text("Stage 2")
+    assert _stored(server, "no-module") == [Etiology.LYMPHOMA]
+    assert _events(server, "no-module") == [set()]
+
+
+def test_what_another_version_kept_of_a_case_is_left_aside(browser, server):
+    with window(browser, server.address) as page:
+        _open(page, "older")
+        images_painted(page)
+        kept = f"sessionStorage.setItem('clock {code(page)}', '{{\"at\": 1}}')"
+        page.add_init_script(kept)
+        page.reload()
+        _takes_one_now(page, stage=1)
+    assert _stored(server, "older") == [Etiology.REACTIVE]
+    assert _events(server, "older") == [{"painted", "choose", "submit"}]
 
 
 def test_without_javascript_the_form_is_a_plain_one(browser, server):

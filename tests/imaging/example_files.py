@@ -29,11 +29,12 @@ PATIENT = "DOE^JANE^SECRET"
 
 
 def picture(seed: int = 0, *, width: int = 48, height: int = 40) -> np.ndarray:
-    """A reproducible picture, (height, width, 3) uint8, smooth and different for each seed."""
+    """A reproducible picture, (height, width, 3) uint8, smooth and different for each seed.
+
+    Its colours are a tint: neither those of Doppler, nor those of none.
+    """
     y, x = np.mgrid[0:height, 0:width]
-    planes = [
-        127 + 127 * np.sin((x * (3 + k) + y * (5 - k) + seed * 17) / 40 + k) for k in range(3)
-    ]
+    planes = [127 + 40 * np.sin((x * (3 + k) + y * (5 - k) + seed * 17) / 40 + k) for k in range(3)]
     return np.stack(planes, axis=2).astype(np.uint8)
 
 

@@ -83,6 +83,24 @@ def _tiles() -> bytes:
     return dicom_bytes(encapsulate([bytes(code)]), syntax=JPEG2000Lossless, **large)
 
 
+def _precincts() -> bytes:
+    """Of a large picture of nothing: as small as the format has them, in its coding style."""
+    grey = np.zeros((1024, 1024), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "JPEG2000", no_jp2=True, precinct_size=(64, 64))
+    code = bytearray(file.getvalue())
+    at = code.index(b"\xff\x52")
+    levels = code[at + 9]
+    code[at + 14 : at + 15 + levels] = b"\x11" * (levels + 1)
+    large = GREY | {"Rows": 1024, "Columns": 1024}
+    return dicom_bytes(encapsulate([bytes(code)]), syntax=JPEG2000Lossless, **large)
+
+
+def _groups(items: int) -> bytes:
+    content = struct.pack("<II", 0xE000FFFE, 0) * items
+    return struct.pack("<HH2sHI", 0x5200, 0x9230, b"SQ", 0, len(content)) + content
+
+
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "run-length of nothing": (lambda: _run_length(b"\x80" * (20 * MIB)), "run-length"),
     "run-length that unpacks to much": (lambda: _run_length(b"\x81\0" * (2 * MIB)), "run-length"),
@@ -103,6 +121,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a JPEG of empty segments": (lambda: _jpeg_with(b"\xff\xe5\0\2" * (4 * MIB)), "of parts"),
     "a PNG of empty chunks": (_png_of_empty_chunks, "of parts"),
     "a JPEG 2000 image of single pixels": (_tiles, "tiles"),
+    "a JPEG 2000 image of a part for each pixel": (_precincts, "parts"),
+    "groups of a million frames": (
+        lambda: _before_pixels(_groups(1_000_000)), "implausibly long"),
+    "groups of many frames": (lambda: _before_pixels(_groups(100_000)), "of parts"),
 }  # fmt: skip
 
 

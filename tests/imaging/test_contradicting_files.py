@@ -88,7 +88,7 @@ class TestBytes:
     @pytest.mark.parametrize("says", [0, 1])
     def test_where_it_is_said_rightly_nothing_is_asked(self, says, pixels):
         lying = np.moveaxis(pixels, -1, 0) if says else pixels
-        image = deidentify_image(dicom(lying.tobytes(), PlanarConfiguration=says))
+        image = deidentify_image(dicom(lying.tobytes(), PlanarConfiguration=says), in_colour=True)
         assert kinds(image) == set()
 
     def test_subsampled_pixels_said_to_lie_by_plane(self):

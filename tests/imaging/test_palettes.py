@@ -60,8 +60,20 @@ def test_they_are_expanded_as_pydicom_does(words, bits):
         [DISCRETE, 99, 1],
         [7, 1, 1],
         [DISCRETE, 1, 7],
+        [DISCRETE, 1, 7, *[LINEAR, 0, 9] * 9000, *[INDIRECT, 65535, 3, 0] * 9000],
+        [DISCRETE, 1, 7, *[DISCRETE, 0] * 9000],
     ],
-    ids=["too many", "repeated too often", "itself", "from nothing", "cut short", "unknown", "few"],
+    ids=[
+        "too many",
+        "repeated too often",
+        "itself",
+        "from nothing",
+        "cut short",
+        "unknown",
+        "few",
+        "nothing again and again",
+        "nothing",
+    ],
 )
 def test_a_table_that_is_none_is_refused_by_name(words):
     with pytest.raises(UnreadableImage, match=r"palette is malformed|table is incomplete"):

@@ -246,3 +246,19 @@ def test_without_a_broker_a_process_is_started_once_for_what_nobody_works_on(mon
     silence(waiting)
     dispatch.look_after(KIND)
     assert len(started) == 2
+
+
+def test_a_process_whose_job_was_taken_away_and_that_goes_on_is_ended(monkeypatch):
+    """One that was cancelled may hang, or compute for hours."""
+    ended, job = [], make()
+    monkeypatch.setattr(worker.os, "_exit", ended.append)
+    monkeypatch.setattr(worker.logging, "shutdown", lambda: None)
+    [claimed] = QUEUE.claim([job.pk])
+    sign = worker.SignOfLife(KIND, [claimed])
+    sign()
+    silence(claimed, attempts=7)
+    sign()
+    assert ended == []  # it may be about to leave the job
+    monkeypatch.setattr(worker, "ABANDONED_SECONDS", 0)
+    sign()
+    assert ended == [worker.EXIT_OVERDUE]

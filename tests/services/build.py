@@ -56,7 +56,7 @@ def _make_study(sketch: dict) -> None:
     from readerstudy.reading import lifecycle
     from readerstudy.reading.models import Reader
     from readerstudy.studies.models import Cohort, Membership, Protocol, Study
-    from readerstudy.studies.review.decisions import approve, images_with_reviews
+    from readerstudy.studies.review.approval import approve, images_with_reviews
 
     study = Study.objects.create(slug=sketch["slug"], title=sketch["title"])
     asked = {"plan_before_opening": False} | sketch["protocol"]

@@ -19,7 +19,7 @@ from readerstudy.reading import copying
 from readerstudy.studies import file_staging
 from readerstudy.studies.file_staging import clear_leftovers, staged_files, staged_in_transaction
 from readerstudy.studies.models import Image
-from readerstudy.studies.review import decisions
+from readerstudy.studies.review import approval, decisions
 from tests import factories
 
 BOX = Box(2, 0, 38, 32)
@@ -103,7 +103,7 @@ def failing_commit() -> Iterator[None]:
 def test_a_crop_whose_commit_fails_leaves_no_file_behind_the_next_one(
     media_root, django_capture_on_commit_callbacks
 ):
-    image = decisions.images_with_reviews(factories.make_draft(cases=1)).first()
+    image = approval.images_with_reviews(factories.make_draft(cases=1)).first()
     before = stored(media_root)
     with failing_commit():
         decisions.crop(image, BOX, seen=image.sha256, by="ivan")
@@ -120,7 +120,7 @@ def test_a_cropped_original_whose_process_was_killed_after_the_commit_goes(
     media_root, django_capture_on_commit_callbacks
 ):
     """What was cut away may show a name: it must not stay on disk for want of a moment."""
-    image = decisions.images_with_reviews(factories.make_draft(cases=1)).first()
+    image = approval.images_with_reviews(factories.make_draft(cases=1)).first()
     original = image.file.name
     with django_capture_on_commit_callbacks() as callbacks:
         decisions.crop(image, BOX, seen=image.sha256, by="ivan")

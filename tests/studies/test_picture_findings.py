@@ -20,8 +20,8 @@ from readerstudy.studies import cohort_import
 from readerstudy.studies.imports.picture_summary import PictureSummary
 from readerstudy.studies.models import Case, Cohort, Image, Study
 from readerstudy.studies.read_cohort import iter_pixels, validate_manifest
-from readerstudy.studies.review import decisions, similar_images
-from readerstudy.studies.review.decisions import DecisionNotPossible
+from readerstudy.studies.review import approval, decisions, pair_decisions, similar_images
+from readerstudy.studies.review.draft_reviews import DecisionNotPossible
 from readerstudy.studies.review.models import ImageFinding, ImageThumbnail, SimilarImages
 from tests.imaging.example_files import (
     RGB_DICOM,
@@ -62,7 +62,8 @@ def unmarked_jpeg(pixels: np.ndarray, *, converted: bool) -> bytes:
 def random_picture(seed: int) -> np.ndarray:
     small = np.random.default_rng(seed).integers(0, 256, (5, 6, 3), np.uint8)
     image = PillowImage.fromarray(small).resize((48, 40), PillowImage.Resampling.BICUBIC)
-    return np.asarray(image)
+    grey = image.convert("L").convert("RGB")  # tinted, as a machine tints: no Doppler
+    return np.asarray(PillowImage.blend(grey, image, 0.3))
 
 
 def sources(cases: int, changes: dict[str, bytes]) -> dict[str, bytes]:
@@ -101,7 +102,7 @@ def kinds(image: Image) -> list[str]:
 
 
 def approve(image: Image, *answered: str) -> None:
-    decisions.approve(
+    approval.approve(
         {image.pk: image.sha256}, study=image.case.cohort.study, by="ivan",
         answered={image.pk: answered},
     )  # fmt: skip
@@ -204,11 +205,32 @@ def test_a_picture_that_stands_twice_keeps_the_study_from_opening(again, name, r
     reasons = lifecycle.missing_to_open(study)
     assert any("seem to stand in the study twice" in reason for reason in reasons)
     with pytest.raises(DecisionNotPossible, match="Enter why"):
-        decisions.answer_similar(found, "  ", by="ivan")
+        pair_decisions.answer_similar(found, "  ", by="ivan")
+    reasons = AuditEvent.objects.filter(action="image.similar")
+    told = [pair for pair in similar_images.pairs_of(study)
+            if pair.is_same and pair.is_told_in_practice]  # fmt: skip
+    assert bool(told) is (name == "practice")
     for pair in similar_images.pairs_of(study):
-        decisions.answer_similar(pair, "Two nodes of one patient.", by="ivan")
-    assert not any("twice" in reason for reason in lifecycle.missing_to_open(study))
-    assert AuditEvent.objects.filter(action="image.similar").exists()
+        if pair not in told:
+            pair_decisions.answer_similar(pair, "Two nodes of one patient.", by="ivan")
+    for pair in told:
+        with pytest.raises(DecisionNotPossible, match="told the answer"):
+            pair_decisions.answer_similar(pair, "ok", by="ivan")
+    waits = any("twice" in reason for reason in lifecycle.missing_to_open(study))
+    assert waits is (name == "practice")
+    assert reasons.count() == similar_images.pairs_of(study).count() - len(told)
+
+
+def test_an_answer_is_withdrawn(bring, study):
+    twice = encoded(random_picture(123))
+    bring(2, case_001_bus=twice, case_002_bus=twice)
+    [pair] = similar_images.pairs_of(study)
+    with pytest.raises(DecisionNotPossible, match="Nobody"):
+        pair_decisions.withdraw_answer(pair, by="ivan")
+    pair_decisions.answer_similar(pair, "Two nodes of one patient.", by="ivan")
+    pair_decisions.withdraw_answer(pair, by="ada")
+    assert similar_images.unanswered_reasons(study)
+    assert AuditEvent.objects.first().detail["withdrawn"] == "Two nodes of one patient."
 
 
 def test_different_pictures_are_no_pair(bring, study):
@@ -230,13 +252,17 @@ def test_a_case_that_is_removed_takes_its_pairs_along(bring, study):
     )  # fmt: skip
 
 
-def test_a_crop_that_ends_a_pair_leaves_the_others_paired(bring, study):
+def test_a_pair_outlasts_a_crop(bring, study):
+    """Cropped otherwise, the two still show the same patient."""
     twice = encoded(random_picture(123))
-    bring(3, case_001_bus=twice, case_002_bus=twice, case_003_cdfi=twice)
-    image = image_of("case-001", "bus")
-    decisions.crop(image, decisions.Box(0, 0, 32, 40), seen=image.sha256, by="ivan")
+    bring(2, case_001_bus=twice, case_002_bus=twice)
+    for case, box in (("case-001", (0, 0, 32, 40)), ("case-002", (10, 0, 48, 36))):
+        image = image_of(case, "bus")
+        decisions.crop(image, decisions.Box(*box), seen=image.sha256, by="ivan")
     [pair] = similar_images.pairs_of(study)
-    assert (pair.first.case.case_id, pair.second.case.case_id) == ("case-002", "case-003")
+    assert pair.is_same
+    assert not pair.answered_by
+    assert similar_images.unanswered_reasons(study)
 
 
 def test_the_page_shows_some_pairs_at_a_time(admin_client, bring):
@@ -244,7 +270,7 @@ def test_the_page_shows_some_pairs_at_a_time(admin_client, bring):
     cohort = bring(15, **{f"case_{at:03}_{kind}": same for at in range(1, 16)
                           for kind in ("bus", "cdfi")})  # fmt: skip
     page = admin_client.get(f"/admin/cohorts/cohort/{cohort.pk}/images/").content.decode()
-    assert page.count("The same, pixel for pixel.") == 20
+    assert page.count("The same, pixel for pixel, when they came.") == 20
     assert "The first 20 of 29 pairs are shown." in page
 
 

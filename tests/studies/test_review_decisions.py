@@ -18,8 +18,8 @@ from readerstudy.imaging import Box
 from readerstudy.reading import lifecycle
 from readerstudy.studies import cohort_import
 from readerstudy.studies.models import Case, Cohort, Image, ReferenceStandard, Study
-from readerstudy.studies.review import decisions
-from readerstudy.studies.review.decisions import DecisionNotPossible
+from readerstudy.studies.review import approval, decisions
+from readerstudy.studies.review.draft_reviews import DecisionNotPossible
 from readerstudy.studies.review.models import CandidateFrame, ImageReview
 from tests import factories
 from tests.imaging.example_files import (
@@ -46,7 +46,7 @@ def study():
 
 @pytest.fixture
 def image(study):
-    return decisions.images_with_reviews(study).first()
+    return approval.images_with_reviews(study).first()
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def files(media_root) -> set[str]:
 
 
 def seen(study: Study) -> dict[int, str]:
-    return dict(decisions.images_with_reviews(study).values_list("pk", "sha256"))
+    return dict(approval.images_with_reviews(study).values_list("pk", "sha256"))
 
 
 def test_nothing_opens_before_every_image_was_approved(study):
@@ -95,7 +95,7 @@ def test_nothing_opens_before_every_image_was_approved(study):
     assert practice.startswith("1 images of practice cases are not approved")
     with pytest.raises(lifecycle.StepNotPossible, match="not approved"):
         lifecycle.open_study(study, by="test")
-    decisions.approve(seen(study), study=study, by="ada")
+    approval.approve(seen(study), study=study, by="ada")
     lifecycle.open_study(study, by="test")
 
 
@@ -111,7 +111,7 @@ def test_an_image_that_nothing_is_known_of_waits(study):
 
 def test_training_images_may_wait(study):
     Cohort.objects.filter(study=study).update(role=Cohort.Role.TRAINING)
-    assert decisions.unapproved_image_reasons(study) == []
+    assert approval.unapproved_image_reasons(study) == []
 
 
 def test_no_model_runs_on_what_nobody_has_looked_at(study):
@@ -125,7 +125,7 @@ def test_no_model_runs_on_what_nobody_has_looked_at(study):
 
 
 def test_an_approval_names_who_when_and_what(study, image):
-    decisions.approve({image.pk: image.sha256}, study=study, by="ada")
+    approval.approve({image.pk: image.sha256}, study=study, by="ada")
     image.review.refresh_from_db()
     assert (image.review.state, image.review.decided_by) == ("approved", "ada")
     assert image.review.sha256 == image.sha256
@@ -137,7 +137,7 @@ def test_an_approval_names_who_when_and_what(study, image):
 def test_an_approval_of_other_pixels_is_none(study, image):
     factories.approve_images(study)
     Image.objects.filter(pk=image.pk).update(sha256="0" * 64)
-    assert "1 images of testing cases" in decisions.unapproved_image_reasons(study)[0]
+    assert "1 images of testing cases" in approval.unapproved_image_reasons(study)[0]
 
 
 @pytest.mark.parametrize("fault", ["changed", "gone", "other study"])
@@ -152,7 +152,7 @@ def test_all_are_approved_or_none(study, fault):
         other = factories.make_draft("other", cases=1, readers=())
         wrong |= seen(other)
     with pytest.raises(DecisionNotPossible):
-        decisions.approve(wrong, study=study, by="ada")
+        approval.approve(wrong, study=study, by="ada")
     assert not ImageReview.objects.filter(image__case__cohort__study=study, state="approved")
     assert not AuditEvent.objects.filter(action="image.approve").exists()
 
@@ -220,35 +220,35 @@ def test_a_crop_that_fails_leaves_no_file(image, media_root, monkeypatch):
 
 
 def test_what_has_no_region_is_cropped_by_hand_before_it_is_approved(clips):
-    picture_ = decisions.images_with_reviews(clips).get(modality="cdfi")
+    picture_ = approval.images_with_reviews(clips).get(modality="cdfi")
     assert picture_.review.needs_crop
     with pytest.raises(DecisionNotPossible, match="draw a box around the ultrasound first"):
-        decisions.approve({picture_.pk: picture_.sha256}, study=clips, by="ada")
+        approval.approve({picture_.pk: picture_.sha256}, study=clips, by="ada")
     decisions.crop(picture_, BOX, seen=picture_.sha256, by="ada")
-    cropped = decisions.images_with_reviews(clips).get(modality="cdfi")
-    decisions.approve({cropped.pk: cropped.sha256}, study=clips, by="ada")
+    cropped = approval.images_with_reviews(clips).get(modality="cdfi")
+    approval.approve({cropped.pk: cropped.sha256}, study=clips, by="ada")
 
 
 def test_a_clips_frame_is_chosen_before_it_is_approved(clips, media_root, committed):
-    image = decisions.images_with_reviews(clips).get(modality="bus")
+    image = approval.images_with_reviews(clips).get(modality="bus")
     assert np.array_equal(stored(image), picture(1)[:, :41])  # the middle one, cut to its region
     assert [frame.number for frame in image.candidateframe_set.all()] == [1, 2, 3]
     with pytest.raises(DecisionNotPossible, match="choose a frame first"):
-        decisions.approve({image.pk: image.sha256}, study=clips, by="ada")
+        approval.approve({image.pk: image.sha256}, study=clips, by="ada")
     with pytest.raises(DecisionNotPossible, match="no frame 4"):
         decisions.choose_frame(image, 4, by="ada")
     with committed():
         decisions.choose_frame(image, 3, by="ada")
-    image = decisions.images_with_reviews(clips).get(modality="bus")
+    image = approval.images_with_reviews(clips).get(modality="bus")
     assert np.array_equal(stored(image), picture(2)[:, :41])
     assert not CandidateFrame.objects.exists()
     assert len(files(media_root)) == 2
-    decisions.approve({image.pk: image.sha256}, study=clips, by="ada")
+    approval.approve({image.pk: image.sha256}, study=clips, by="ada")
     assert AuditEvent.objects.get(action="image.choose_frame").detail["after"]["frame"] == 3
 
 
 def test_a_case_with_a_rejected_image_can_be_taken_out(clips, media_root, committed):
-    image = decisions.images_with_reviews(clips).get(modality="bus")
+    image = approval.images_with_reviews(clips).get(modality="bus")
     with pytest.raises(DecisionNotPossible, match="Only a case with a rejected image"):
         decisions.remove_case(image.case, by="ada")
     with pytest.raises(DecisionNotPossible, match="Enter a reason"):
@@ -274,7 +274,7 @@ def test_nothing_is_decided_once_the_study_is_under_way(study, image):
     factories.approve_images(study)
     lifecycle.open_study(study, by="test")
     for decide in (
-        lambda: decisions.approve({image.pk: image.sha256}, study=study, by="ada"),
+        lambda: approval.approve({image.pk: image.sha256}, study=study, by="ada"),
         lambda: decisions.crop(image, Box(0, 0, 39, 32), seen=image.sha256, by="ada"),
         lambda: decisions.reject(image, reason="late", by="ada"),
         lambda: decisions.choose_frame(image, 1, by="ada"),
@@ -293,17 +293,17 @@ def test_only_drawn_images_come_approved(tmp_path, media_root):
             with pytest.raises(ValueError, match="synthetic"):
                 cohort_import.import_cohort(cohort=cohort, source=source, reviewed_by="ada")
             cohort_import.import_cohort(cohort=cohort, source=source)
-            assert len(decisions.unapproved_image_reasons(study)) == 1
+            assert len(approval.unapproved_image_reasons(study)) == 1
         else:
             cohort_import.import_cohort(cohort=cohort, source=source, reviewed_by="ada")
-            assert decisions.unapproved_image_reasons(study) == []
+            assert approval.unapproved_image_reasons(study) == []
 
 
 def test_an_image_without_a_review_can_be_decided_on(study):
     case = factories.make_case(study.cohort_set.first(), "bare", Etiology.LYMPHOMA)
     ImageReview.objects.filter(image__case=case).delete()
-    image = decisions.images_with_reviews(study).filter(case=case).first()
-    decisions.approve({image.pk: image.sha256}, study=study, by="ada")
+    image = approval.images_with_reviews(study).filter(case=case).first()
+    approval.approve({image.pk: image.sha256}, study=study, by="ada")
     assert ImageReview.objects.get(image=image).is_screened is False
 
 

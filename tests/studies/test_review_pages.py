@@ -67,7 +67,7 @@ def test_the_queue_says_what_each_image_waits_for(admin_client, cohort):
     assert "Choose a frame of this clip" in page
     assert page.count('type="radio" name="number"') == 3
     assert "does not say which part of the picture is ultrasound" in page
-    assert "According to the file, its pixels show the patient's identity." in page
+    assert "According to the file, its pixels show the patient&#x27;s identity." in page
     # Those that need a frame or a box have no tick.
     assert page.count('type="checkbox" name="seen"') == 2
 
@@ -100,7 +100,7 @@ def test_an_image_is_found_under_its_own_cohort_alone(admin_client, cohort):
     assert admin_client.get("/admin/cohorts/cohort/99999/images/").status_code == 404
     for decision in ("crop", "frame", "reject", "remove"):
         answer = decide(admin_client, other, decision, image=image.pk, number="1", reason="x",
-                        left="0", top="0", right="40", bottom="40")  # fmt: skip
+                        left="0", top="0", right="40", bottom="40", sure="on")  # fmt: skip
         assert said(answer) == ["This image no longer exists. Reload the page."]
     answer = decide(admin_client, other, "approve", seen=f"{image.pk}:{image.sha256}")
     assert said(answer) == ["One of these images does not belong to this cohort."]
@@ -148,7 +148,12 @@ def test_an_image_that_changed_since_is_not_approved(admin_client, cohort):
         ("frame", {"number": "-1"}, "Enter the frame as a whole number."),
         ("frame", {"number": "1"}, "There is no frame 1 to choose."),
         ("reject", {"reason": " "}, "Enter a reason for the rejection."),
-        ("remove", {}, "Only a case with a rejected image can be removed here."),
+        ("reject", {"reason": "a\0b"}, "without control characters"),
+        ("reject", {"reason": "a\u202eb"}, "without control characters"),
+        ("reject", {"reason": "a" * 201}, "at most 200 characters"),
+        ("remove", {}, "Tick that the case is to be removed for good."),
+        ("withdraw_rejection", {}, "is not rejected."),
+        ("remove", {"sure": "on"}, "Only a case with a rejected image can be removed here."),
     ],
 )
 def test_nonsense_is_refused_in_plain_words(admin_client, cohort, decision, values, words):
@@ -165,7 +170,13 @@ def test_a_rejected_image_leads_to_the_removal_of_its_case(admin_client, cohort)
     page = admin_client.get(address(cohort)).content.decode()
     assert "two patients" in page
     assert "Remove this case from the study" in page
-    decide(admin_client, cohort, "remove", image=image.pk)
+    ticks = f"{image.pk}:{image.sha256}"
+    assert ticks not in page
+    [refusal] = said(decide(admin_client, cohort, "approve", seen=ticks))
+    assert "Withdraw the rejection first" in refusal
+    [refusal] = said(decide(admin_client, cohort, "remove", image=image.pk))
+    assert refusal.startswith("Tick that the case is to be removed")
+    decide(admin_client, cohort, "remove", image=image.pk, sure="on")
     assert list(Case.objects.values_list("case_id", flat=True)) == ["case-001"]
 
 
@@ -240,5 +251,5 @@ def test_the_number_of_queries_is_that_of_a_page(
     cohort_import.import_cohort(
         cohort=cohort, source=write_folder(tmp_path / "source", source_files(6))
     )
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         admin_client.get(address(cohort))

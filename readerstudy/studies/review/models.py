@@ -184,3 +184,9 @@ class SimilarImages(models.Model):
     def images(self) -> list[models.Model]:
         """Both."""
         return [self.first, self.second]
+
+    @property
+    def is_told_in_practice(self) -> bool:
+        """Whether readers are told the answer to one of the two, and asked for the other's."""
+        roles = {image.case.cohort.role for image in self.images}
+        return len(roles) > 1 and "practice" in roles

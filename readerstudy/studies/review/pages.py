@@ -1,6 +1,5 @@
 """The admin's pages on which a person looks at a cohort's images and decides."""
 
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -15,11 +14,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from readerstudy.audit.log import record
-from readerstudy.imaging import Box
 from readerstudy.studies.models import Cohort, Image, Study
 from readerstudy.studies.permissions import Action, may
-from readerstudy.studies.review import decisions, similar_images
-from readerstudy.studies.review.models import CandidateFrame, ImageReview, SimilarImages
+from readerstudy.studies.review import decisions
+from readerstudy.studies.review.draft_reviews import DecisionNotPossible
+from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review.similar_images import OPEN, pairs_of_cohort
+from readerstudy.studies.review.submitted_decisions import DECISIONS
 
 IMAGES_A_PAGE = 12
 PAIRS_SHOWN = 20  # at a time: the next ones follow once these are answered
@@ -85,8 +86,9 @@ class ReviewsImages:
             "shown": shown,
             "choices": SHOWN,
             "counts": _counts(cohort),
-            "pairs": _pairs(cohort).order_by("pk")[:PAIRS_SHOWN],
-            "pair_count": _pairs(cohort).count(),
+            "pairs": pairs_of_cohort(cohort).filter(OPEN)[:PAIRS_SHOWN],
+            "pair_count": pairs_of_cohort(cohort).filter(OPEN).count(),
+            "answered_pairs": pairs_of_cohort(cohort).exclude(OPEN),
             "may_decide": may_decide,
         }
         return TemplateResponse(request, "admin/cohorts/cohort/images.html", context)
@@ -126,9 +128,9 @@ class ReviewsImages:
         decide = DECISIONS.get(request.POST.get("decision", ""))
         try:
             if decide is None:
-                raise decisions.DecisionNotPossible("Choose a decision.")
+                raise DecisionNotPossible("Choose a decision.")
             message = decide(request.POST, cohort, by=request.user.get_username())
-        except decisions.DecisionNotPossible as refusal:
+        except DecisionNotPossible as refusal:
             record(
                 "image.review",
                 request=request,
@@ -158,12 +160,6 @@ def _images(cohort: Cohort, shown: str) -> QuerySet[Image]:
     return images if shown == "all" else images.filter(is_approved=shown == "approved")
 
 
-def _pairs(cohort: Cohort) -> QuerySet[SimilarImages]:
-    """Images of this cohort that stand in the study twice, and nobody has said why."""
-    either = Q(first__case__cohort=cohort) | Q(second__case__cohort=cohort)
-    return similar_images.pairs_of(cohort.study).filter(either, similar_images.OPEN)
-
-
 def _counts(cohort: Cohort) -> dict[str, int]:
     images = Image.objects.filter(case__cohort=cohort).annotate(is_approved=Exists(_APPROVED))
     return images.aggregate(
@@ -181,92 +177,3 @@ def _png(row: Image | CandidateFrame) -> FileResponse:
     response = FileResponse(file, content_type="image/png")
     response["Content-Disposition"] = "inline"  # not under the name that the store knows
     return response
-
-
-def _approve(submitted, cohort: Cohort, *, by: str) -> str:
-    seen = {}
-    for each in submitted.getlist("seen"):
-        number, _, sha256 = each.partition(":")
-        seen[_number(number, "image")] = sha256
-    if not seen:
-        raise decisions.DecisionNotPossible("Tick the images that you have reviewed.")
-    if len(seen) != Image.objects.filter(pk__in=seen, case__cohort=cohort).count():
-        raise decisions.DecisionNotPossible("One of these images does not belong to this cohort.")
-    answered: dict[int, set[str]] = {}
-    for each in submitted.getlist("answered"):
-        number, _, kind = each.partition(":")
-        answered.setdefault(_number(number, "image"), set()).add(kind)
-    count = decisions.approve(seen, study=cohort.study, by=by, answered=answered)
-    return f"{count} images approved." if count > 1 else "1 image approved."
-
-
-def _crop(submitted, cohort: Cohort, *, by: str) -> str:
-    sides = (_number(submitted.get(side), side) for side in ("left", "top", "right", "bottom"))
-    image = _one(submitted, cohort)
-    decisions.crop(image, Box(*sides), seen=submitted.get("sha256", ""), by=by)
-    return f"{image} was cropped, and what was outside the box was deleted. Review the result."
-
-
-def _choose_frame(submitted, cohort: Cohort, *, by: str) -> str:
-    image = _one(submitted, cohort)
-    number = _number(submitted.get("number"), "frame")
-    decisions.choose_frame(image, number, by=by)
-    return f"{image} is now frame {number}. The other frames were deleted."
-
-
-def _choose_colours(submitted, cohort: Cohort, *, by: str) -> str:
-    choice = submitted.get("colours")
-    if choice not in ("stored", "converted"):
-        raise decisions.DecisionNotPossible("Choose one of the two pictures.")
-    image = _one(submitted, cohort)
-    seen = submitted.get("sha256", "")
-    decisions.choose_colours(image, converted=choice == "converted", seen=seen, by=by)
-    return f"The colours of {image} are settled. Review the result."
-
-
-def _answer_similar(submitted, cohort: Cohort, *, by: str) -> str:
-    pair = _pairs(cohort).filter(pk=_number(submitted.get("pair"), "pair")).first()
-    if pair is None:
-        raise decisions.DecisionNotPossible("This pair no longer exists. Reload the page.")
-    decisions.answer_similar(pair, submitted.get("answer", ""), by=by)
-    return f"{pair} may both stand."
-
-
-def _reject(submitted, cohort: Cohort, *, by: str) -> str:
-    image = _one(submitted, cohort)
-    decisions.reject(image, reason=submitted.get("reason", ""), by=by)
-    return f"{image} was rejected. Remove its case, or import it again under another id."
-
-
-def _remove(submitted, cohort: Cohort, *, by: str) -> str:
-    case = _one(submitted, cohort).case
-    target = str(case)
-    decisions.remove_case(case, by=by)
-    return f"{target} was removed, with its images and its reference standard."
-
-
-DECISIONS: dict[str, Callable[..., str]] = {
-    "approve": _approve,
-    "crop": _crop,
-    "frame": _choose_frame,
-    "colours": _choose_colours,
-    "similar": _answer_similar,
-    "reject": _reject,
-    "remove": _remove,
-}
-
-
-def _one(submitted, cohort: Cohort) -> Image:
-    images = Image.objects.select_related("case__cohort__study", "review")
-    number = _number(submitted.get("image"), "image")
-    image = images.filter(pk=number, case__cohort=cohort).first()
-    if image is None:
-        raise decisions.DecisionNotPossible("This image no longer exists. Reload the page.")
-    return image
-
-
-def _number(text: str | None, what: str) -> int:
-    """A whole number of a form. Raises DecisionNotPossible."""
-    if not text or not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise decisions.DecisionNotPossible(f"Enter the {what} as a whole number.")
-    return int(text)

@@ -6,9 +6,8 @@ from contextlib import suppress
 from django.db.models import Q
 from django.utils import timezone
 
-from readerstudy.audit.log import record
 from readerstudy.imaging import UnreadableImage
-from readerstudy.studies.models import Image, Study
+from readerstudy.studies.models import Cohort, Image, Study
 from readerstudy.studies.review.models import ImageThumbnail, SimilarImages
 
 Place = tuple[int, str, bytes]  # the case's id, the SHA-256 and the thumbnail of an image
@@ -89,16 +88,18 @@ def _same_files(known: dict[int, Place], later: set[int], found: dict[int, int])
 
 
 def refresh(image: Image, rgb) -> None:
-    """After an image was replaced by other pixels, (H, W, 3) uint8: compare it anew."""
+    """After an image was replaced by other pixels, (H, W, 3) uint8: compare it anew.
+
+    Pairs that it is in stay, to be answered: cropped otherwise it still shows the same patient.
+    """
     from readerstudy.imaging.likeness import thumbnail
 
-    left = forget([image])
-    ImageThumbnail.objects.create(image=image, pixels=thumbnail(rgb))
-    record_similar(image.case.cohort.study, [image, *left])
+    ImageThumbnail.objects.update_or_create(image=image, defaults={"pixels": thumbnail(rgb)})
+    record_similar(image.case.cohort.study, [image])
 
 
 def forget(images: Sequence[Image]) -> list[Image]:
-    """Before images are deleted or replaced; the others that were paired with one of them, which
+    """Before images are deleted; the others that were paired with one of them, which
     may show the same as each other and are to be recorded anew."""
     seconds = SimilarImages.objects.filter(first__in=images).exclude(second__in=images)
     left = list(Image.objects.filter(pk__in=seconds.values("second")))
@@ -114,6 +115,12 @@ def pairs_of(study: Study):
     )
 
 
+def pairs_of_cohort(cohort: Cohort):
+    """Those of a study's pairs with an image in this cohort."""
+    either = Q(first__case__cohort=cohort) | Q(second__case__cohort=cohort)
+    return pairs_of(cohort.study).filter(either)
+
+
 def unanswered_reasons(study: Study) -> list[str]:
     """Why the study can't open yet: pictures that stand in it twice, and nobody has said why."""
     if count := pairs_of(study).filter(OPEN).count():
@@ -122,11 +129,3 @@ def unanswered_reasons(study: Study) -> list[str]:
             f"{pairs} to stand in the study twice. Answer each in the admin, under Cohorts, Review."
         ]
     return []
-
-
-def answer(pair: SimilarImages, text: str, *, by: str, study: Study) -> None:
-    """Say why both images of a pair may stand. Whoever calls has checked that it is a draft."""
-    pair.answer, pair.answered_by, pair.answered_at = text[:200], by, timezone.now()
-    pair.save()
-    detail = {"first": str(pair.first), "second": str(pair.second), "answer": text[:200]}
-    record("image.similar", actor=by, study=study.slug, target=str(pair.second), detail=detail)

@@ -15,7 +15,9 @@ TIMES = 2
 """As long or as short as usual that a side is, at the least, to be told."""
 
 
-def record_unusual_sizes(cohort: Cohort, images: Iterable[Image], *, answered_by: str = "") -> None:
+def record_unusual_sizes(
+    cohort: Cohort, images: Iterable[Image], *, answered_by: str = ""
+) -> list[ImageFinding]:
     """A finding for each of these images that is unusually large or small for the cohort."""
     sizes: dict[str, list[tuple[int, int]]] = {}
     rows = Image.objects.filter(case__cohort=cohort).values_list("modality", "width", "height")
@@ -27,7 +29,7 @@ def record_unusual_sizes(cohort: Cohort, images: Iterable[Image], *, answered_by
         if len(found) >= LEAST_IMAGES
     }
     answer = {"answered_by": answered_by, "answered_at": timezone.now()} if answered_by else {}
-    ImageFinding.objects.bulk_create(
+    return ImageFinding.objects.bulk_create(
         ImageFinding(image=image, kind=SIZE, text=text, **answer)
         for image in images
         if (text := _text(image, usual.get(image.modality)))

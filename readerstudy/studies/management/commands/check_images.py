@@ -26,15 +26,20 @@ class Command(BaseCommand):
         found = Study.objects.filter(slug=study).first()
         if found is None:
             raise CommandError(f'There is no study "{study}".')
+        if cohort and source is None:
+            raise CommandError("Name the source of the cohort: --source.")
         count = 0
-        for text in self._texts(found, cohort, source):
-            self.stdout.write(text)
-            count += 1
+        for remark in self._remarks(found, cohort, source):
+            self.stdout.write(str(remark))
+            count += remark.is_open
         if count:
-            raise CommandError(f"{count} things to look at, listed above.")
-        self.stdout.write(self.style.SUCCESS("All images are as their sources give them."))
+            things = "1 thing" if count == 1 else f"{count} things"
+            raise CommandError(f"{things} to look at, listed above.")
+        self.stdout.write(
+            self.style.SUCCESS("Nothing is left to look at, of what can be known here.")
+        )
 
-    def _texts(self, study: Study, name: str, source: Path | None):
+    def _remarks(self, study: Study, name: str, source: Path | None):
         if source is None:
             yield from check_stored(study, progress=_bar)
             yield from check_sources(study)
