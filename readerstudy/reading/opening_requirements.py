@@ -102,7 +102,8 @@ def check_practice(study: Study) -> CheckResult:
 @register_check("open", title="Image review", where=_cohorts_page)
 def check_images_approved(study: Study) -> CheckResult:
     """A person has approved each image that a reader is going to be shown."""
-    there = "All images are approved."
+    images = Image.objects.filter(case__cohort__study=study)
+    there = "All images are approved." if images.exists() else "There are no images yet."
     return CheckResult(missing=unapproved_image_reasons(study), there=there)
 
 

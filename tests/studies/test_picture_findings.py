@@ -296,7 +296,7 @@ def test_the_dry_run_tells_all_of_it(bring, study, tmp_path):
             summary.add(case.row.case_id, "bus", case.bus)
             summary.add(case.row.case_id, "cdfi", case.cdfi)
     texts = summary.texts()
-    assert "colours: case-003 bus" in texts["to_look_at"]
+    assert "colours to choose: case-003 bus" in texts["to_look_at"]
     assert "black: case-002 cdfi" in texts["to_look_at"]
     assert "case-004 bus = case-001 cdfi" in texts["same_picture"]
     assert "case-001 bus = case-001 bus of cohort internal" in texts["same_picture"]

@@ -21,6 +21,7 @@ from readerstudy.jobs import dispatch
 from readerstudy.jobs.broker import BROKER_DOWN
 from readerstudy.studies.imports import permissions, queue, source_storage
 from readerstudy.studies.imports.column_descriptions import columns_of, table_of, template_of
+from readerstudy.studies.imports.dry_run_report import PICTURE_LABELS
 from readerstudy.studies.imports.forms import SourceForm
 from readerstudy.studies.imports.models import ImportJob
 from readerstudy.studies.models import Cohort, Study
@@ -129,7 +130,10 @@ class ImportJobAdmin(ByRole, ReadOnlyAdmin):
             "may_import": allowed and job.can_be_imported,
             "may_cancel": allowed and job.can_be_cancelled,
             "table": table_of(job.kind),
-            "summaries": [*job.summary.items(), *job.truth_summary.items()],
+            "summaries": [
+                (PICTURE_LABELS.get(name, name), text)
+                for name, text in (*job.summary.items(), *job.truth_summary.items())
+            ],
         }
 
     def import_view(self, request: HttpRequest, job_id: int) -> HttpResponse:

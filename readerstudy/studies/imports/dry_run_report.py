@@ -8,6 +8,8 @@ from statistics import median
 SHOWN = 20  # values of a column that are listed
 
 Summary = dict[str, str]
+PICTURE_LABELS = {"to_look_at": "To look at", "same_picture": "The same picture twice"}
+"""What people read in the place of these names; the other names are columns'."""
 
 
 @dataclass(frozen=True, kw_only=True)

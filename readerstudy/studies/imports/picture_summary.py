@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from readerstudy.imaging import findings
 from readerstudy.imaging.deidentified_image import DeidentifiedImage
 from readerstudy.imaging.likeness import alike, thumbnail
 from readerstudy.studies.imports.dry_run_report import SHOWN, Summary
@@ -11,7 +12,21 @@ from readerstudy.studies.models import Study
 from readerstudy.studies.review.models import ImageThumbnail
 from readerstudy.studies.review.similar_images import add_missing_thumbnails
 
-_CROP, _FRAME = "box to draw", "frame to choose"
+_CROP, _FRAME, _TEXT = "box to draw", "frame to choose", "text suspected"
+_IN_WORDS = {
+    findings.COLOURS: "colours to choose",
+    findings.PLANES: "colours perhaps stored otherwise",
+    findings.STRETCHED: "made square",
+    findings.SHAPE: "doubtful shape",
+    findings.FRAMES: "more frames than said",
+    findings.EXTRA: "longer than said",
+    findings.FLAT: "of one shade",
+    findings.GREY: "Doppler without colour",
+    findings.COLOURED: "strong colours in B-mode",
+    findings.BURNED_IN: "identity shown, says the file",
+}
+_NOT_COMPARED = "sizes are compared with the cohort's once they are imported"
+_NOT_FOUND = "pictures that were cropped, turned or mirrored are not found"
 
 
 class PictureSummary:
@@ -28,10 +43,11 @@ class PictureSummary:
     def add(self, case_id: str, kind: str, image: DeidentifiedImage) -> None:
         """Add a case's picture of this kind ("bus" or "cdfi")."""
         name = f"{case_id} {kind}"
-        findings = image.findings
-        kinds = [doubt.kind for doubt in findings.doubts]
-        kinds += [_CROP] if findings.needs_crop else []
-        kinds += [_FRAME] if findings.frames else []
+        told = image.findings
+        kinds = [_IN_WORDS.get(doubt.kind, doubt.kind) for doubt in told.doubts]
+        kinds += [_CROP] if told.needs_crop else []
+        kinds += [_FRAME] if told.frames else []
+        kinds += [_TEXT] if told.boxes else []
         for found in kinds:
             self._found.setdefault(found, []).append(name)
         self._names.append(name)
@@ -44,8 +60,9 @@ class PictureSummary:
         to_answer = "; ".join(f"{kind}: {_listed(names)}" for kind, names in self._found.items())
         twice = [*self._within(), *self._known_before()]
         return {
-            "to_look_at": to_answer or "nothing was found",
-            "same_picture": _listed(twice) if twice else "none, in this source and in the study",
+            "to_look_at": f"{to_answer or 'nothing was found'}; {_NOT_COMPARED}",
+            "same_picture": (_listed(twice) if twice else "none, in this source and in the study")
+            + f"; {_NOT_FOUND}",
         }
 
     def _within(self) -> list[str]:

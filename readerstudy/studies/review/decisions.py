@@ -29,7 +29,6 @@ from readerstudy.studies.review.draft_reviews import (
 )
 from readerstudy.studies.review.models import CandidateFrame, ImageFinding, ImageReview
 from readerstudy.studies.review.staged_findings import fields_of
-from readerstudy.studies.review.unusual_sizes import record_unusual_sizes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -224,6 +223,7 @@ def _replaced(image: Image, png: bytes, rgb: "np.ndarray") -> Iterator[StagedFil
 
 def _find_anew(image: Image, rgb: "np.ndarray") -> None:
     from readerstudy.imaging.findings import OF_CONTENT, content_findings
+    from readerstudy.studies.review.unusual_sizes import record_unusual_sizes
 
     image.findings.filter(kind__in=(*OF_CONTENT, SIZE)).delete()
     record_unusual_sizes(image.case.cohort, [image])
