@@ -9,6 +9,7 @@ from analysis.exports.casewise import STAGES
 from analysis.load_study_data import opaque_name
 from analysis.unblinding_guard import require_unsealed
 from readerstudy.reading.models import Reading
+from readerstudy.reading.trace import time_flags
 from readerstudy.studies.models import Case, Study
 
 LEVELS = (1, 2, 0)  # 0: probabilities without a map
@@ -52,6 +53,6 @@ def _traced(reading: Reading) -> list[Any]:
     exposure = [shown[level] / 1000 if trace.exposure else None for level in LEVELS]
     mean = opaque / with_map if with_map else None
     return [
-        *(ms and ms / 1000 for ms in (trace.active_ms, trace.elapsed_ms)), trace.flags or None,
+        *(ms and ms / 1000 for ms in (trace.active_ms, trace.elapsed_ms)), time_flags(trace.flags) or None,
         *exposure, mean,
     ]  # fmt: skip

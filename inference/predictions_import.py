@@ -31,7 +31,7 @@ from readerstudy.diagnosis import Modality
 from readerstudy.imaging import ImportRefused, Problem, open_source
 from readerstudy.imaging.pixels import encode_grey_png
 from readerstudy.studies.models import Case, Cohort, Study
-from readerstudy.studies.review.decisions import unapproved_image_reasons
+from readerstudy.studies.review.approval import unapproved_image_reasons
 
 STORED_AT_ONCE = 100
 

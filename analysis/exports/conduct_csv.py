@@ -24,8 +24,7 @@ MEANING = {
     ),
     "elapsed_seconds": ("number", "seconds", "The same with those spans"),
     "time_in_doubt": (
-        "text", "clock | span | gap | untold | unpainted, perhaps several",
-        "Why, as the study's page tells",
+        "text", "clock | span | gap | untold, perhaps several", "Why, as the study's page tells",
     ),
     "level_1_seconds": ("number", "seconds", "How long level-1 heatmaps were shown"),
     "level_2_seconds": ("number", "seconds", "How long level-2 heatmaps were shown"),

@@ -117,6 +117,11 @@ def disagreements(study: Study) -> list[Disagreement]:
     ]
 
 
+def time_flags(flags: str) -> str:
+    """Those of a trace's flags that are about time."""
+    return " ".join(flag for flag in flags.split() if flag != UNPAINTED)
+
+
 def untraced(study: Study) -> QuerySet[Reading]:
     """Readings of which no browser has told anything; a simulated reader has none."""
     readings = Reading.objects.filter(assignment__reader__study=study, trace=None)
