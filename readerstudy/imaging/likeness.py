@@ -13,6 +13,11 @@ SIDE = 16
 """Pixels of a thumbnail, across and down."""
 LEAST_CORRELATION = 0.99
 """Of the thumbnails of a picture and its copy; docs/admin.md has the measured rates."""
+LEAST_CORRELATION_OF_OWN = 0.95
+"""The same of what each has besides what is common to all pictures of a study."""
+LEAST_PICTURES = 20
+"""Of a study, to say what is common to them."""
+_LEAST_OWN = 0.03
 _LEAST_DEVIATION = 1.0  # levels: of a picture of one shade there is nothing to compare
 _ROWS = 250
 
@@ -25,14 +30,28 @@ def thumbnail(rgb: np.ndarray) -> bytes:
 
 def alike(some: Sequence[bytes], others: Sequence[bytes]) -> Iterator[tuple[int, np.ndarray]]:
     """Each place of a thumbnail, in order, with the places of those among the others, ascending,
-    whose pictures show the same. Where there are none the place is left out."""
+    whose pictures show the same. Where there are none the place is left out.
+
+    What all the others have in common, as the frame that a machine draws around each, does not
+    count, once there are enough of them to tell.
+    """
     if not some or not others:
         return
-    second = _normalised(others)
+    first, second = _normalised(some), _normalised(others)
+    common = second.mean(axis=0) if len(others) >= LEAST_PICTURES else np.zeros(second.shape[1])
+    own, owns = (first - common).astype(np.float32), (second - common).astype(np.float32)
+    length, lengths = np.linalg.norm(own, axis=1), np.linalg.norm(owns, axis=1)
     for start in range(0, len(some), _ROWS):
-        found = _normalised(some[start : start + _ROWS]) @ second.T >= LEAST_CORRELATION
-        for row in np.flatnonzero(found.any(axis=1)).tolist():
-            yield start + row, np.flatnonzero(found[row])
+        block = slice(start, start + _ROWS)
+        found = first[block] @ second.T >= LEAST_CORRELATION
+        columns = np.flatnonzero(found.any(axis=0))  # most pictures are like none of the block's
+        # Of two that are hardly more than what is common nothing more can be told.
+        products = own[block] @ owns[columns].T
+        bounds = LEAST_CORRELATION_OF_OWN * np.outer(length[block], lengths[columns])
+        little = np.minimum.outer(length[block], lengths[columns]) < _LEAST_OWN
+        same = found[:, columns] & ((products >= bounds) | little)
+        for row in np.flatnonzero(same.any(axis=1)).tolist():
+            yield start + row, columns[np.flatnonzero(same[row])]
 
 
 def _normalised(thumbnails: Sequence[bytes]) -> np.ndarray:
