@@ -53,6 +53,6 @@ def _traced(reading: Reading) -> list[Any]:
     exposure = [shown[level] / 1000 if trace.exposure else None for level in LEVELS]
     mean = opaque / with_map if with_map else None
     return [
-        *(ms and ms / 1000 for ms in (trace.active_ms, trace.elapsed_ms)), time_flags(trace.flags) or None,
-        *exposure, mean,
+        *(ms and ms / 1000 for ms in (trace.active_ms, trace.elapsed_ms)),
+        time_flags(trace.flags) or None, *exposure, mean,
     ]  # fmt: skip
