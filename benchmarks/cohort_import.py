@@ -130,7 +130,9 @@ def _check(source: Path) -> None:
     from readerstudy.studies.imports.models import ImportJob
     from readerstudy.studies.imports.source_storage import DigestingSource
 
-    job = ImportJob(cohort=new_cohort(), kind=ImportJob.Kind.CASES_WITH_TRUTH)
+    cohort = new_cohort()
+    kind = ImportJob.Kind.CASES_WITH_TRUTH
+    job = ImportJob(study=cohort.study, cohort=cohort, kind=kind)
     with open_source(source) as opened:
         digesting = DigestingSource(opened)
         cases.check(job, digesting, iter)

@@ -45,11 +45,11 @@ def named(source: Path) -> list[Path]:
 
 
 def new_cohort():
-    """One more cohort of the benchmark's study."""
+    """A cohort of a study of its own: another round's pictures would all be compared with."""
     from readerstudy.studies.models import Cohort, Study
 
-    study, _ = Study.objects.get_or_create(slug="benchmark", defaults={"title": "Benchmark"})
-    return Cohort.objects.create(study=study, name=f"cohort {Cohort.objects.count()}")
+    study = Study.objects.create(slug=f"benchmark-{Study.objects.count()}", title="Benchmark")
+    return Cohort.objects.create(study=study, name="cohort")
 
 
 def import_source(source: Path) -> None:

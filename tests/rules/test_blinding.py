@@ -530,7 +530,8 @@ def test_an_imported_image_is_served_without_a_word_of_its_file(tmp_path):
     exif[0x010E] = "HIDDEN-NAME"
     picture = PillowImage.open(io.BytesIO(factories.random_png((64, 64))))
     picture.save(tmp_path / "HIDDEN-b.png", pnginfo=words, exif=exif, dpi=(72, 72))
-    picture.save(tmp_path / "HIDDEN-c.jpg", exif=exif, comment=b"HIDDEN-NAME")
+    full = {"subsampling": 0, "quality": 95}  # its colours stay
+    picture.save(tmp_path / "HIDDEN-c.jpg", exif=exif, comment=b"HIDDEN-NAME", **full)
     (tmp_path / "manifest.csv").write_text(
         "case_id,bus_file,cdfi_file,sex,age,diameter_mm,location,neck_level,pathologic_method,"
         "etiology,instrument\nHIDDEN-ID,HIDDEN-b.png,HIDDEN-c.jpg,male,50,12,left,II,"
