@@ -8,6 +8,7 @@ from analysis.models import AnalysisRun
 from analysis.plan import Plan
 from analysis.registration import registered_plan
 from analysis.unblinding_guard import ResultsSealed
+from readerstudy.code_version import code_version
 from readerstudy.jobs import worker
 from readerstudy.jobs.errors import JobFailed
 
@@ -47,6 +48,6 @@ def _computed(run: AnalysisRun) -> dict:
         "results": text,
         "results_sha256": canonical.sha256(text),
         "data_sha256": document["data"]["sha256"],
-        "code_version": software.code_version(),
+        "code_version": code_version(),
         "libraries": software.libraries(),
     }

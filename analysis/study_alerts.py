@@ -4,14 +4,13 @@ Each alert says by what measure: a reading is implausibly fast below
 ``settings.ALERT_FAST_SECONDS``, a reader idle after ``settings.ALERT_IDLE_DAYS`` days.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from analysis.models import AnalysisRun
@@ -84,10 +83,8 @@ def _clocks(study: Study) -> Iterator[Alert]:
 
 def _unpainted(study: Study) -> Iterator[Alert]:
     """A page without scripts tells nothing, and one that was made by hand whatever it likes."""
-    flagged = Trace.objects.exclude(flags="").filter(flags__contains=trace.UNPAINTED)
-    told = Reading.objects.filter(trace__in=flagged, assignment__reader__study=study)
-    counts = Counter(dict(_by_reader(told))) + Counter(dict(_by_reader(trace.untraced(study))))
-    for code, number in sorted(counts.items()):
+    unseen = trace.untraced(study) | Q(trace__flags__contains=trace.UNPAINTED)
+    for code, number in _by_reader(Reading.objects.filter(unseen, assignment__reader__study=study)):
         yield Alert(
             AlertKind.UNPAINTED,
             f"{_count(number, 'reading')} of {code} came without the browser's word that all "

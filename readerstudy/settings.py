@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "readerstudy.audit",
     "readerstudy.jobs",
+    "readerstudy.monitoring",
     "readerstudy.accounts",
     "readerstudy.studies",
     "inference",
@@ -206,6 +207,8 @@ CSRF_FAILURE_VIEW = "readerstudy.error_pages.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a monitor asks the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+# Of other hosts in its domain (W005), and of a list that browsers ship (W021), no site decides.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -361,6 +364,9 @@ INFERENCE_MAX_ATTEMPTS = _from_one("INFERENCE_MAX_ATTEMPTS", 5)
 ANALYSIS_HEARTBEAT_SECONDS = _above_zero("ANALYSIS_HEARTBEAT_SECONDS", 5.0)
 ANALYSIS_STALE_SECONDS = _above_zero("ANALYSIS_STALE_SECONDS", 60.0)
 ANALYSIS_DEADLINE_SECONDS = _above_zero("ANALYSIS_DEADLINE_SECONDS", 6 * 3600.0)
+
+# Of a worker or beat, renewed as long as it lives: a container's health check looks at its age.
+SIGN_OF_LIFE_FILE = env.str("READERSTUDY_SIGN_OF_LIFE_FILE", "")
 
 # What is worth an alert (analysis/study_alerts.py), and when a reader counts as behind.
 ALERT_FAST_SECONDS = env.float("READERSTUDY_ALERT_FAST_SECONDS", 5.0, validate=validate.Range(0))

@@ -4,18 +4,16 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from readerstudy.imaging import jpeg
-from readerstudy.imaging.colours import RGB, YBR, colours_in_doubt, rgb_of_ybr
 from readerstudy.imaging.dicom_header import meta_start
+from readerstudy.imaging.exif_orientation import upright
 from readerstudy.imaging.image_size_limit import check_size
 from readerstudy.imaging.picture import Picture
-from readerstudy.imaging.piece_limit import FewPieces, check_scans
+from readerstudy.imaging.piece_limit import FewPieces
 from readerstudy.imaging.png import SIGNATURE as PNG_SIGNATURE
 from readerstudy.imaging.png import PngParts
 from readerstudy.imaging.problems import UnreadableImage
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from readerstudy.imaging.spacing import PixelSize
 
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-_ORIENTATION = 0x0112  # of EXIF
-_SIDEWAYS = range(5, 9)
 _DICOM_WITHOUT_HEADER = (b"\x08\0", b"\0\x08")  # a data set's first group, in either byte order
 
 _COMPRESS_LEVEL = 6
@@ -222,7 +218,7 @@ def _decode_png(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Pi
             raise UnreadableImage("this PNG has colours that its palette lacks; export it again")
         _scale_transparent_grey(image, depth=data[24], kind=data[25])
         rgb = _to_rgb(image)
-    return _upright(Picture(rgb=rgb, pixel_height=parts.pixel_height), parts.exif)
+    return upright(Picture(rgb=rgb, pixel_height=parts.pixel_height), parts.exif)
 
 
 def _scale_transparent_grey(image: Image.Image, *, depth: int, kind: int) -> None:
@@ -238,61 +234,15 @@ def _scale_transparent_grey(image: Image.Image, *, depth: int, kind: int) -> Non
 
 
 def _decode_jpeg(data: bytes, *, frame: int, limits: Limits, taken_as: str) -> Picture:
+    from readerstudy.imaging.jpeg_picture import decode_jpeg  # as above
+
     _check_frame(frame)
-    check_scans(data)
-    header = jpeg.read_header(data)
-    check_size(header.width, header.height, limits=limits)
-    if header.has_more_images:
-        raise UnreadableImage("this file holds several images; export a single still image")
-    if len(header.components) == 4:
-        raise UnreadableImage("this JPEG is in CMYK, a print colour space; export it as RGB")
-    return _upright(_jpeg_picture(data, header, taken_as=taken_as), header.exif)
-
-
-def _jpeg_picture(data: bytes, header: jpeg.JpegHeader, *, taken_as: str) -> Picture:
-    if len(header.components) != 3:
-        grey = jpeg.decode(data, header)
-        return Picture(rgb=np.stack([grey] * 3, axis=2), pixel_height=header.pixel_height)
-    if header.is_subsampled and not header.says_rgb:
-        rgb = jpeg.decode(data, header, colours=YBR)
-        return Picture(rgb=rgb, taken_as=YBR, pixel_height=header.pixel_height)
-    samples, colours = jpeg.decode(data, header), header.proven_colours
-    in_doubt = not taken_as and colours_in_doubt(
-        samples, taken_as=colours or YBR, is_proven=bool(colours)
-    )
-    taken_as = RGB if in_doubt else taken_as or colours or YBR
-    rgb = rgb_of_ybr(samples) if taken_as == YBR else samples
-    return Picture(rgb=rgb, taken_as=taken_as, in_doubt=in_doubt, pixel_height=header.pixel_height)
+    return decode_jpeg(data, limits=limits, taken_as=taken_as)
 
 
 def _check_frame(frame: int) -> None:
     if frame != 1:
         raise UnreadableImage(f"there is no frame {frame}: only DICOM files have frames")
-
-
-def _upright(picture: Picture, exif: bytes) -> Picture:
-    """Turned as EXIF says, if it is sound."""
-    orientation = _orientation(exif)
-    if orientation == 1:
-        return picture
-    image = Image.fromarray(picture.rgb)
-    image.getexif()[_ORIENTATION] = orientation
-    turned = np.array(ImageOps.exif_transpose(image))
-    height = 1 / picture.pixel_height if orientation in _SIDEWAYS else picture.pixel_height
-    return replace(picture, rgb=turned, pixel_height=height)
-
-
-def _orientation(exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none, or EXIF is damaged."""
-    if not exif:
-        return 1
-    found = Image.Exif()
-    try:
-        found.load(exif)
-        orientation = found.get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 (Pillow raises anything; the pixels are sound without it)
-        return 1
-    return orientation if orientation in range(1, 9) else 1
 
 
 def _check_still(image: Image.Image, *, limits: Limits) -> None:

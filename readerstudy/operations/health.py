@@ -1,6 +1,7 @@
 """Whether the site lives, and whether it can do its work: for a monitor, without signing in.
 
-What fails is named, and nothing else is told: no address, no version, no error. The log says why.
+What fails is named, and the version of the code; nothing else is told: no address, no error. The
+log says why.
 """
 
 import logging
@@ -15,6 +16,7 @@ from django.urls import resolve
 from django.views.decorators.http import require_safe
 
 from readerstudy.accounts.access import Audience, audience
+from readerstudy.code_version import code_version
 from readerstudy.operations.failures_in_words import in_words, one_line
 
 PROBES = ("/healthz", "/readyz")
@@ -50,7 +52,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Whether all that the site needs is there: 200, or 503 with the names of what fails."""
     failing = [name for name, check in CHECKS.items() if not _passes(name, check)]
-    body = {"ready": not failing, "failing": failing}
+    body = {"ready": not failing, "failing": failing, "version": code_version()}
     return JsonResponse(body, status=503 if failing else 200)
 
 

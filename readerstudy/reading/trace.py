@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet, Value
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
@@ -32,6 +32,7 @@ DETAIL = re.compile(r"[ -~]{0,200}\Z")
 UNREADABLE = {"unreadable": True}  # what the browser told made no sense
 
 CLOCK, SPAN, GAP, UNTOLD, UNPAINTED = "clock", "span", "gap", "untold", "unpainted"
+UNKNOWN = f"{UNTOLD} {UNPAINTED}"
 REASONS = {
     CLOCK: "the browser's clock differs from the server's",
     SPAN: "the browser's stopwatch shows more time than the server can have seen",
@@ -108,12 +109,14 @@ class Disagreement:
 def disagreements(study: Study) -> list[Disagreement]:
     """All of a study, reader by reader in the order of reading."""
     where = ("assignment__reader__code", "assignment__stage", "assignment__position")
-    flagged = Reading.objects.filter(assignment__reader__study=study).exclude(trace__flags="")
-    rows = flagged.filter(trace__isnull=False).values_list(*where, "trace__flags")
-    untold = untraced(study).values_list(*where, Value(f"{UNTOLD} {UNPAINTED}"))
+    doubtful = untraced(study) | (Q(trace__isnull=False) & ~Q(trace__flags=""))
+    rows = Reading.objects.filter(doubtful, assignment__reader__study=study)
     return [
         Disagreement(code, stage, place, tuple(REASONS[flag] for flag in flags.split()))
-        for code, stage, place, flags in sorted([*rows, *untold])
+        for code, stage, place, flags in sorted(
+            (*place, UNKNOWN if flags is None else flags)
+            for *place, flags in rows.values_list(*where, "trace__flags")
+        )
     ]
 
 
@@ -122,12 +125,11 @@ def time_flags(flags: str) -> str:
     return " ".join(flag for flag in flags.split() if flag != UNPAINTED)
 
 
-def untraced(study: Study) -> QuerySet[Reading]:
+def untraced(study: Study) -> Q:
     """Readings of which no browser has told anything; a simulated reader has none."""
-    readings = Reading.objects.filter(assignment__reader__study=study, trace=None)
     if study.is_synthetic:
-        return readings.filter(assignment__reader__user__is_active=True)
-    return readings
+        return Q(trace=None, assignment__reader__user__is_active=True)
+    return Q(trace=None)
 
 
 def parse_trace(submitted: object) -> dict | None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis import make_run_files, run_queue, software
+from analysis import make_run_files, run_queue
 from analysis.execution import execute
 from analysis.models import AnalysisRun
 from analysis.plan import Intervals, Plan
+from readerstudy.code_version import code_version
 from readerstudy.studies.imports.column_descriptions import template_of
 from readerstudy.studies.imports.models import ImportJob
 from tests.goldens import pages
@@ -61,7 +62,7 @@ def test_the_files_of_a_run(renews):
 
 def _digest(name: str, content: bytes, run: AnalysisRun) -> str:
     text = content.decode("utf-8")
-    text = text.replace(software.code_version(), "(a version)")
+    text = text.replace(code_version(), "(a version)")
     text = text.replace(run.results_sha256, "(a digest)")
     for pattern, instead in pages.RANDOM[:1]:
         text = pattern.sub(instead, text)

@@ -5,6 +5,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from readerstudy.code_version import code_version
 from readerstudy.operations import health
 from tests.servers import free_port
 
@@ -22,12 +23,12 @@ def ready(client) -> tuple[int, dict]:
 
 
 def failing(*names: str) -> tuple[int, dict]:
-    return 503, {"ready": False, "failing": list(names)}
+    return 503, {"ready": False, "failing": list(names), "version": code_version()}
 
 
 def test_all_is_well(client, django_assert_max_num_queries):
     assert client.get("/healthz").content == b"ok\n"
-    assert ready(client) == (200, {"ready": True, "failing": []})
+    assert ready(client) == (200, {"ready": True, "failing": [], "version": code_version()})
     with django_assert_max_num_queries(1):
         assert ready(client)[0] == 200
 
@@ -96,7 +97,7 @@ def test_a_monitor_need_not_know_the_sites_name(client, settings, path, host):
     asked = {} if host is None else {"HTTP_HOST": host}
     answer = client.get(path, SERVER_NAME="10.1.2.3", **asked)
     assert answer.status_code == 200
-    assert answer.content in (b"ok\n", b'{"ready": true, "failing": []}')
+    assert answer.content.startswith((b"ok\n", b'{"ready": true, "failing": []'))
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/sign-in/", "/healthz/", "/admin/"])

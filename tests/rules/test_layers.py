@@ -14,6 +14,7 @@ LAYERS: list[tuple[str, ...]] = [
     (
         "readerstudy.diagnosis",
         "readerstudy.cache_counters",
+        "readerstudy.code_version",
         "readerstudy.database_outages",
         "readerstudy.error_pages",
         "readerstudy.request_limits",
@@ -28,6 +29,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("analysis",),
     ("readerstudy.exchange",),
     ("readerstudy.demo",),
+    ("readerstudy.monitoring",),
     ("readerstudy.operations",),
     ("readerstudy.urls",),
 ]

@@ -9,7 +9,10 @@ from collections import Counter
 from pathlib import Path
 from uuid import uuid4
 
-HEAVY = {"torch", "torchvision", "monai", "matplotlib", "scipy", "statsmodels", "pandas", "sklearn"}
+HEAVY = {
+    *("torch", "torchvision", "monai", "matplotlib", "scipy", "statsmodels", "pandas", "sklearn"),
+    *("pydicom", "gdcm", "simplejpeg"),
+}
 TOKEN = "t" * 32  # of the CSRF cookie and, the same, of the form
 
 started: list[str] = []

@@ -26,6 +26,7 @@ from django.db import connection, models
 
 from analysis import software
 from readerstudy.audit.log import record
+from readerstudy.code_version import code_version
 from readerstudy.exchange.backups.database_dumps import DumpState, database_engine, dump_database
 from readerstudy.exchange.errors import ExchangeError, abridged
 from readerstudy.studies.file_staging import iter_dead_folders, locked_folder
@@ -149,7 +150,7 @@ def _described(moment: DumpState) -> dict[str, Any]:
         "format": FORMAT,
         "made_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
         "engine": database_engine(),
-        "software": {"code": software.code_version()} | software.libraries(),
+        "software": {"code": code_version()} | software.libraries(),
         "migrations": migrations_of(moment),
         "rows": {
             table: count

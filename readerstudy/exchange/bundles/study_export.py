@@ -19,6 +19,7 @@ from django.db import models
 
 from analysis import canonical, software
 from readerstudy.audit.log import record
+from readerstudy.code_version import code_version
 from readerstudy.exchange.bundles import results_files
 from readerstudy.exchange.bundles.archive import BundleWriter
 from readerstudy.exchange.bundles.cell_values import to_csv, to_json
@@ -250,7 +251,7 @@ class _StudyExport:
             "named": self._options.with_names,
             "rows": self._counts,
             "columns": column_names(),
-            "software": {"code": software.code_version()} | software.libraries(),
+            "software": {"code": code_version()} | software.libraries(),
         }
 
     @contextmanager
