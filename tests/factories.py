@@ -109,9 +109,11 @@ def make_case(cohort: Cohort, case_id: str, etiology: Etiology) -> Case:
 
 
 def approve_images(study: Study) -> None:
-    """Approve all images of a draft, as who has looked at them."""
-    seen = dict(Image.objects.filter(case__cohort__study=study).values_list("pk", "sha256"))
-    approve(seen, study=study, by="test")
+    """Approve all images of a draft, and answer what was found, as who has looked at them."""
+    images = Image.objects.filter(case__cohort__study=study).prefetch_related("findings")
+    answered = {image.pk: [found.kind for found in image.findings.all()] for image in images}
+    seen = {image.pk: image.sha256 for image in images}
+    approve(seen, study=study, by="test", answered=answered)
 
 
 def remove_images(images) -> None:

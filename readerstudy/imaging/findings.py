@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 COLOURS, PLANES = "colours", "planes"
 STRETCHED, SHAPE = "stretched", "shape"
@@ -46,8 +47,10 @@ def content_findings(rgb: np.ndarray, *, in_colour: bool) -> list[Finding]:
     in_colour : bool
         Whether it is a picture in which colours are to be expected: a Doppler one.
     """
-    brightest, darkest = rgb.max(axis=2), rgb.min(axis=2)
-    below = np.cumsum(np.bincount(brightest.ravel(), minlength=256)) / brightest.size
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    brightest = np.maximum(np.maximum(red, green), blue)
+    darkest = np.minimum(np.minimum(red, green), blue)
+    below = np.cumsum(Image.fromarray(brightest).histogram()) / brightest.size
     low, high = (int(np.searchsorted(below, share)) for share in (FEW, 1 - FEW))
     if high <= BLACK_LEVEL:
         return [Finding(BLACK, "The picture is black, or nearly so.")]

@@ -19,7 +19,7 @@ LEAST_PICTURES = 20
 """Of a study, to say what is common to them."""
 _LEAST_OWN = 0.03
 _LEAST_DEVIATION = 1.0  # levels: of a picture of one shade there is nothing to compare
-_ROWS = 250
+_ROWS = 64
 
 
 def thumbnail(rgb: np.ndarray) -> bytes:
@@ -37,21 +37,24 @@ def alike(some: Sequence[bytes], others: Sequence[bytes]) -> Iterator[tuple[int,
     """
     if not some or not others:
         return
-    first, second = _normalised(some), _normalised(others)
-    common = second.mean(axis=0) if len(others) >= LEAST_PICTURES else np.zeros(second.shape[1])
-    own, owns = (first - common).astype(np.float32), (second - common).astype(np.float32)
+    own, owns = _normalised(some), _normalised(others)
+    common = owns.mean(axis=0) if len(others) >= LEAST_PICTURES else np.zeros_like(owns[0])
+    own -= common
+    owns -= common
     length, lengths = np.linalg.norm(own, axis=1), np.linalg.norm(owns, axis=1)
+    shares, others_shares = own @ common, owns @ common + common @ common
     for start in range(0, len(some), _ROWS):
         block = slice(start, start + _ROWS)
-        found = first[block] @ second.T >= LEAST_CORRELATION
-        columns = np.flatnonzero(found.any(axis=0))  # most pictures are like none of the block's
+        products = own[block] @ owns.T
+        # With what is common to all they are as much alike as the thumbnails themselves.
+        found = products + shares[block, np.newaxis] + others_shares >= LEAST_CORRELATION
         # Of two that are hardly more than what is common nothing more can be told.
-        products = own[block] @ owns[columns].T
-        bounds = LEAST_CORRELATION_OF_OWN * np.outer(length[block], lengths[columns])
-        little = np.minimum.outer(length[block], lengths[columns]) < _LEAST_OWN
-        same = found[:, columns] & ((products >= bounds) | little)
-        for row in np.flatnonzero(same.any(axis=1)).tolist():
-            yield start + row, columns[np.flatnonzero(same[row])]
+        bounds = np.outer(LEAST_CORRELATION_OF_OWN * length[block], lengths)
+        bounds[:, lengths < _LEAST_OWN] = -1
+        bounds[length[block] < _LEAST_OWN] = -1
+        found &= products >= bounds
+        for row in np.flatnonzero(found.any(axis=1)).tolist():
+            yield start + row, np.flatnonzero(found[row])
 
 
 def _normalised(thumbnails: Sequence[bytes]) -> np.ndarray:
