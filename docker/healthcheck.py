@@ -4,13 +4,14 @@
 renews (readerstudy/monitoring).
 """
 
+import os
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-ADDRESS = "http://127.0.0.1:8000/readyz"
+ADDRESS = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/readyz"
 SIGN = Path("/tmp/readerstudy-alive")  # noqa: S108 (in a container, whose /tmp is its own)
 SECONDS = 120  # without a sign, of a process that gives one every 15
 

@@ -71,7 +71,7 @@ def test_what_each_test_took_is_written_down(run, pytester):
     seen = json.loads((pytester.path / ".pytest_cache/v" / durations.CACHED).read_text())
     waited = seen["test_some.py::test_waits_by_the_clock"]
     worked = seen["test_some.py::test_lets_a_child_work"]
-    assert waited["clock"] > 0.4 > waited["processor"]
+    assert waited["clock"] >= 0.4 > waited["processor"]
     assert worked["processor"] >= 0.35  # as it is rounded
 
 
