@@ -198,6 +198,7 @@ EXCLUDED_MODELS: dict[str, str] = {
     "accounts.User_groups": "who may do what is each site's own to say",
     "accounts.User_user_permissions": "who may do what is each site's own to say",
     "accounts.HistoricalUser": "what became of an account is its own site's to tell",
+    "monitoring.BackgroundProcess": "which processes a site has is its own matter",
     "accounts.SharedCache": "holds nothing that could not be computed anew",
     "cohorts.ImportJob": "how cases came in, from which folder: the audit log tells of it",
     "cohorts.CandidateFrame": "frames that nobody has chosen are no part of a study",
