@@ -356,11 +356,6 @@ class Image(models.Model):
     def __str__(self):
         return f"{self.get_modality_display()} of {self.case}"
 
-    @property
-    def open_colours(self) -> bool:
-        """Whether a person must still choose between two readings of its colours."""
-        return any(each.kind == "colours" and each.is_open for each in self.findings.all())
-
 
 @frozen_when(CASE_UNDER_WAY)
 class ReferenceStandard(models.Model):

@@ -18,7 +18,7 @@ from readerstudy.studies.models import Cohort, Image, Study
 from readerstudy.studies.permissions import Action, may
 from readerstudy.studies.review import decisions
 from readerstudy.studies.review.draft_reviews import DecisionNotPossible
-from readerstudy.studies.review.models import CandidateFrame, ImageReview
+from readerstudy.studies.review.models import CandidateFrame, ImageFinding, ImageReview
 from readerstudy.studies.review.similar_images import OPEN, pairs_of_cohort
 from readerstudy.studies.review.submitted_decisions import DECISIONS
 
@@ -27,6 +27,9 @@ PAIRS_SHOWN = 20  # at a time: the next ones follow once these are answered
 State = ImageReview.State
 _APPROVED = ImageReview.objects.filter(
     image=OuterRef("pk"), state=State.APPROVED, sha256=OuterRef("sha256")
+)
+_OPEN_COLOURS = ImageFinding.objects.filter(
+    image=OuterRef("pk"), kind=decisions.COLOURS, must_answer=True, answered_by=""
 )
 SHOWN = {
     "waiting": "To review",
@@ -154,7 +157,7 @@ def _images(cohort: Cohort, shown: str) -> QuerySet[Image]:
         Image.objects.filter(case__cohort=cohort)
         .select_related("review", "case__cohort__study")
         .prefetch_related("candidateframe_set", "findings")
-        .annotate(is_approved=Exists(_APPROVED))
+        .annotate(is_approved=Exists(_APPROVED), open_colours=Exists(_OPEN_COLOURS))
         .order_by("case__case_id", "case", "modality")
     )
     return images if shown == "all" else images.filter(is_approved=shown == "approved")
